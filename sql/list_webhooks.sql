@@ -1,0 +1,116 @@
+-- SPDX-License-Identifier: MIT
+-- One page of an album's webhooks and whether the caller may see it: gates 7 to 9, the page and the
+-- total in one round trip and one snapshot. Built into the program from this file and prepared once
+-- per connection.
+--
+-- Parameters: $1 text    the caller's sub            $2 text    the album's id
+--             $3 text    only this URL, or NULL      $4 bigint  limit, or NULL
+--             $5 bigint  offset
+-- There is always a row. user_known, member and admin say how far the caller gets; total means
+-- something only to an administrator. From id on, columns are NULL in the only row when the page is
+-- empty. last_trigger_ids and last_trigger_passes are parallel, newest first, NULL without triggers.
+--
+-- What it must withstand: the only index on the history is webhook_triggers (webhook_fk), histories
+-- may be long and of any shape, and the plan is the generic one, made without knowing which webhook.
+--   x = y AND x BETWEEN y AND y
+--       "=" alone is taken to match as many rows as the average value of the column: all of them
+--       when one webhook has the whole history, and then a webhook that has none costs a scan of the
+--       table. A range between unknown bounds is taken to match 0.5 % whatever the statistics say,
+--       which keeps the index; "=" beside it makes the estimate, and the cost, smaller still.
+--   ORDER BY t.pk + 0
+--       Ordered by pk itself, the newest five would be looked for by walking the primary key from its
+--       end: through the whole table for a webhook whose triggers are old or few.
+--   t.pk >= coalesce(…, t.pk)
+--       Sorting is what a long history costs most. The fifth newest of any of its rows is a lower
+--       bound to what can be among the newest five, and the last rows by index are usually the very
+--       newest, so that next to nothing is left to sort. t.pk on the right keeps this a filter: the
+--       primary key is no way in here either.
+--   ORDER BY t.webhook_fk DESC
+--       Reads that index from its end. With "=" beside BETWEEN it would mean nothing and be dropped.
+--   MATERIALIZED, OFFSET 0, LATERAL
+--       Keep each part apart, so that it is asked with the values of the part before it. Without an
+--       administrator, album_pk is NULL and nothing behind the gate reads a page.
+--   array_agg without an order of its own
+--       takes the rows in the order of the subquery, which is its only input.
+WITH gate AS MATERIALIZED (
+    SELECT u.pk IS NOT NULL AS user_known,
+           au.pk IS NOT NULL AS member,
+           coalesce(au.admin, false) AS admin,
+           CASE WHEN au.admin THEN au.album_fk END AS album_pk
+    FROM (VALUES (true)) AS always
+    LEFT JOIN users AS u ON u.sub = $1::text
+    LEFT JOIN albums AS a ON a.id = $2::text AND a.pk <> u.inbox_fk
+    LEFT JOIN album_user AS au ON au.album_fk = a.pk AND au.user_fk = u.pk
+),
+matching AS MATERIALIZED (
+    SELECT w.*
+    FROM gate AS g
+    CROSS JOIN LATERAL (
+        SELECT w.pk, w.creation_time, w.id, w.url, w.name, w.secret IS NOT NULL AS use_secret,
+               w.new_series, w.remove_series, w.new_user, w.delete_album, w.enabled
+        FROM webhooks AS w
+        WHERE w.album_fk = g.album_pk AND w.album_fk BETWEEN g.album_pk AND g.album_pk
+          AND ($3::text IS NULL OR w.url = $3::text)
+        OFFSET 0
+    ) AS w
+),
+page AS (
+    SELECT *
+    FROM matching
+    ORDER BY creation_time DESC, pk DESC
+    LIMIT $4::bigint OFFSET $5::bigint
+)
+SELECT g.user_known,
+       g.member,
+       g.admin,
+       (SELECT count(*) FROM matching) AS total,
+       p.id::text,
+       p.url::text,
+       p.name::text,
+       p.use_secret,
+       p.new_series,
+       p.remove_series,
+       p.new_user,
+       p.delete_album,
+       p.enabled,
+       history.number_of_triggers,
+       newest.ids AS last_trigger_ids,
+       newest.passes AS last_trigger_passes
+FROM gate AS g
+LEFT JOIN page AS p ON true
+LEFT JOIN LATERAL (
+    SELECT count(*) AS number_of_triggers
+    FROM webhook_triggers AS t
+    WHERE t.webhook_fk = p.pk AND t.webhook_fk BETWEEN p.pk AND p.pk
+) AS history ON p.pk IS NOT NULL
+LEFT JOIN LATERAL (
+    SELECT array_agg(n.id::text) AS ids,
+           array_agg(EXISTS (
+               SELECT
+               FROM webhook_attempts AS a
+               WHERE a.webhook_trigger_fk = n.pk AND a.webhook_trigger_fk BETWEEN n.pk AND n.pk
+                 AND a.status BETWEEN 200 AND 299
+           )) AS passes
+    FROM (
+        SELECT t.pk, t.id
+        FROM webhook_triggers AS t
+        WHERE t.webhook_fk = p.pk AND t.webhook_fk BETWEEN p.pk AND p.pk
+          AND t.pk >= coalesce(
+              CASE WHEN history.number_of_triggers > 1000 THEN (
+                  SELECT s.pk
+                  FROM (
+                      SELECT t.pk
+                      FROM webhook_triggers AS t
+                      WHERE t.webhook_fk BETWEEN p.pk AND p.pk
+                      ORDER BY t.webhook_fk DESC
+                      LIMIT 50
+                  ) AS s
+                  ORDER BY s.pk DESC
+                  LIMIT 1 OFFSET 4
+              ) END,
+              t.pk)
+        ORDER BY t.pk + 0 DESC
+        LIMIT 5
+    ) AS n
+) AS newest ON true
+ORDER BY p.creation_time DESC, p.pk DESC

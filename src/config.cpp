@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+#include "config.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <system_error>
+
+#include "token/jwk_set.hpp"
+
+namespace kheops {
+
+namespace {
+
+constexpr const char* kDatabase = "KHEOPS_WEBHOOKS_DATABASE";
+constexpr const char* kAuthDbUrl = "KHEOPS_AUTHDB_URL";
+constexpr const char* kAuthDbName = "KHEOPS_AUTHDB_NAME";
+constexpr const char* kAuthDbUser = "KHEOPS_AUTHDB_USER";
+constexpr const char* kAuthDbPasswordFile = "/run/secrets/kheops_authdb_pass";
+constexpr const char* kKeyFile = "KHEOPS_WEBHOOKS_JWKS";
+constexpr const char* kProvider = "KHEOPS_OIDC_PROVIDER";
+constexpr const char* kAuthProvider = "KHEOPS_AUTH_OIDC_PROVIDER";
+constexpr const char* kIssuer = "KHEOPS_WEBHOOKS_ISSUER";
+constexpr const char* kAudience = "KHEOPS_WEBHOOKS_AUDIENCE";
+constexpr const char* kScope = "KHEOPS_OAUTH_SCOPE";
+constexpr const char* kThreads = "KHEOPS_WEBHOOKS_THREADS";
+constexpr const char* kTimeout = "KHEOPS_WEBHOOKS_TIMEOUT";
+constexpr const char* kLog = "KHEOPS_WEBHOOKS_LOG";
+
+[[noreturn]] void refuse(const std::string& variable, const std::string& value,
+                         const std::string& allowed) {
+    throw ConfigError(variable + "=" + log_value(value) + ": " + allowed);
+}
+
+/// A whole number or a plain decimal fraction, and nothing else.
+template <typename Number, typename... Format>
+std::optional<Number> parse_number(const std::string& text, Format... format) {
+    Number number{};
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number, format...);
+    return error == std::errc() && stop == end ? std::optional(number) : std::nullopt;
+}
+
+/// The variables as read_config reads them.
+class Variables {
+  public:
+    explicit Variables(const Environment& environment) : environment_(environment) {}
+
+    /// Empty when it is not set.
+    [[nodiscard]] std::string operator[](const char* name) const {
+        const char* value = environment_(name);
+        return value != nullptr ? value : "";
+    }
+
+    [[nodiscard]] bool is_set(const char* name) const { return !(*this)[name].empty(); }
+
+  private:
+    const Environment& environment_;
+};
+
+/// Twice the processors that the process may use, so that some can wait for the database.
+unsigned default_threads() {
+    constexpr unsigned kFewest = 4;
+    constexpr unsigned kMost = 256;
+    cpu_set_t processors;
+    if (::sched_getaffinity(0, sizeof processors, &processors) != 0) {
+        return kFewest;
+    }
+    return std::clamp(2U * static_cast<unsigned>(CPU_COUNT(&processors)), kFewest, kMost);
+}
+
+unsigned read_threads(const Variables& variables) {
+    if (!variables.is_set(kThreads)) {
+        return default_threads();
+    }
+    const auto threads = parse_number<unsigned>(variables[kThreads]);
+    if (!threads || *threads < 1 || *threads > 256) {
+        refuse(kThreads, variables[kThreads], "must be a whole number from 1 to 256");
+    }
+    return *threads;
+}
+
+std::chrono::milliseconds read_timeout(const Variables& variables) {
+    const auto seconds = variables.is_set(kTimeout)
+                             ? parse_number<double>(variables[kTimeout], std::chars_format::fixed)
+                             : 5.0;
+    if (!seconds || !(*seconds >= 0.1 && *seconds <= 300)) {
+        refuse(kTimeout, variables[kTimeout], "must be seconds from 0.1 to 300, such as 2.5");
+    }
+    return std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(*seconds));
+}
+
+LogLevel read_log_level(const Variables& variables) {
+    constexpr std::array<const char*, 4> kNames = {"error", "warning", "info", "debug"};
+    if (!variables.is_set(kLog)) {
+        return LogLevel::info;
+    }
+    const auto* name = std::find(kNames.begin(), kNames.end(), variables[kLog]);
+    if (name == kNames.end()) {
+        refuse(kLog, variables[kLog], "must be error, warning, info or debug");
+    }
+    return static_cast<LogLevel>(name - kNames.begin());
+}
+
+/// A connection string may hold a password, so no message shows one.
+void require_connection_string(const char* variable, const std::string& connection) {
+    if (!is_connection_string(connection)) {
+        throw ConfigError(std::string(variable) +
+                          ": must be a connection string or URI of libpq, such as "
+                          "postgresql://user@host/database (value not shown)");
+    }
+}
+
+DatabaseSettings read_database(const Variables& variables) {
+    DatabaseSettings settings;
+    settings.connection = variables[kDatabase];
+    require_connection_string(kDatabase, settings.connection);
+
+    const std::array<const char*, 3> kheops = {kAuthDbUrl, kAuthDbName, kAuthDbUser};
+    const auto is_set = [&variables](const char* name) { return variables.is_set(name); };
+    if (!settings.connection.empty() || std::none_of(kheops.begin(), kheops.end(), is_set)) {
+        return settings;
+    }
+    const auto* missing = std::find_if_not(kheops.begin(), kheops.end(), is_set);
+    if (missing != kheops.end()) {
+        refuse(*missing, "",
+               "must be set where one of KHEOPS_AUTHDB_URL, KHEOPS_AUTHDB_NAME and "
+               "KHEOPS_AUTHDB_USER is");
+    }
+    settings.connection = variables[kAuthDbUrl];
+    if (!settings.connection.starts_with("postgresql://") &&
+        !settings.connection.starts_with("postgres://")) {
+        throw ConfigError(std::string(kAuthDbUrl) +
+                          ": must look like postgresql://host:5432 (value not shown)");
+    }
+    require_connection_string(kAuthDbUrl, settings.connection);
+    settings.name = variables[kAuthDbName];
+    settings.user = variables[kAuthDbUser];
+    settings.password_file = kAuthDbPasswordFile;
+    return settings;
+}
+
+std::string read_key_file(const Variables& variables) {
+    const char* provider = variables.is_set(kAuthProvider) ? kAuthProvider : kProvider;
+    if (variables.is_set(provider)) {
+        refuse(provider, variables[provider],
+               variables.is_set(kKeyFile)
+                   ? "must not be set beside KHEOPS_WEBHOOKS_JWKS: one of them says where keys are"
+                   : "keys cannot be fetched from a provider yet; set KHEOPS_WEBHOOKS_JWKS and "
+                     "KHEOPS_WEBHOOKS_ISSUER instead");
+    }
+    if (!variables.is_set(kKeyFile)) {
+        refuse(kKeyFile, "", "must name a file with a JWK Set or public keys in PEM");
+    }
+    return variables[kKeyFile];
+}
+
+TokenRules read_token_rules(const Variables& variables) {
+    if (!variables.is_set(kIssuer)) {
+        refuse(kIssuer, "",
+               "must be the issuer (iss) of the tokens, as KHEOPS_WEBHOOKS_JWKS is set");
+    }
+    const std::string scope = variables[kScope];
+    if (scope.find(' ') != std::string::npos) {
+        refuse(kScope, scope, "must be one word");
+    }
+    return {.issuer = variables[kIssuer], .audience = variables[kAudience], .scope = scope};
+}
+
+[[noreturn]] void refuse_key_file(const std::string& path, const std::string& reason) {
+    refuse(kKeyFile, path, reason + "; must name a file with a JWK Set or public keys in PEM");
+}
+
+std::string read_file(const std::string& path) {
+    const std::ifstream stream(path, std::ios::binary);
+    if (!stream.is_open()) {
+        refuse_key_file(path, "cannot be read: " + std::generic_category().message(errno));
+    }
+    if (std::filesystem::is_directory(path)) {  // opens, and then reads as an empty file
+        refuse_key_file(path, "is a directory");
+    }
+    std::ostringstream text;
+    text << stream.rdbuf();
+    return text.str();
+}
+
+}  // namespace
+
+Config read_config(const Environment& environment) {
+    const Variables variables(environment);
+    Config config;
+    config.log_level = read_log_level(variables);
+    config.threads = read_threads(variables);
+    config.timeout = read_timeout(variables);
+    config.database = read_database(variables);
+    config.database.statement_timeout = config.timeout;
+    config.key_file = read_key_file(variables);
+    config.token_rules = read_token_rules(variables);
+    return config;
+}
+
+std::shared_ptr<const KeySet> load_keys(const Config& config, const Log& log) {
+    try {
+        auto keys = std::make_shared<const KeySet>(parse_key_set(read_file(config.key_file)));
+        for (const std::string& reason : keys->left_out) {
+            log.event(LogLevel::warning, "key_left_out", {{"reason", reason}});
+        }
+        log.event(LogLevel::info, "keys",
+                  {{"file", config.key_file}, {"usable", std::to_string(keys->keys.size())}});
+        return keys;
+    } catch (const KeySetError& error) {
+        refuse_key_file(config.key_file, error.what());
+    }
+}
+
+std::string config_help() {
+    return R"(Settings are environment variables; an empty one counts as not set.
+
+  KHEOPS_WEBHOOKS_DATABASE  libpq connection string or URI, several hosts allowed
+                            (default: libpq's own PG* variables and files)
+  KHEOPS_AUTHDB_URL, KHEOPS_AUTHDB_NAME, KHEOPS_AUTHDB_USER
+                            Kheops' own settings, used where the one above is not set; the
+                            password is read from /run/secrets/kheops_authdb_pass
+  KHEOPS_WEBHOOKS_JWKS      file with a JWK Set, or public keys or certificates in PEM (required)
+  KHEOPS_WEBHOOKS_ISSUER    what a token's iss must equal (required)
+  KHEOPS_WEBHOOKS_AUDIENCE  what a token's aud must contain (default: not checked)
+  KHEOPS_OAUTH_SCOPE        what a token's scope must contain (default: not checked)
+  KHEOPS_WEBHOOKS_THREADS   requests served at once, each on its own database connection, 1 to
+                            256 (default: twice the processors, at least 4)
+  KHEOPS_WEBHOOKS_TIMEOUT   one request's whole budget in seconds, 0.1 to 300 (default: 5)
+  KHEOPS_WEBHOOKS_LOG       error, warning, info or debug (default: info)
+)";
+}
+
+}  // namespace kheops

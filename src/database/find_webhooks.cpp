@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#include "database/find_webhooks.hpp"
+
+#include <algorithm>
+
+namespace kheops {
+
+namespace {
+
+/// The statement's result columns, in its order.
+enum Column : int {
+    kUserKnown,
+    kMember,
+    kAdmin,
+    kTotal,
+    kId,
+    kUrl,
+    kName,
+    kUseSecret,
+    kNewSeries,
+    kRemoveSeries,
+    kNewUser,
+    kDeleteAlbum,
+    kEnabled,
+    kNumberOfTriggers,
+    kLastTriggerIds,
+    kLastTriggerPasses,
+};
+
+std::vector<Trigger> last_triggers_in(const Result& result, int row) {
+    std::vector<Trigger> triggers;
+    if (result.is_null(row, kLastTriggerIds)) {
+        return triggers;
+    }
+    const std::vector<std::string> ids = result.text_array(row, kLastTriggerIds);
+    const std::vector<bool> passes = result.boolean_array(row, kLastTriggerPasses);
+    for (size_t i = 0; i < std::min(ids.size(), passes.size()); ++i) {
+        triggers.push_back({ids[i], passes[i]});
+    }
+    return triggers;
+}
+
+Webhook webhook_in(const Result& result, int row) {
+    return {
+        .id = result.text(row, kId),
+        .url = result.text(row, kUrl),
+        .name = result.text(row, kName),
+        .use_secret = result.boolean(row, kUseSecret),
+        .new_series = result.boolean(row, kNewSeries),
+        .remove_series = result.boolean(row, kRemoveSeries),
+        .new_user = result.boolean(row, kNewUser),
+        .delete_album = result.boolean(row, kDeleteAlbum),
+        .enabled = result.boolean(row, kEnabled),
+        .last_triggers = last_triggers_in(result, row),
+        .number_of_triggers = result.integer(row, kNumberOfTriggers),
+    };
+}
+
+}  // namespace
+
+Listing find_webhooks(Database& database, const std::string& subject, const AlbumId& album,
+                      const WebhookFilter& filter, Deadline deadline) {
+    static const Statement statement = {"list_webhooks", kListWebhooksSql};
+
+    const Result result = database.query(
+        statement,
+        {
+            subject,
+            album.value,
+            filter.url,
+            filter.limit ? std::optional(std::to_string(*filter.limit)) : std::nullopt,
+            std::to_string(filter.offset),
+        },
+        deadline);
+
+    // The first row always stands; without a page it has no webhook.
+    Listing listing{{.known = result.boolean(0, kUserKnown),
+                     .member = result.boolean(0, kMember),
+                     .administrator = result.boolean(0, kAdmin)},
+                    {{}, result.integer(0, kTotal)}};
+    for (int row = 0; row < result.rows() && !result.is_null(row, kId); ++row) {
+        listing.page.webhooks.push_back(webhook_in(result, row));
+    }
+    return listing;
+}
+
+}  // namespace kheops

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+
+#include "database/postgres.hpp"
+#include "deadline.hpp"
+#include "webhook.hpp"
+
+namespace kheops {
+
+/// The text of sql/list_webhooks.sql.
+extern const char* const kListWebhooksSql;
+
+/// Who asks, as the database knows them. Each member is true only where the ones before it are.
+struct Caller {
+    bool known;          ///< a user has that `sub`
+    bool member;         ///< of the album, which exists and is not their inbox
+    bool administrator;  ///< of the album
+};
+
+struct Listing {
+    Caller caller;
+    WebhookPage page;  ///< empty unless the caller is an administrator
+};
+
+/// Asks for the caller's standing and the page of the album's webhooks: one statement, one round
+/// trip, one snapshot (contract section 6). `subject` is UTF-8 without U+0000. Throws
+/// DatabaseError.
+[[nodiscard]] Listing find_webhooks(Database& database, const std::string& subject,
+                                    const AlbumId& album, const WebhookFilter& filter,
+                                    Deadline deadline);
+
+}  // namespace kheops

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: MIT
+#include "database/postgres.hpp"
+
+#include <libpq-fe.h>
+
+#include <poll.h>
+
+#include <cerrno>
+#include <fstream>
+
+namespace kheops {
+
+namespace {
+
+constexpr int kBinary = 1;
+
+/// libpq's messages end in a line feed and may have several lines.
+std::string one_line(const char* message) {
+    std::string line(message);
+    while (!line.empty() && line.back() == '\n') {
+        line.pop_back();
+    }
+    for (char& c : line) {
+        c = c == '\n' || c == '\t' ? ' ' : c;
+    }
+    return line;
+}
+
+/// The first line of the file; nothing when it cannot be read, which leaves the password to libpq's
+/// own ways.
+std::optional<std::string> read_password(const std::string& file) {
+    std::ifstream stream(file);
+    std::string password;
+    if (file.empty() || !std::getline(stream, password)) {
+        return std::nullopt;
+    }
+    return password;
+}
+
+DatabaseError::Kind kind_of(std::string_view sqlstate) {
+    using Kind = DatabaseError::Kind;
+    if (sqlstate == "57014") {  // query_canceled: statement_timeout
+        return Kind::late;
+    }
+    // cached plan must not change result type; prepared statement does not exist
+    if (sqlstate == "0A000" || sqlstate == "26000") {
+        return Kind::invalidated;
+    }
+    // Connection exceptions, and what a server says as it stops or starts.
+    if (sqlstate.starts_with("08") || sqlstate.starts_with("57P")) {
+        return Kind::unreachable;
+    }
+    return Kind::unfit;
+}
+
+/// The server's message where it names what is missing or in the way: objects and rights (42, 3D,
+/// 3F), authorization (28), resources (53), the server's own state (57). Others may quote a value.
+std::string message_of(const PGresult* result, std::string_view sqlstate) {
+    for (const char* named : {"42", "3D", "3F", "28", "53", "57"}) {
+        const char* message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+        if (sqlstate.starts_with(named) && message != nullptr) {
+            return one_line(message);
+        }
+    }
+    return "the statement failed";
+}
+
+DatabaseError error_in(const PGresult* result) {
+    const char* field = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    std::string sqlstate = field != nullptr ? field : "";
+    if (sqlstate.empty()) {  // made by libpq itself: the connection is gone
+        return {DatabaseError::Kind::unreachable, "", one_line(PQresultErrorMessage(result))};
+    }
+    return {kind_of(sqlstate), sqlstate, message_of(result, sqlstate)};
+}
+
+/// Takes big-endian integers and runs of octets from the front of a value.
+class Octets {
+  public:
+    explicit Octets(std::string_view octets) : rest_(octets) {}
+
+    std::int64_t take_integer(size_t size) {
+        std::uint64_t value = 0;
+        for (const char c : take(size)) {
+            value = value << 8U | static_cast<unsigned char>(c);
+        }
+        return size == 4 ? static_cast<std::int32_t>(value) : static_cast<std::int64_t>(value);
+    }
+
+    std::string_view take(size_t size) {
+        if (size > rest_.size()) {
+            throw std::logic_error("a value is shorter than its type");
+        }
+        const std::string_view taken = rest_.substr(0, size);
+        rest_.remove_prefix(size);
+        return taken;
+    }
+
+    [[nodiscard]] bool at_end() const { return rest_.empty(); }
+
+  private:
+    std::string_view rest_;
+};
+
+/// The elements of a one-dimensional array in binary form: the number of dimensions, whether there
+/// are nulls, the element's type, then the length and lower bound, then each element behind its
+/// size.
+std::vector<std::string_view> array_elements(std::string_view octets) {
+    Octets rest(octets);
+    const std::int64_t dimensions = rest.take_integer(4);
+    rest.take(8);
+    std::vector<std::string_view> elements;
+    if (dimensions == 0) {
+        return elements;
+    }
+    const std::int64_t length = rest.take_integer(4);
+    rest.take(4);
+    for (std::int64_t i = 0; dimensions == 1 && i < length; ++i) {
+        elements.push_back(rest.take(static_cast<std::uint32_t>(rest.take_integer(4))));
+    }
+    if (!rest.at_end()) {
+        throw std::logic_error("not an array of one dimension");
+    }
+    return elements;
+}
+
+bool to_boolean(std::string_view octets) {
+    if (octets.size() != 1) {
+        throw std::logic_error("not a boolean");
+    }
+    return octets[0] != 0;
+}
+
+}  // namespace
+
+bool is_connection_string(const std::string& connection) {
+    struct Free {
+        void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
+    };
+    const std::unique_ptr<PQconninfoOption, Free> options(
+        PQconninfoParse(connection.c_str(), nullptr));
+    return options != nullptr;
+}
+
+void Result::Clear::operator()(pg_result* result) const {
+    PQclear(result);
+}
+
+int Result::rows() const {
+    return PQntuples(result_.get());
+}
+
+bool Result::is_null(int row, int column) const {
+    return PQgetisnull(result_.get(), row, column) != 0;
+}
+
+std::string_view Result::octets(int row, int column) const {
+    if (row >= rows() || column >= PQnfields(result_.get()) || is_null(row, column)) {
+        throw std::logic_error("no such value");
+    }
+    return {PQgetvalue(result_.get(), row, column),
+            static_cast<size_t>(PQgetlength(result_.get(), row, column))};
+}
+
+bool Result::boolean(int row, int column) const {
+    return to_boolean(octets(row, column));
+}
+
+std::int64_t Result::integer(int row, int column) const {
+    return Octets(octets(row, column)).take_integer(sizeof(std::int64_t));
+}
+
+std::string Result::text(int row, int column) const {
+    return std::string(octets(row, column));
+}
+
+std::vector<bool> Result::boolean_array(int row, int column) const {
+    std::vector<bool> values;
+    for (const std::string_view element : array_elements(octets(row, column))) {
+        values.push_back(to_boolean(element));
+    }
+    return values;
+}
+
+std::vector<std::string> Result::text_array(int row, int column) const {
+    const std::vector<std::string_view> elements = array_elements(octets(row, column));
+    return {elements.begin(), elements.end()};
+}
+
+void DatabaseHealth::failed(const DatabaseError& error) {
+    if (error.kind() == DatabaseError::Kind::late) {
+        return;  // one request's fate, told in its own line
+    }
+    const std::lock_guard lock(mutex_);
+    const std::string reason =
+        error.sqlstate().empty() ? std::string("connection") : error.sqlstate();
+    if (reasons_.insert(reason).second) {
+        log_.event(LogLevel::error, "database_lost",
+                   {{"sqlstate", error.sqlstate()}, {"reason", error.what()}});
+    }
+}
+
+void DatabaseHealth::answered() {
+    const std::lock_guard lock(mutex_);
+    if (!reasons_.empty()) {
+        reasons_.clear();
+        log_.event(LogLevel::info, "database_back");
+    }
+}
+
+void Database::Finish::operator()(pg_conn* connection) const {
+    PQfinish(connection);
+}
+
+Result Database::query(const Statement& statement, const Parameters& parameters,
+                       Deadline deadline) {
+    const bool reused = connection_ != nullptr;
+    try {
+        for (bool repeat = reused;; repeat = false) {
+            try {
+                Result result = attempt(statement, parameters, deadline);
+                health_.answered();
+                return result;
+            } catch (const DatabaseError& error) {
+                const bool stale = error.kind() == DatabaseError::Kind::unreachable ||
+                                   error.kind() == DatabaseError::Kind::invalidated;
+                if (!stale || !repeat) {
+                    throw;
+                }
+            }
+        }
+    } catch (const DatabaseError& error) {
+        health_.failed(error);
+        throw;
+    }
+}
+
+Result Database::attempt(const Statement& statement, const Parameters& parameters,
+                         Deadline deadline) {
+    try {
+        if (connection_ == nullptr) {
+            connect(deadline);
+        }
+        if (!prepared_.contains(statement.name)) {
+            prepare(statement, deadline);
+        }
+        std::vector<const char*> values;
+        values.reserve(parameters.size());
+        for (const auto& parameter : parameters) {
+            values.push_back(parameter ? parameter->c_str() : nullptr);
+        }
+        if (PQsendQueryPrepared(connection_.get(), statement.name, static_cast<int>(values.size()),
+                                values.data(), nullptr, nullptr, kBinary) == 0) {
+            fail_unreachable();
+        }
+        return receive(deadline);
+    } catch (const DatabaseError& error) {
+        // Only an error that the server itself reported leaves the connection fit for the next one.
+        if (error.kind() != DatabaseError::Kind::unfit) {
+            connection_.reset();
+            prepared_.clear();
+        }
+        throw;
+    }
+}
+
+void Database::connect(Deadline deadline) {
+    std::vector<const char*> keywords;
+    std::vector<const char*> values;
+    const auto set = [&](const char* keyword, const char* value) {
+        keywords.push_back(keyword);
+        values.push_back(value);
+    };
+    const std::optional<std::string> password = read_password(settings_.password_file);
+
+    set("fallback_application_name", "kheops-webhooks");
+    // Only the first dbname is read as a connection string; what follows it wins over it.
+    set("dbname", settings_.connection.c_str());
+    set("client_encoding", "UTF8");
+    if (!settings_.name.empty()) {
+        set("dbname", settings_.name.c_str());
+    }
+    if (!settings_.user.empty()) {
+        set("user", settings_.user.c_str());
+    }
+    if (password) {
+        set("password", password->c_str());
+    }
+    set(nullptr, nullptr);
+
+    connection_.reset(PQconnectStartParams(keywords.data(), values.data(), 1));
+    if (connection_ == nullptr) {
+        throw std::bad_alloc();
+    }
+    PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+    while (status != PGRES_POLLING_OK) {
+        if (status == PGRES_POLLING_FAILED || PQstatus(connection_.get()) == CONNECTION_BAD) {
+            fail_unreachable();
+        }
+        wait(status == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
+        status = PQconnectPoll(connection_.get());
+    }
+    PQsetnonblocking(connection_.get(), 1);
+
+    // One generic plan for all parameters: sql/list_webhooks.sql is written to be safe with it, and
+    // planning costs more than running. The rest holds for this role whatever its own settings are.
+    const std::string session =
+        "SET plan_cache_mode = force_generic_plan; SET jit = off;"
+        "SET default_transaction_read_only = on; SET statement_timeout = " +
+        std::to_string(settings_.statement_timeout.count());
+    if (PQsendQuery(connection_.get(), session.c_str()) == 0) {
+        fail_unreachable();
+    }
+    receive(deadline);
+}
+
+void Database::prepare(const Statement& statement, Deadline deadline) {
+    if (PQsendPrepare(connection_.get(), statement.name, statement.sql, 0, nullptr) == 0) {
+        fail_unreachable();
+    }
+    receive(deadline);
+    prepared_.insert(statement.name);
+}
+
+void Database::flush(Deadline deadline) {
+    for (;;) {
+        const int unsent = PQflush(connection_.get());
+        if (unsent == 0) {
+            return;
+        }
+        if (unsent < 0) {
+            fail_unreachable();
+        }
+        // The server may have to be read from before it reads on.
+        wait(POLLIN | POLLOUT, deadline);
+        if (PQconsumeInput(connection_.get()) == 0) {
+            fail_unreachable();
+        }
+    }
+}
+
+Result Database::receive(Deadline deadline) {
+    flush(deadline);
+    std::optional<DatabaseError> error;
+    std::unique_ptr<Result> last;
+    for (;;) {
+        while (PQisBusy(connection_.get()) != 0) {
+            wait(POLLIN, deadline);
+            if (PQconsumeInput(connection_.get()) == 0) {
+                fail_unreachable();
+            }
+        }
+        PGresult* result = PQgetResult(connection_.get());
+        if (result == nullptr) {
+            break;
+        }
+        last = std::make_unique<Result>(result);
+        const ExecStatusType status = PQresultStatus(result);
+        if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && !error) {
+            error = error_in(result);
+        }
+    }
+    if (error) {
+        throw DatabaseError(*error);
+    }
+    if (last == nullptr) {
+        fail_unreachable();
+    }
+    return std::move(*last);
+}
+
+void Database::wait(short events, Deadline deadline) {
+    pollfd descriptor = {PQsocket(connection_.get()), events, 0};
+    for (;;) {
+        const int ready = ::poll(&descriptor, 1, static_cast<int>(deadline.remaining().count()));
+        if (ready > 0) {
+            return;
+        }
+        if (ready == 0) {
+            if (PQstatus(connection_.get()) == CONNECTION_OK) {
+                throw DatabaseError(DatabaseError::Kind::late, "",
+                                    "no answer within the request's budget");
+            }
+            throw DatabaseError(DatabaseError::Kind::unreachable, "",
+                                "no connection within the request's budget");
+        }
+        if (errno != EINTR) {
+            fail_unreachable();
+        }
+    }
+}
+
+void Database::fail_unreachable() {
+    throw DatabaseError(DatabaseError::Kind::unreachable, "",
+                        one_line(PQerrorMessage(connection_.get())));
+}
+
+}  // namespace kheops

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "deadline.hpp"
+#include "log.hpp"
+
+struct pg_conn;
+struct pg_result;
+
+/// A connection to PostgreSQL that never waits longer than it is told and heals by itself. The one
+/// door to libpq.
+namespace kheops {
+
+/// How to reach the database (contract section 7).
+struct DatabaseSettings {
+    /// libpq's connection string or URI; empty: libpq's own `PG*` variables and files.
+    std::string connection;
+    /// These win over the connection string where they are not empty.
+    std::string name;
+    std::string user;
+    /// Read at each connect, so that a changed password needs no restart; empty: none.
+    std::string password_file;
+    /// The server ends a statement that runs longer; milliseconds, above 0.
+    std::chrono::milliseconds statement_timeout{5000};
+};
+
+/// Whether libpq can parse `connection`. Says nothing of why not: the reason could quote a
+/// password.
+[[nodiscard]] bool is_connection_string(const std::string& connection);
+
+/// The database did not answer. what() is for the log: it names what is missing, never a statement
+/// or a value.
+class DatabaseError : public std::runtime_error {
+  public:
+    enum class Kind {
+        unreachable,  ///< no connection, or it was lost
+        invalidated,  ///< the prepared statement no longer fits the schema; a new connection helps
+        unfit,  ///< a table, a column or a right is missing, or the statement failed otherwise
+        late,   ///< the deadline passed, or the server's own time limit
+    };
+
+    DatabaseError(Kind kind, std::string sqlstate, const std::string& message)
+        : std::runtime_error(message), kind_(kind), sqlstate_(std::move(sqlstate)) {}
+
+    [[nodiscard]] Kind kind() const { return kind_; }
+    /// Five characters (PostgreSQL appendix A), or empty where the server was not reached.
+    [[nodiscard]] const std::string& sqlstate() const { return sqlstate_; }
+
+  private:
+    Kind kind_;
+    std::string sqlstate_;
+};
+
+/// A statement to prepare: its name, unique in the program, and its text. Both live for ever.
+struct Statement {
+    const char* name;
+    const char* sql;
+};
+
+/// The rows of an answer. Reading a value as another type than its column's, or one that is_null,
+/// throws std::logic_error: the statement and its reader disagree.
+class Result {
+  public:
+    explicit Result(pg_result* result) : result_(result) {}
+
+    [[nodiscard]] int rows() const;
+    /// \pre 0 <= row < rows(), here and below; columns count from 0.
+    [[nodiscard]] bool is_null(int row, int column) const;
+    [[nodiscard]] bool boolean(int row, int column) const;
+    [[nodiscard]] std::int64_t integer(int row, int column) const;
+    [[nodiscard]] std::string text(int row, int column) const;
+    [[nodiscard]] std::vector<bool> boolean_array(int row, int column) const;
+    [[nodiscard]] std::vector<std::string> text_array(int row, int column) const;
+
+  private:
+    struct Clear {
+        void operator()(pg_result* result) const;
+    };
+
+    /// The octets of a value in the server's binary form.
+    [[nodiscard]] std::string_view octets(int row, int column) const;
+
+    std::unique_ptr<pg_result, Clear> result_;
+};
+
+/// Tells the log when the database is lost, once for each reason, and when it is back. Shared by
+/// all threads.
+class DatabaseHealth {
+  public:
+    /// `log` outlives this.
+    explicit DatabaseHealth(const Log& log) : log_(log) {}
+
+    void failed(const DatabaseError& error);
+    void answered();
+
+  private:
+    const Log& log_;
+    std::mutex mutex_;
+    std::set<std::string> reasons_;  // logged since the database was last well
+};
+
+/// One connection, made at the first query and again whenever it is lost. Used by one thread.
+class Database {
+  public:
+    /// `health` outlives this.
+    Database(DatabaseSettings settings, DatabaseHealth& health)
+        : settings_(std::move(settings)), health_(health) {}
+
+    /// Runs the statement with text parameters (nothing: null) and returns its rows. Prepares it
+    /// first on a connection that does not know it yet. A connection that turns out to be lost, or
+    /// a plan that no longer fits, is replaced and the statement repeated once. Throws
+    /// DatabaseError, at the latest when `deadline` has passed.
+    [[nodiscard]] Result query(const Statement& statement,
+                               const std::vector<std::optional<std::string>>& parameters,
+                               Deadline deadline);
+
+  private:
+    struct Finish {
+        void operator()(pg_conn* connection) const;
+    };
+    using Parameters = std::vector<std::optional<std::string>>;
+
+    Result attempt(const Statement& statement, const Parameters& parameters, Deadline deadline);
+    void connect(Deadline deadline);
+    void prepare(const Statement& statement, Deadline deadline);
+    void flush(Deadline deadline);
+    Result receive(Deadline deadline);
+    /// Waits until the connection's socket is ready for poll()'s `events`.
+    void wait(short events, Deadline deadline);
+    [[noreturn]] void fail_unreachable();
+
+    DatabaseSettings settings_;
+    DatabaseHealth& health_;
+    std::unique_ptr<pg_conn, Finish> connection_;
+    std::set<std::string_view> prepared_;  // names of the statements that connection_ knows
+};
+
+}  // namespace kheops

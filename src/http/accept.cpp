@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+#include "http/accept.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace kheops {
+
+namespace {
+
+bool is_token_character(char c) {
+    constexpr std::string_view kSymbols = "!#$%&'*+-.^_`|~";
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           kSymbols.find(c) != std::string_view::npos;
+}
+
+std::string lower_case(std::string_view text) {
+    std::string lower(text);
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return lower;
+}
+
+/// A cursor over the header; each step takes what it names or leaves the cursor where it was.
+class Cursor {
+  public:
+    explicit Cursor(std::string_view text) : rest_(text) {}
+
+    [[nodiscard]] bool at_end() const { return rest_.empty(); }
+
+    bool take(char c) {
+        if (rest_.empty() || rest_.front() != c) {
+            return false;
+        }
+        rest_.remove_prefix(1);
+        return true;
+    }
+
+    void skip_blanks() {
+        while (take(' ') || take('\t')) {
+        }
+    }
+
+    std::string_view take_token() {
+        const auto* end = std::find_if_not(rest_.begin(), rest_.end(), is_token_character);
+        const std::string_view token = rest_.substr(0, static_cast<size_t>(end - rest_.begin()));
+        rest_.remove_prefix(token.size());
+        return token;
+    }
+
+    /// A quoted string (RFC 9110 section 5.6.4); its content does not matter here.
+    bool take_quoted_string() {
+        if (!take('"')) {
+            return false;
+        }
+        while (!rest_.empty()) {
+            const char c = rest_.front();
+            rest_.remove_prefix(1);
+            if (c == '"') {
+                return true;
+            }
+            if (c == '\\' && !rest_.empty()) {
+                rest_.remove_prefix(1);
+            }
+        }
+        return false;
+    }
+
+  private:
+    std::string_view rest_;
+};
+
+/// A weight in thousandths: `0` or `1` with up to three decimals, 1 at the most (section 12.4.2).
+std::optional<int> parse_weight(std::string_view text) {
+    if (text.empty() || text.size() > 5 || (text.front() != '0' && text.front() != '1') ||
+        (text.size() > 1 && text[1] != '.')) {
+        return std::nullopt;
+    }
+    int weight = (text.front() - '0') * 1000;
+    int unit = 100;
+    for (const char digit : text.substr(std::min<size_t>(2, text.size()))) {
+        if (digit < '0' || digit > '9') {
+            return std::nullopt;
+        }
+        weight += (digit - '0') * unit;
+        unit /= 10;
+    }
+    return weight <= 1000 ? std::optional(weight) : std::nullopt;
+}
+
+struct MediaRange {
+    std::string type;
+    std::string subtype;
+    int weight = 1000;
+};
+
+/// One `;`-led parameter; an empty one is allowed. False when it cannot be parsed.
+bool take_parameter(Cursor& cursor, MediaRange& range) {
+    cursor.skip_blanks();
+    const std::string_view name = cursor.take_token();
+    if (name.empty()) {
+        return true;
+    }
+    if (!cursor.take('=')) {
+        return false;
+    }
+    if (lower_case(name) != "q") {
+        return cursor.take_quoted_string() || !cursor.take_token().empty();
+    }
+    const std::optional<int> weight = parse_weight(cursor.take_token());
+    range.weight = weight.value_or(0);
+    return weight.has_value();
+}
+
+std::optional<MediaRange> take_media_range(Cursor& cursor) {
+    MediaRange range;
+    range.type = lower_case(cursor.take_token());
+    if (range.type.empty() || !cursor.take('/')) {
+        return std::nullopt;
+    }
+    range.subtype = lower_case(cursor.take_token());
+    if (range.subtype.empty()) {
+        return std::nullopt;
+    }
+    cursor.skip_blanks();
+    while (cursor.take(';')) {
+        if (!take_parameter(cursor, range)) {
+            return std::nullopt;
+        }
+        cursor.skip_blanks();
+    }
+    return range;
+}
+
+/// How closely a range names `application/json`: 0 for not at all, up to 3 for exactly.
+size_t specificity(const MediaRange& range) {
+    if (range.type == "*" && range.subtype == "*") {
+        return 1;
+    }
+    if (range.type == "application") {
+        return range.subtype == "json" ? 3 : range.subtype == "*" ? 2 : 0;
+    }
+    return 0;
+}
+
+}  // namespace
+
+std::optional<bool> accepts_json(std::string_view header) {
+    constexpr int kUnnamed = -1;
+    std::array<int, 4> weights;  // the highest weight for each specificity
+    weights.fill(kUnnamed);
+
+    Cursor cursor(header);
+    bool any_range = false;
+    for (;;) {
+        cursor.skip_blanks();
+        if (cursor.take(',')) {  // empty list elements are allowed (section 5.6.1.2)
+            continue;
+        }
+        if (cursor.at_end()) {
+            break;
+        }
+        const std::optional<MediaRange> range = take_media_range(cursor);
+        if (!range || !(cursor.at_end() || cursor.take(','))) {
+            return std::nullopt;
+        }
+        any_range = true;
+        int& weight = weights.at(specificity(*range));
+        weight = std::max(weight, range->weight);
+    }
+    if (!any_range) {
+        return true;
+    }
+    for (const size_t closeness : {3U, 2U, 1U}) {
+        if (weights.at(closeness) != kUnnamed) {
+            return weights.at(closeness) > 0;
+        }
+    }
+    return false;
+}
+
+}  // namespace kheops

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#include "list_webhooks.hpp"
+
+#include <algorithm>
+
+#include "database/find_webhooks.hpp"
+#include "http/accept.hpp"
+#include "webhook_filter.hpp"
+#include "webhook_json.hpp"
+
+namespace kheops {
+
+namespace {
+
+constexpr const char* kAllowedMethods = "GET, HEAD, OPTIONS";
+
+bool is_album_id(std::string_view text) {
+    return text.size() == 10 && std::all_of(text.begin(), text.end(), [](char c) {
+               return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+           });
+}
+
+/// Gate 1.
+AlbumId album_in_path(std::string_view path) {
+    constexpr std::string_view kBefore = "/albums/";
+    constexpr std::string_view kAfter = "/webhooks";
+    if (path.ends_with('/')) {
+        path.remove_suffix(1);
+    }
+    if (path.starts_with(kBefore) && path.ends_with(kAfter) &&
+        path.size() > kBefore.size() + kAfter.size()) {
+        path.remove_prefix(kBefore.size());
+        path.remove_suffix(kAfter.size());
+        if (is_album_id(path)) {
+            return AlbumId{std::string(path)};
+        }
+    }
+    throw HttpError(404, "Not Found", "There is nothing at this path");
+}
+
+/// Gate 2.
+void require_allowed_method(std::string_view method) {
+    if (method != "GET" && method != "HEAD" && method != "OPTIONS") {
+        throw HttpError(405, "Method Not Allowed", std::string("Allowed here: ") + kAllowedMethods,
+                        {{"Allow", kAllowedMethods}});
+    }
+}
+
+/// What a browser asks before a page of another origin may call.
+Response answer_options() {
+    Response response{204, cross_origin_headers(), {}};
+    response.headers.emplace_back("Allow", kAllowedMethods);
+    return response;
+}
+
+/// Gate 3.
+void require_json_accepted(std::string_view accept) {
+    const std::optional<bool> accepted = accepts_json(accept);
+    if (!accepted) {
+        throw HttpError(400, "Bad Request", "The header Accept cannot be parsed");
+    }
+    if (!*accepted) {
+        throw HttpError(406, "Not Acceptable", "The answer is application/json");
+    }
+}
+
+/// Gates 7 to 9, all decided in the same snapshot as the page.
+void require_administrator(const Caller& caller) {
+    if (!caller.known) {
+        throw HttpError(404, "User Not Found", "The user does not exist");
+    }
+    if (!caller.member) {
+        throw HttpError(404, "Album Not Found",
+                        "The album does not exist or you don't have access");
+    }
+    if (!caller.administrator) {
+        throw HttpError(403, "Authorization error",
+                        "You don't have the permission to do this on this album");
+    }
+}
+
+}  // namespace
+
+Response list_webhooks(const Request& request, const TokenVerifier& tokens, Database& database,
+                       std::chrono::system_clock::time_point now, Deadline deadline,
+                       RequestRecord& record) {
+    const AlbumId album = album_in_path(request.path);
+    record.album = album.value;
+    require_allowed_method(request.method);
+    if (request.method == "OPTIONS") {
+        return answer_options();
+    }
+    require_json_accepted(request.accept);
+
+    const Identity identity = tokens.verify(bearer_token(request.authorization), now);
+    record.user = identity.subject;
+    const WebhookFilter filter = filter_in_query(request.query);
+
+    record.asked_at = Clock::now();
+    const Listing listing = find_webhooks(database, identity.subject, album, filter, deadline);
+    require_administrator(listing.caller);
+
+    Response response = json_response(200, to_json(listing.page.webhooks));
+    response.headers.emplace_back("X-Total-Count", std::to_string(listing.page.total));
+    response.headers.emplace_back("Access-Control-Expose-Headers", "X-Total-Count");
+    return response;
+}
+
+}  // namespace kheops

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+
+// Wiring only: what was asked for, how the program was started, and the exit status.
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <string>
+
+#include "config.hpp"
+#include "log.hpp"
+#include "server/cgi.hpp"
+#include "server/worker.hpp"
+#include "token/access_token.hpp"
+
+namespace {
+
+constexpr int kWrongUse = 2;
+
+/// FastCGI's convention: a worker finds its listening socket as descriptor 0.
+bool is_listening(int descriptor) {
+    int listening = 0;
+    socklen_t size = sizeof listening;
+    return ::getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 &&
+           listening != 0;
+}
+
+void print_help() {
+    std::cout << R"(kheops-webhooks answers GET /albums/{album_id}/webhooks from a Kheops database.
+
+It is started by something else:
+  as a FastCGI worker, with a listening socket as descriptor 0, such as
+      spawn-fcgi -n -s /run/kheops-webhooks/worker.sock -- kheops-webhooks
+  as plain CGI, by a web server, with one request in its environment
+
+  --help     this text
+  --version  the version
+
+)" << kheops::config_help()
+              << R"(
+Exit status: 0 stopped by SIGTERM or SIGINT, or one CGI request answered; 1 the listening socket
+was lost, or something failed; 2 wrong use or a wrong setting.
+)";
+}
+
+int print_usage_error(const std::string& reason) {
+    std::cerr << "kheops-webhooks: " << reason
+              << "; it needs a listening socket as descriptor 0 (FastCGI) or a request in its "
+                 "environment (CGI); see kheops-webhooks --help\n";
+    return kWrongUse;
+}
+
+int run() {
+    const bool is_worker = is_listening(STDIN_FILENO);
+    if (!is_worker && !kheops::is_cgi_request()) {
+        return print_usage_error("started by hand");
+    }
+    try {
+        const kheops::Config config =
+            kheops::read_config([](const char* name) { return std::getenv(name); });
+        const kheops::Log log(config.log_level);
+        const kheops::TokenVerifier tokens(kheops::load_keys(config, log), config.token_rules);
+        if (is_worker) {
+            return kheops::run_worker(STDIN_FILENO, config, tokens, log);
+        }
+        kheops::answer_as_cgi(config, tokens, log);
+        return EXIT_SUCCESS;
+    } catch (const kheops::ConfigError& error) {
+        const std::string id = is_worker ? "" : kheops::answer_fault_as_cgi();
+        std::cerr << "kheops-webhooks: " << error.what()
+                  << (id.empty() ? "" : " (log id " + id + ")") << '\n';
+        return kWrongUse;
+    }
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    try {
+        if (count == 1) {
+            return run();
+        }
+        const std::string option = arguments[1];
+        if (count == 2 && option == "--help") {
+            print_help();
+            return EXIT_SUCCESS;
+        }
+        if (count == 2 && option == "--version") {
+            std::cout << "kheops-webhooks " << KHEOPS_VERSION << '\n';
+            return EXIT_SUCCESS;
+        }
+        return print_usage_error("unknown argument '" + option + "'");
+    } catch (const std::exception& error) {
+        std::cerr << "kheops-webhooks: " << error.what() << '\n';
+        return EXIT_FAILURE;
+    }
+}

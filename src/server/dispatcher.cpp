@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: MIT
+#include "server/dispatcher.hpp"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+
+namespace kheops {
+
+namespace {
+
+constexpr std::uint64_t kListenerId = 0;
+constexpr std::uint64_t kSignalsId = 1;
+constexpr std::uint64_t kWakeId = 2;
+constexpr std::uint64_t kFirstConnectionId = 3;
+
+/// More parameters than four of nginx's 32 KiB header buffers make; the rest is a mistake or worse.
+constexpr size_t kLargestRequestHead = size_t{256} * 1024;
+
+/// How often deadlines are looked at while there are any.
+constexpr std::chrono::milliseconds kTick(100);
+
+/// What a connection on which nothing has come yet is given at the stop: a web server connects when
+/// it has a request, and would have to report an error for it. One that only drains gets as much.
+constexpr std::chrono::milliseconds kGraceAtStop(250);
+
+/// Without edges, a half-sent request would be reported as readable for ever.
+constexpr std::uint32_t kConnectionEvents = EPOLLIN | EPOLLRDHUP | EPOLLET;
+
+int require(int result, const char* what) {
+    if (result < 0) {
+        throw std::system_error(errno, std::generic_category(), what);
+    }
+    return result;
+}
+
+sigset_t stop_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    return signals;
+}
+
+/// A bound for each single read and write that libfcgi does on the connection.
+void bound_transfers(int descriptor, std::chrono::milliseconds limit) {
+    const timeval time = {.tv_sec = limit.count() / 1000, .tv_usec = limit.count() % 1000 * 1000};
+    ::setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
+    ::setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
+}
+
+bool means_short_of_resources(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+bool means_lost_listener(int error) {
+    return error == EBADF || error == EINVAL || error == ENOTSOCK || error == EOPNOTSUPP;
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(int listener, std::chrono::milliseconds budget, const Log& log)
+    : listener_(listener),
+      budget_(budget),
+      log_(log),
+      epoll_(require(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      wake_(require(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      next_id_(kFirstConnectionId),
+      peeked_(kLargestRequestHead) {
+    // Another process may take the connection that this one was told of.
+    require(::fcntl(listener, F_SETFL, ::fcntl(listener, F_GETFL) | O_NONBLOCK), "fcntl");
+
+    const sigset_t signals = stop_signals();
+    require(-::pthread_sigmask(SIG_BLOCK, &signals, nullptr), "pthread_sigmask");
+    signals_ =
+        Descriptor(require(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
+
+    watch(listener_, EPOLLIN, kListenerId);
+    watch(signals_.number(), EPOLLIN, kSignalsId);
+    watch(wake_.number(), EPOLLIN, kWakeId);
+}
+
+Dispatcher::End Dispatcher::run() {
+    struct Finish {
+        Dispatcher& dispatcher;
+        ~Finish() {
+            const std::lock_guard lock(dispatcher.mutex_);
+            dispatcher.finished_ = true;
+            dispatcher.ready_changed_.notify_all();
+        }
+    };
+    const Finish finish{*this};
+
+    std::array<epoll_event, 64> events;
+    while (accepting_ || in_hand_ > 0 || !waiting_.empty()) {
+        const int count = ::epoll_wait(epoll_.number(), events.data(), events.size(),
+                                       ticking_ ? static_cast<int>(kTick.count()) : -1);
+        if (count < 0 && errno != EINTR) {
+            throw std::system_error(errno, std::generic_category(), "epoll_wait");
+        }
+        for (int i = 0; i < count; ++i) {
+            handle(events.at(static_cast<size_t>(i)).data.u64,
+                   events.at(static_cast<size_t>(i)).events);
+        }
+        tick();
+    }
+    return end_;
+}
+
+std::optional<ReadyRequest> Dispatcher::next() {
+    std::unique_lock lock(mutex_);
+    ready_changed_.wait(lock, [this] { return !ready_.empty() || finished_; });
+    if (ready_.empty()) {
+        return std::nullopt;
+    }
+    std::optional<ReadyRequest> request(std::move(ready_.front()));
+    ready_.pop_front();
+    return request;
+}
+
+void Dispatcher::give_back(std::uint64_t id, Descriptor connection, Fate fate) {
+    {
+        const std::lock_guard lock(mutex_);
+        returned_.push_back({id, std::move(connection), fate});
+    }
+    constexpr std::uint64_t kOne = 1;
+    [[maybe_unused]] const ssize_t written = ::write(wake_.number(), &kOne, sizeof kOne);
+}
+
+void Dispatcher::watch(int descriptor, std::uint32_t events, std::uint64_t id) const {
+    epoll_event event = {.events = events, .data = {.u64 = id}};
+    require(::epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, descriptor, &event), "epoll_ctl");
+}
+
+void Dispatcher::handle(std::uint64_t id, std::uint32_t events) {
+    switch (id) {
+        case kListenerId:
+            // Of a Unix socket that was shut down, accept() says no more than that nobody is there.
+            if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
+                lose_listener();
+            } else {
+                accept_connections();
+            }
+            return;
+        case kSignalsId:
+            stop_accepting(End::stopped);
+            return;
+        case kWakeId:
+            take_back();
+            return;
+        default:
+            break;
+    }
+    // A connection that is being served, or was closed a moment ago, is not among the waiting.
+    const auto position = waiting_.find(id);
+    if (position != waiting_.end()) {
+        examine(position, (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
+    }
+}
+
+void Dispatcher::accept_connections() {
+    while (accepting_) {
+        Descriptor descriptor(::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
+        if (descriptor.number() < 0) {
+            if (errno == EAGAIN) {
+                return;
+            }
+            if (means_lost_listener(errno)) {
+                lose_listener();
+            } else if (means_short_of_resources(errno)) {
+                pause_accepting();
+                return;
+            }
+            continue;  // that connection was gone before it was taken
+        }
+        bound_transfers(descriptor.number(), budget_);
+        const std::uint64_t id = next_id_++;
+        watch(descriptor.number(), kConnectionEvents, id);
+        const Clock::time_point now = Clock::now();
+        const auto [position, inserted] =
+            waiting_.emplace(id, Connection{std::move(descriptor), now, Deadline(now + budget_)});
+        ticking_ = true;
+        examine(position, false);
+    }
+}
+
+void Dispatcher::pause_accepting() {
+    log_.event(LogLevel::error, "accept_paused",
+               {{"reason", std::generic_category().message(errno)}});
+    ::epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, listener_, nullptr);
+    paused_ = true;
+    ticking_ = true;
+}
+
+void Dispatcher::lose_listener() {
+    log_.event(LogLevel::error, "listener_lost");
+    stop_accepting(End::listener_lost);
+}
+
+void Dispatcher::stop_accepting(End end) {
+    if (!accepting_) {
+        return;
+    }
+    end_ = end;
+    accepting_ = false;
+    ::epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, listener_, nullptr);
+    ::epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, signals_.number(), nullptr);
+
+    std::erase_if(waiting_, [](const auto& waiting) { return !waiting.second.deadline; });
+    for (auto& [id, connection] : waiting_) {
+        if (!connection.began) {
+            connection.deadline = Deadline(Clock::now() + kGraceAtStop);
+        }
+    }
+}
+
+void Dispatcher::take_back() {
+    std::uint64_t times = 0;
+    [[maybe_unused]] const ssize_t count = ::read(wake_.number(), &times, sizeof times);
+
+    std::vector<Returned> returned;
+    {
+        const std::lock_guard lock(mutex_);
+        returned.swap(returned_);
+    }
+    for (Returned& back : returned) {
+        --in_hand_;
+        if (back.connection.number() < 0 || back.fate == Fate::close ||
+            (back.fate == Fate::keep && !accepting_)) {
+            continue;
+        }
+        Connection connection{std::move(back.connection), {}, std::nullopt};
+        if (back.fate == Fate::drain) {
+            ::shutdown(connection.descriptor.number(), SHUT_WR);
+            connection.draining = true;
+            connection.deadline = Deadline(Clock::now() + (accepting_ ? budget_ : kGraceAtStop));
+            ticking_ = true;
+        }
+        examine(waiting_.emplace(back.id, std::move(connection)).first, false);
+    }
+}
+
+void Dispatcher::examine(Connections::iterator position, bool hung_up) {
+    Connection& connection = position->second;
+    if (connection.draining) {
+        discard(position);
+        return;
+    }
+    const ssize_t count = ::recv(connection.descriptor.number(), peeked_.data(), peeked_.size(),
+                                 MSG_PEEK | MSG_DONTWAIT);
+    if (count <= 0) {
+        const bool nothing_yet = count < 0 && (errno == EAGAIN || errno == EINTR);
+        if (!nothing_yet || hung_up) {
+            waiting_.erase(position);
+        }
+        return;
+    }
+
+    connection.began = true;
+    if (!connection.deadline) {
+        connection.arrived = Clock::now();
+        connection.deadline = Deadline(connection.arrived + budget_);
+        ticking_ = true;
+    }
+    const auto size = static_cast<size_t>(count);
+    const RequestFraming framing = inspect_request({peeked_.data(), size});
+    if (framing.state == RequestFraming::State::whole) {
+        hand_over(position, framing);
+    } else if (framing.state == RequestFraming::State::malformed) {
+        close(position, "not a FastCGI request");
+    } else if (size == peeked_.size()) {
+        close(position, "parameters beyond 256 KiB");
+    } else if (hung_up) {
+        close(position, "request cut off");
+    }
+}
+
+void Dispatcher::discard(Connections::iterator position) {
+    const int descriptor = position->second.descriptor.number();
+    ssize_t count = 0;
+    do {
+        count = ::recv(descriptor, peeked_.data(), peeked_.size(), MSG_DONTWAIT);
+    } while (count > 0);
+    if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
+        waiting_.erase(position);
+    }
+}
+
+void Dispatcher::hand_over(Connections::iterator position, const RequestFraming& framing) {
+    Connection& connection = position->second;
+    ReadyRequest request{position->first, std::move(connection.descriptor), framing,
+                         connection.arrived, *connection.deadline};
+    waiting_.erase(position);
+    ++in_hand_;
+    {
+        const std::lock_guard lock(mutex_);
+        ready_.push_back(std::move(request));
+    }
+    ready_changed_.notify_one();
+}
+
+void Dispatcher::close(Connections::iterator position, const char* reason) {
+    log_.event(LogLevel::warning, "connection_closed", {{"reason", reason}});
+    waiting_.erase(position);
+}
+
+void Dispatcher::tick() {
+    const Clock::time_point now = Clock::now();
+    if (!ticking_ || now < next_tick_) {
+        return;
+    }
+    next_tick_ = now + kTick;
+    if (paused_ && accepting_) {
+        paused_ = false;
+        watch(listener_, EPOLLIN, kListenerId);
+    }
+    ticking_ = false;
+    for (auto position = waiting_.begin(); position != waiting_.end();) {
+        const auto current = position++;
+        const Connection& connection = current->second;
+        if (!connection.deadline) {
+            continue;
+        }
+        if (!connection.deadline->passed()) {
+            ticking_ = true;
+        } else if (connection.began) {
+            close(current, "request not whole within its budget");
+        } else {
+            waiting_.erase(current);
+        }
+    }
+}
+
+}  // namespace kheops

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "deadline.hpp"
+#include "log.hpp"
+#include "server/descriptor.hpp"
+#include "server/fastcgi_records.hpp"
+
+namespace kheops {
+
+/// A connection with a request to serve. A serving thread owns it until it gives it back.
+struct ReadyRequest {
+    std::uint64_t id;  ///< the connection's, for giving it back
+    Descriptor connection;
+    RequestFraming framing;
+    Clock::time_point arrived;  ///< when the connection was accepted or the first octet came
+    Deadline deadline;
+};
+
+/// Accepts connections and lets each wait, outside any thread, until its request has arrived whole;
+/// then hands it to a serving thread and takes the connection back for the next request. One thread
+/// runs it; silent clients, half-sent requests and connections that the web server keeps open cost
+/// that thread a descriptor and nothing else.
+class Dispatcher {
+  public:
+    /// `listener` is a listening socket and stays the caller's. `budget` bounds one request from
+    /// its first octet, a new connection from its acceptance. `log` outlives this. SIGTERM and
+    /// SIGINT are blocked in the calling thread, and so in every thread that it starts from here
+    /// on. Throws std::system_error when the kernel refuses.
+    Dispatcher(int listener, std::chrono::milliseconds budget, const Log& log);
+
+    enum class End { stopped, listener_lost };
+    /// Serves until SIGTERM or SIGINT, or until the listening socket is lost, and then until every
+    /// request in hand is answered. next() returns nothing from then on.
+    [[nodiscard]] End run();
+
+    /// For serving threads: the next request, or nothing when there is none to come. Waits.
+    [[nodiscard]] std::optional<ReadyRequest> next();
+
+    /// What is to become of a connection whose request was answered.
+    enum class Fate {
+        keep,   ///< the web server may send another request on it
+        close,  ///< all was read, and it wants no more
+        drain,  ///< the peer may still be sending a body; closed now, its answer could be lost
+    };
+    /// For serving threads: gives the connection of a request back, or none where it broke.
+    void give_back(std::uint64_t id, Descriptor connection, Fate fate);
+
+  private:
+    struct Connection {
+        Descriptor descriptor;
+        Clock::time_point arrived;
+        std::optional<Deadline> deadline;  // none while a kept connection is idle
+        bool began = false;                // something of a request has come
+        bool draining = false;             // answered; only waits for the peer to close
+    };
+    struct Returned {
+        std::uint64_t id;
+        Descriptor connection;
+        Fate fate;
+    };
+    using Connections = std::unordered_map<std::uint64_t, Connection>;
+
+    void watch(int descriptor, std::uint32_t events, std::uint64_t id) const;
+    void handle(std::uint64_t id, std::uint32_t events);
+    void accept_connections();
+    void pause_accepting();
+    void lose_listener();
+    void stop_accepting(End end);
+    void take_back();
+    /// Looks at what has come on a waiting connection, without taking it.
+    void examine(Connections::iterator position, bool hung_up);
+    void discard(Connections::iterator position);
+    void hand_over(Connections::iterator position, const RequestFraming& framing);
+    void close(Connections::iterator position, const char* reason);
+    /// Closes what is overdue, at most every so often.
+    void tick();
+
+    int listener_;
+    std::chrono::milliseconds budget_;
+    const Log& log_;
+    Descriptor epoll_;
+    Descriptor signals_;
+    Descriptor wake_;  // an eventfd: connections were given back
+
+    // The dispatching thread's own.
+    Connections waiting_;
+    std::uint64_t next_id_;
+    size_t in_hand_ = 0;  // handed over and not yet given back
+    bool accepting_ = true;
+    bool paused_ = false;   // short of descriptors; accepts again at the next tick
+    bool ticking_ = false;  // a deadline may be among the waiting
+    Clock::time_point next_tick_;
+    End end_ = End::stopped;
+    std::vector<char> peeked_;
+
+    // Shared with the serving threads.
+    std::mutex mutex_;
+    std::condition_variable ready_changed_;
+    std::deque<ReadyRequest> ready_;
+    std::vector<Returned> returned_;
+    bool finished_ = false;
+};
+
+}  // namespace kheops

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#include "server/fastcgi.hpp"
+
+#include <fcgiapp.h>
+
+#include <array>
+#include <csignal>
+#include <stdexcept>
+
+namespace kheops {
+
+namespace {
+
+/// libfcgi's own listening socket, which it is never to accept on.
+constexpr int kNoListener = -1;
+
+}  // namespace
+
+void initialize_fastcgi() {
+    if (FCGX_Init() != 0) {
+        throw std::runtime_error("libfcgi cannot be initialized");
+    }
+    // libfcgi installs a handler of its own for this one; a lost peer is no event for us.
+    std::signal(SIGPIPE, SIG_IGN);
+}
+
+FastCgi::FastCgi() : request_(std::make_unique<FCGX_Request>()) {
+    FCGX_InitRequest(request_.get(), kNoListener, 0);
+}
+
+FastCgi::~FastCgi() = default;
+
+bool FastCgi::begin(Descriptor connection) {
+    request_->ipcFd = connection.release();
+    // Without this, FCGX_Accept_r would first finish "the request before" and close the descriptor.
+    request_->keepConnection = 1;
+    // Where libfcgi closes a descriptor after all, it does so at once and not through select(),
+    // which writes past its set from descriptor 1024 on.
+    request_->detached = 1;
+    return FCGX_Accept_r(request_.get()) == 0;
+}
+
+const char* FastCgi::parameter(const char* name) const {
+    return FCGX_GetParam(name, request_->envp);
+}
+
+void FastCgi::write(std::string_view text) {
+    FCGX_PutStr(text.data(), static_cast<int>(text.size()), request_->out);
+}
+
+FastCgi::Ended FastCgi::end(bool body_has_come) {
+    std::array<char, 4096> discarded;
+    while (body_has_come && FCGX_GetStr(discarded.data(), discarded.size(), request_->in) > 0) {
+    }
+    const bool keep = request_->keepConnection != 0;
+    request_->keepConnection = 1;  // closing is the business of whoever takes the connection back
+    FCGX_Finish_r(request_.get());
+    Descriptor connection(request_->ipcFd);
+    request_->ipcFd = -1;
+    return {std::move(connection), keep};
+}
+
+}  // namespace kheops

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "http/message.hpp"
+#include "server/descriptor.hpp"
+
+struct FCGX_Request;
+
+/// One FastCGI request at a time on connections that were accepted elsewhere. The one door to
+/// libfcgi, of which it uses neither accept() nor close(): the first cannot be stopped in time, the
+/// second waits up to two seconds for the peer.
+namespace kheops {
+
+/// Makes libfcgi ready; once, before any thread uses FastCgi. Leaves SIGPIPE ignored, so that a web
+/// server that went away is an error of write().
+void initialize_fastcgi();
+
+/// What one thread needs to serve FastCGI requests, one after the other.
+class FastCgi {
+  public:
+    FastCgi();
+    ~FastCgi();
+    FastCgi(const FastCgi&) = delete;
+    FastCgi& operator=(const FastCgi&) = delete;
+
+    /// Takes the connection over and reads the request, whose parameters have all arrived
+    /// (inspect_request). False when libfcgi does not find one; the connection is closed then.
+    [[nodiscard]] bool begin(Descriptor connection);
+
+    /// The value of a parameter of the request begun; null when the web server did not pass it.
+    /// Valid until end().
+    [[nodiscard]] const char* parameter(const char* name) const;
+
+    /// Writes the answer. What cannot be written is lost; end() then returns no connection.
+    void write(std::string_view text);
+
+    struct Ended {
+        Descriptor connection;  ///< none when it broke
+        bool keep;              ///< the web server wants to send its next request on it
+    };
+    /// Ends the request and gives the connection back. `body_has_come`: the rest of the body is
+    /// there and is read first, so that the next request starts clean.
+    [[nodiscard]] Ended end(bool body_has_come);
+
+  private:
+    std::unique_ptr<FCGX_Request> request_;
+};
+
+}  // namespace kheops

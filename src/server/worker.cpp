@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#include "server/worker.hpp"
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/dispatcher.hpp"
+#include "server/exchange.hpp"
+#include "server/fastcgi.hpp"
+#include "server/gateway.hpp"
+
+namespace kheops {
+
+namespace {
+
+Request read_request(const FastCgi& fastcgi, const RequestFraming& framing) {
+    Request request = to_request([&fastcgi](const char* name) { return fastcgi.parameter(name); });
+    if (framing.nul_in_path) {
+        request.path += '\0';  // libfcgi's strings end there, and what is left could match
+    }
+    request.holds_nul = framing.nul_elsewhere;
+    return request;
+}
+
+/// What each serving thread does until there is no request to come.
+void serve(Dispatcher& dispatcher, Database database, const TokenVerifier& tokens, const Log& log) {
+    FastCgi fastcgi;
+    while (std::optional<ReadyRequest> ready = dispatcher.next()) {
+        if (!fastcgi.begin(std::move(ready->connection))) {
+            dispatcher.give_back(ready->id, Descriptor(), Dispatcher::Fate::close);
+            continue;
+        }
+        const Request request = read_request(fastcgi, ready->framing);
+        const Response response =
+            answer(request, tokens, database, ready->arrived, ready->deadline, log);
+        fastcgi.write(to_gateway_text(response, request));
+
+        FastCgi::Ended ended = fastcgi.end(ready->framing.ends_here);
+        const Dispatcher::Fate fate = !ready->framing.ends_here ? Dispatcher::Fate::drain
+                                      : ended.keep              ? Dispatcher::Fate::keep
+                                                                : Dispatcher::Fate::close;
+        dispatcher.give_back(ready->id, std::move(ended.connection), fate);
+    }
+}
+
+}  // namespace
+
+int run_worker(int listener, const Config& config, const TokenVerifier& tokens, const Log& log) {
+    initialize_fastcgi();
+    Dispatcher dispatcher(listener, config.timeout, log);
+    DatabaseHealth health(log);
+
+    std::vector<std::jthread> threads;
+    for (unsigned i = 0; i < config.threads; ++i) {
+        threads.emplace_back(
+            [&] { serve(dispatcher, Database(config.database, health), tokens, log); });
+    }
+    log.event(LogLevel::info, "started", {{"threads", std::to_string(config.threads)}});
+    const Dispatcher::End end = dispatcher.run();
+    threads.clear();
+    log.event(LogLevel::info, "stopped");
+    return end == Dispatcher::End::stopped ? 0 : 1;
+}
+
+}  // namespace kheops

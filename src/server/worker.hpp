@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "config.hpp"
+#include "log.hpp"
+#include "token/access_token.hpp"
+
+namespace kheops {
+
+/// Serves FastCGI requests on the listening socket `listener` until SIGTERM or SIGINT, and then
+/// those in hand. Returns the exit status: 0, or 1 when the listening socket was lost. Throws
+/// std::system_error when the kernel refuses what it needs to begin.
+[[nodiscard]] int run_worker(int listener, const Config& config, const TokenVerifier& tokens,
+                             const Log& log);
+
+}  // namespace kheops

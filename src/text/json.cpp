@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+#include "text/json.hpp"
+
+#include <cjson/cJSON.h>
+
+#include <algorithm>
+#include <cmath>
+#include <new>
+
+#include "text/utf8.hpp"
+
+namespace kheops::json {
+
+namespace {
+
+constexpr int kDeepestNesting = 64;
+
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+bool is_white_space(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+bool is_control(char c) {
+    return static_cast<unsigned char>(c) < 0x20;
+}
+
+/// Takes any number of digits from the front of `text`; whether there was one.
+bool take_digits(std::string_view& text) {
+    const auto end = std::find_if_not(text.begin(), text.end(), is_digit);
+    const auto count = static_cast<std::size_t>(end - text.begin());
+    text.remove_prefix(count);
+    return count > 0;
+}
+
+/// Takes one of `characters` from the front of `text`; whether it was there.
+bool take_one(std::string_view& text, std::string_view characters) {
+    const bool is_there = !text.empty() && characters.find(text.front()) != std::string_view::npos;
+    text.remove_prefix(is_there ? 1 : 0);
+    return is_there;
+}
+
+bool take_exponent(std::string_view& text) {
+    take_one(text, "+-");
+    return take_digits(text);
+}
+
+/// Takes a number (RFC 8259 section 6) from the front of `text`; whether it was one.
+bool take_number(std::string_view& text) {
+    take_one(text, "-");
+    const bool is_number = (take_one(text, "0") || take_digits(text)) &&
+                           (!take_one(text, ".") || take_digits(text)) &&
+                           (!take_one(text, "eE") || take_exponent(text));
+    return is_number && (text.empty() || !is_digit(text.front()));  // no zero leads
+}
+
+/// Takes what follows a backslash from the front of `text`; whether it can. cJSON knows the other
+/// escapes, but reads digits that are none as U+0000.
+bool take_escape(std::string_view& text) {
+    if (!take_one(text, "u")) {
+        text.remove_prefix(std::min<std::size_t>(text.size(), 1));
+        return true;
+    }
+    const std::string_view digits = text.substr(0, 4);
+    text.remove_prefix(digits.size());
+    return digits.size() == 4 && digits != "0000" &&
+           digits.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
+}
+
+/// Takes a string behind its opening quote from the front of `text`; whether it was one.
+bool take_string(std::string_view& text) {
+    while (!text.empty()) {
+        const char c = text.front();
+        text.remove_prefix(1);
+        if (c == '"') {
+            return true;
+        }
+        if (is_control(c) || (c == '\\' && !take_escape(text))) {
+            return false;
+        }
+    }
+    return false;
+}
+
+/// Whether strings, numbers, white space and depth are what RFC 8259 and parse() allow: all that
+/// cJSON is lax about. The order of the tokens is left to cJSON.
+bool has_strict_tokens(std::string_view text) {
+    int depth = 0;
+    while (!text.empty()) {
+        const char c = text.front();
+        if (c == '-' || is_digit(c)) {
+            if (!take_number(text)) {
+                return false;
+            }
+            continue;
+        }
+        text.remove_prefix(1);
+        if (c == '"' && !take_string(text)) {
+            return false;
+        }
+        const bool is_ascii = static_cast<unsigned char>(c) < 0x80;
+        if (!is_ascii || (is_control(c) && !is_white_space(c))) {
+            return false;
+        }
+        depth += (c == '[' || c == '{') ? 1 : 0;
+        depth -= (c == ']' || c == '}') ? 1 : 0;
+        if (depth > kDeepestNesting) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool has_duplicate_names(const cJSON* node) {
+    std::vector<std::string_view> names;
+    const cJSON* child = nullptr;
+    cJSON_ArrayForEach(child, node) {
+        if (has_duplicate_names(child)) {
+            return true;
+        }
+        if (cJSON_IsObject(node)) {
+            names.emplace_back(child->string);
+        }
+    }
+    std::sort(names.begin(), names.end());
+    return std::adjacent_find(names.begin(), names.end()) != names.end();
+}
+
+}  // namespace
+
+bool View::is_object() const {
+    return cJSON_IsObject(node_) != 0;
+}
+
+bool View::is_array() const {
+    return cJSON_IsArray(node_) != 0;
+}
+
+std::optional<View> View::member(std::string_view name) const {
+    if (!is_object()) {
+        return std::nullopt;
+    }
+    const cJSON* child = nullptr;
+    cJSON_ArrayForEach(child, node_) {
+        if (name == child->string) {
+            return View(child);
+        }
+    }
+    return std::nullopt;
+}
+
+std::vector<View> View::elements() const {
+    std::vector<View> elements;
+    if (is_array()) {
+        const cJSON* child = nullptr;
+        cJSON_ArrayForEach(child, node_) {
+            elements.emplace_back(child);
+        }
+    }
+    return elements;
+}
+
+std::optional<std::string> View::string() const {
+    if (cJSON_IsString(node_) == 0) {
+        return std::nullopt;
+    }
+    return node_->valuestring;
+}
+
+std::optional<double> View::number() const {
+    if (cJSON_IsNumber(node_) == 0 || !std::isfinite(node_->valuedouble)) {
+        return std::nullopt;
+    }
+    return node_->valuedouble;
+}
+
+void Value::Delete::operator()(cJSON* node) const {
+    cJSON_Delete(node);
+}
+
+Value::Value(cJSON* node) : node_(node) {
+    if (!node_) {
+        throw std::bad_alloc();
+    }
+}
+
+Value Value::object() {
+    return Value(cJSON_CreateObject());
+}
+
+Value Value::array() {
+    return Value(cJSON_CreateArray());
+}
+
+Value Value::string(const std::string& text) {
+    return Value(cJSON_CreateString(text.c_str()));
+}
+
+Value Value::boolean(bool value) {
+    return Value(cJSON_CreateBool(value ? 1 : 0));
+}
+
+Value Value::number(double value) {
+    return Value(cJSON_CreateNumber(value));
+}
+
+void Value::add(const char* name, Value value) {
+    if (cJSON_AddItemToObject(node_.get(), name, value.node_.get()) == 0) {
+        throw std::bad_alloc();
+    }
+    static_cast<void>(value.node_.release());
+}
+
+void Value::append(Value value) {
+    if (cJSON_AddItemToArray(node_.get(), value.node_.get()) == 0) {
+        throw std::bad_alloc();
+    }
+    static_cast<void>(value.node_.release());
+}
+
+std::string Value::text() const {
+    struct Free {
+        void operator()(char* printed) const { cJSON_free(printed); }
+    };
+    const std::unique_ptr<char, Free> printed(cJSON_PrintUnformatted(node_.get()));
+    if (!printed) {
+        throw std::bad_alloc();
+    }
+    return printed.get();
+}
+
+std::optional<Value> parse(std::string_view text) {
+    if (!is_utf8(text) || !has_strict_tokens(text)) {
+        return std::nullopt;
+    }
+    // The terminating zero is part of what cJSON is given, so that it can tell that nothing
+    // follows.
+    const std::string terminated(text);
+    cJSON* node = cJSON_ParseWithLengthOpts(terminated.c_str(), terminated.size() + 1, nullptr, 1);
+    if (node == nullptr) {
+        return std::nullopt;
+    }
+    Value value(node);
+    return has_duplicate_names(node) ? std::nullopt : std::optional(std::move(value));
+}
+
+}  // namespace kheops::json

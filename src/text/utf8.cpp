@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+#include "text/utf8.hpp"
+
+#include <cstdint>
+
+namespace kheops {
+
+namespace {
+
+/// What the first octet of a sequence says about the rest of it.
+struct Form {
+    std::size_t octets;         // 0: no sequence begins like this
+    std::uint32_t first_bits;   // of the first octet, those that belong to the code point
+    std::uint32_t least_value;  // a smaller code point has a shorter form
+};
+
+Form form_of(unsigned char first) {
+    if (first < 0x80) {
+        return {1, 0x7F, 0};
+    }
+    if (first >> 5 == 0b110) {
+        return {2, 0x1F, 0x80};
+    }
+    if (first >> 4 == 0b1110) {
+        return {3, 0x0F, 0x800};
+    }
+    if (first >> 3 == 0b11110) {
+        return {4, 0x07, 0x10000};
+    }
+    return {0, 0, 0};
+}
+
+/// The length of the well-formed sequence that `octets`, not empty, begin with; 0 where there is
+/// none.
+std::size_t sequence_length(std::string_view octets) {
+    const auto first = static_cast<unsigned char>(octets.front());
+    const Form form = form_of(first);
+    if (octets.size() < form.octets) {
+        return 0;
+    }
+    std::uint32_t code_point = first & form.first_bits;
+    for (const char c : octets.substr(1, form.octets > 0 ? form.octets - 1 : 0)) {
+        const auto octet = static_cast<unsigned char>(c);
+        if (octet >> 6 != 0b10) {
+            return 0;
+        }
+        code_point = code_point << 6 | (octet & 0x3F);
+    }
+    const bool is_surrogate = code_point >= 0xD800 && code_point <= 0xDFFF;
+    const bool is_valid = code_point >= form.least_value && code_point <= 0x10FFFF && !is_surrogate;
+    return is_valid ? form.octets : 0;
+}
+
+}  // namespace
+
+bool is_utf8(std::string_view octets) {
+    while (!octets.empty()) {
+        const std::size_t length = sequence_length(octets);
+        if (length == 0) {
+            return false;
+        }
+        octets.remove_prefix(length);
+    }
+    return true;
+}
+
+}  // namespace kheops

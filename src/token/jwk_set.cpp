@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+#include "token/jwk_set.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "text/base64url.hpp"
+#include "text/json.hpp"
+
+namespace kheops {
+
+namespace {
+
+constexpr std::string_view kWhiteSpace = " \t\r\n";
+constexpr std::string_view kPemBegin = "-----BEGIN ";
+constexpr std::string_view kPemPrivate = "PRIVATE KEY-----";
+
+// --- One JWK
+
+std::optional<std::string> text_member(const json::View& jwk, const char* name) {
+    const std::optional<json::View> member = jwk.member(name);
+    return member ? member->string() : std::nullopt;
+}
+
+/// The octets of a member; throws KeyError where there are none.
+std::string octets_member(const json::View& jwk, const char* name) {
+    const std::optional<std::string> text = text_member(jwk, name);
+    std::optional<std::string> octets = text ? decode_base64url(*text) : std::nullopt;
+    if (!octets) {
+        throw KeyError("its " + std::string(name) + " is missing or not base64url");
+    }
+    return *std::move(octets);
+}
+
+/// RFC 7517 sections 4.2 and 4.3.
+void require_meant_to_verify(const json::View& jwk) {
+    if (jwk.member("use") && text_member(jwk, "use") != "sig") {
+        throw KeyError("its use is not sig");
+    }
+    const std::optional<json::View> operations = jwk.member("key_ops");
+    if (!operations) {
+        return;
+    }
+    const std::vector<json::View> elements = operations->elements();
+    if (std::none_of(elements.begin(), elements.end(),
+                     [](const json::View& operation) { return operation.string() == "verify"; })) {
+        throw KeyError("its key_ops lack verify");
+    }
+}
+
+VerificationKey parse_key_material(const json::View& jwk) {
+    const std::optional<std::string> type = text_member(jwk, "kty");
+    const std::string curve = text_member(jwk, "crv").value_or("");
+    if (type == "RSA") {
+        return VerificationKey::rsa(octets_member(jwk, "n"), octets_member(jwk, "e"));
+    }
+    if (type == "EC") {
+        return VerificationKey::ec(curve, octets_member(jwk, "x"), octets_member(jwk, "y"));
+    }
+    if (type == "OKP" && curve == "Ed25519") {
+        return VerificationKey::ed25519(octets_member(jwk, "x"));
+    }
+    if (type == "oct") {
+        return VerificationKey::hmac(octets_member(jwk, "k"));
+    }
+    throw KeyError("its kty is none of RSA, EC, oct and OKP with the curve Ed25519");
+}
+
+/// The algorithm that the JWK's `alg` narrows its key to; nothing where it has none.
+std::optional<Algorithm> parse_only_algorithm(const json::View& jwk, const VerificationKey& key) {
+    if (!jwk.member("alg")) {
+        return std::nullopt;
+    }
+    const std::optional<Algorithm> only = algorithm_named(text_member(jwk, "alg").value_or(""));
+    if (!only || !key.fits(*only)) {
+        throw KeyError("its alg is not one that such a key can verify");
+    }
+    return only;
+}
+
+Key parse_jwk(const json::View& jwk) {
+    std::optional<std::string> kid = text_member(jwk, "kid");
+    if (jwk.member("kid") && !kid) {
+        throw KeyError("its kid is not a string");
+    }
+    require_meant_to_verify(jwk);
+    VerificationKey key = parse_key_material(jwk);
+    const std::optional<Algorithm> only = parse_only_algorithm(jwk, key);
+    return {std::move(key), std::move(kid), only};
+}
+
+// --- The whole text
+
+/// How a key is named to the operator: by its `kid`, quoted so that it stays on its line, or by its
+/// position, counted from 1.
+std::string name_of(const std::optional<std::string>& kid, std::size_t position) {
+    return "key " + (kid ? json::Value::string(*kid).text() : std::to_string(position));
+}
+
+/// Puts what `parse` returns into the set, or else why it threw.
+template <typename Parse>
+void add_key(KeySet& set, const std::string& name, const Parse& parse) {
+    try {
+        set.keys.push_back(parse());
+    } catch (const KeyError& error) {
+        set.left_out.push_back(name + ": " + error.what());
+    }
+}
+
+KeySet parse_jwk_set(std::string_view text) {
+    const std::optional<json::Value> root = json::parse(text);
+    if (!root || !root->view().is_object()) {
+        throw KeySetError("the key set is not valid JSON");
+    }
+    const std::optional<json::View> list = root->view().member("keys");
+    const std::vector<json::View> jwks = list ? list->elements() : std::vector{root->view()};
+    KeySet set;
+    for (const json::View& jwk : jwks) {
+        const std::size_t position = set.keys.size() + set.left_out.size() + 1;
+        add_key(set, name_of(text_member(jwk, "kid"), position), [&jwk] { return parse_jwk(jwk); });
+    }
+    return set;
+}
+
+KeySet parse_pem_set(std::string_view text) {
+    if (text.find(kPemPrivate) != std::string_view::npos) {
+        throw KeySetError("the key set holds a private key, which must not be here");
+    }
+    KeySet set;
+    for (std::size_t begin = text.find(kPemBegin); begin != std::string_view::npos;) {
+        const std::size_t next = text.find(kPemBegin, begin + 1);
+        const std::string_view block = text.substr(begin, next - begin);
+        const std::size_t position = set.keys.size() + set.left_out.size() + 1;
+        add_key(set, name_of(std::nullopt, position), [block] {
+            return Key{VerificationKey::pem(block), std::nullopt, std::nullopt};
+        });
+        begin = next;
+    }
+    return set;
+}
+
+KeySet parse_any(std::string_view text) {
+    const std::size_t first = text.find_first_not_of(kWhiteSpace);
+    if (first == std::string_view::npos) {
+        throw KeySetError("the key set is empty");
+    }
+    if (text[first] == '{') {
+        return parse_jwk_set(text);
+    }
+    if (text.find(kPemBegin) != std::string_view::npos) {
+        return parse_pem_set(text);
+    }
+    throw KeySetError("the key set is neither a JWK Set nor PEM");
+}
+
+}  // namespace
+
+bool Key::fits(Algorithm algorithm) const {
+    return key.fits(algorithm) && (!only || *only == algorithm);
+}
+
+KeySet parse_key_set(std::string_view text) {
+    KeySet set = parse_any(text);
+    if (set.keys.empty()) {
+        std::string reasons;
+        for (const std::string& reason : set.left_out) {
+            reasons += (reasons.empty() ? ": " : "; ") + reason;
+        }
+        throw KeySetError("the key set holds no usable key" + reasons);
+    }
+    return set;
+}
+
+}  // namespace kheops

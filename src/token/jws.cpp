@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "token/jws.hpp"
+
+#include <optional>
+
+#include "text/base64url.hpp"
+#include "text/json.hpp"
+#include "token/invalid_token.hpp"
+
+namespace kheops {
+
+namespace {
+
+/// The parts of a compact JWS, still encoded. They point into the token.
+struct Parts {
+    std::string_view header;
+    std::string_view payload;
+    std::string_view signature;
+    std::string_view signed_text;  // header, dot, payload
+};
+
+struct JoseHeader {
+    std::string algorithm;
+    std::optional<std::string> kid;
+};
+
+Parts split(std::string_view token) {
+    const std::size_t first = token.find('.');
+    const std::size_t last = token.rfind('.');
+    if (first == last) {  // one dot, or none
+        throw malformed_token();
+    }
+    // A third dot would be in the payload, where base64url has none.
+    return {token.substr(0, first), token.substr(first + 1, last - first - 1),
+            token.substr(last + 1), token.substr(0, last)};
+}
+
+std::string decode(std::string_view part) {
+    std::optional<std::string> octets = decode_base64url(part);
+    if (!octets) {
+        throw malformed_token();
+    }
+    return *std::move(octets);
+}
+
+/// The members of the header that count (RFC 7515 section 4.1).
+JoseHeader parse_header(const std::string& text) {
+    const std::optional<json::Value> header = json::parse(text);
+    if (!header || !header->view().is_object()) {
+        throw malformed_token();
+    }
+    const json::View view = header->view();
+    if (view.member("crit") || view.member("b64")) {  // extensions, of which none is known here
+        throw malformed_token();
+    }
+    const std::optional<json::View> algorithm = view.member("alg");
+    const std::optional<json::View> kid = view.member("kid");
+    if (!algorithm || !algorithm->string() || (kid && !kid->string())) {
+        throw malformed_token();
+    }
+    return {*algorithm->string(), kid ? kid->string() : std::nullopt};
+}
+
+bool is_candidate(const Key& key, const std::optional<std::string>& kid) {
+    return !kid || !key.kid || *key.kid == *kid;
+}
+
+/// The one candidate that fits the algorithm. Where several do, the token does not say which it
+/// means, and trying them in turn would let it be any.
+const VerificationKey& find_key(const KeySet& keys, Algorithm algorithm,
+                                const std::optional<std::string>& kid) {
+    const VerificationKey* found = nullptr;
+    for (const Key& key : keys.keys) {
+        if (!is_candidate(key, kid) || !key.fits(algorithm)) {
+            continue;
+        }
+        if (found != nullptr) {
+            throw unaccepted_token();
+        }
+        found = &key.key;
+    }
+    if (found == nullptr) {
+        throw unaccepted_token();
+    }
+    return *found;
+}
+
+}  // namespace
+
+std::string verified_payload(std::string_view token, const KeySet& keys) {
+    if (token.size() > kLongestToken) {
+        throw malformed_token();
+    }
+    const Parts parts = split(token);
+    const JoseHeader header = parse_header(decode(parts.header));
+    std::string payload = decode(parts.payload);
+    const std::string signature = decode(parts.signature);
+
+    const std::optional<Algorithm> algorithm = algorithm_named(header.algorithm);
+    if (!algorithm) {
+        throw unaccepted_token();
+    }
+    const VerificationKey& key = find_key(keys, *algorithm, header.kid);
+    if (!key.verify(*algorithm, parts.signed_text, signature)) {
+        throw unaccepted_token();
+    }
+    return payload;
+}
+
+}  // namespace kheops

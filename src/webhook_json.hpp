@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "webhook.hpp"
+
+namespace kheops {
+
+/// The body of the answer: a compact array, its members in the order of contract section 4.
+[[nodiscard]] std::string to_json(const std::vector<Webhook>& webhooks);
+
+}  // namespace kheops
