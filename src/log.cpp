@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 
 #include "text/utf8.hpp"
 
@@ -30,9 +29,10 @@ bool is_bare(std::string_view value) {
 }
 
 void append_escape(std::string& out, unsigned char code) {
-    std::array<char, 8> escape;
-    std::snprintf(escape.data(), escape.size(), "\\u%04x", code);
-    out += escape.data();
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    out += "\\u00";
+    out += kDigits[code >> 4U];
+    out += kDigits[code & 0xFU];
 }
 
 }  // namespace

@@ -42,7 +42,7 @@ struct Webhook {
 
 struct WebhookPage {
     std::vector<Webhook> webhooks;  ///< newest first
-    std::int64_t total;             ///< all that pass the URL filter, on other pages too
+    std::int64_t total = 0;         ///< all that pass the URL filter, on other pages too
 };
 
 }  // namespace kheops

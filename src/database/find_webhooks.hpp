@@ -14,9 +14,9 @@ extern const char* const kListWebhooksSql;
 
 /// Who asks, as the database knows them. Each member is true only where the ones before it are.
 struct Caller {
-    bool known;          ///< a user has that `sub`
-    bool member;         ///< of the album, which exists and is not their inbox
-    bool administrator;  ///< of the album
+    bool known = false;          ///< a user has that `sub`
+    bool member = false;         ///< of the album, which exists and is not their inbox
+    bool administrator = false;  ///< of the album
 };
 
 struct Listing {

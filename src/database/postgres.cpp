@@ -14,6 +14,9 @@ namespace {
 
 constexpr int kBinary = 1;
 
+/// How many reasons are logged before the database is back; it could think of ever new ones.
+constexpr size_t kMostReasons = 8;
+
 /// libpq's messages end in a line feed and may have several lines.
 std::string one_line(const char* message) {
     std::string line(message);
@@ -192,9 +195,7 @@ void DatabaseHealth::failed(const DatabaseError& error) {
         return;  // one request's fate, told in its own line
     }
     const std::lock_guard lock(mutex_);
-    const std::string reason =
-        error.sqlstate().empty() ? std::string("connection") : error.sqlstate();
-    if (reasons_.insert(reason).second) {
+    if (reasons_.size() < kMostReasons && reasons_.insert(error.what()).second) {
         log_.event(LogLevel::error, "database_lost",
                    {{"sqlstate", error.sqlstate()}, {"reason", error.what()}});
     }

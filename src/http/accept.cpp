@@ -148,7 +148,7 @@ size_t specificity(const MediaRange& range) {
 
 std::optional<bool> accepts_json(std::string_view header) {
     constexpr int kUnnamed = -1;
-    std::array<int, 4> weights;  // the highest weight for each specificity
+    std::array<int, 4> weights{};  // the highest weight for each specificity
     weights.fill(kUnnamed);
 
     Cursor cursor(header);

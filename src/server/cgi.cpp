@@ -33,7 +33,7 @@ void answer_as_cgi(const Config& config, const TokenVerifier& tokens, const Log&
 
 std::string answer_fault_as_cgi() {
     const Request request = read_request();
-    const std::string id = request_id(request);
+    std::string id = request_id(request);
     std::cout << to_gateway_text(fault_response(id), request) << std::flush;
     return id;
 }

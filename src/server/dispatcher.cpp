@@ -88,17 +88,18 @@ Dispatcher::Dispatcher(int listener, std::chrono::milliseconds budget, const Log
 }
 
 Dispatcher::End Dispatcher::run() {
-    struct Finish {
-        Dispatcher& dispatcher;
-        ~Finish() {
-            const std::lock_guard lock(dispatcher.mutex_);
-            dispatcher.finished_ = true;
-            dispatcher.ready_changed_.notify_all();
-        }
-    };
-    const Finish finish{*this};
+    try {
+        dispatch();
+    } catch (...) {
+        finish();
+        throw;
+    }
+    finish();
+    return end_;
+}
 
-    std::array<epoll_event, 64> events;
+void Dispatcher::dispatch() {
+    std::array<epoll_event, 64> events{};
     while (accepting_ || in_hand_ > 0 || !waiting_.empty()) {
         const int count = ::epoll_wait(epoll_.number(), events.data(), events.size(),
                                        ticking_ ? static_cast<int>(kTick.count()) : -1);
@@ -111,7 +112,12 @@ Dispatcher::End Dispatcher::run() {
         }
         tick();
     }
-    return end_;
+}
+
+void Dispatcher::finish() {
+    const std::lock_guard lock(mutex_);
+    finished_ = true;
+    ready_changed_.notify_all();
 }
 
 std::optional<ReadyRequest> Dispatcher::next() {

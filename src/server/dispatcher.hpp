@@ -71,6 +71,9 @@ class Dispatcher {
     };
     using Connections = std::unordered_map<std::uint64_t, Connection>;
 
+    void dispatch();
+    /// Lets the serving threads go, once they have served what is left.
+    void finish();
     void watch(int descriptor, std::uint32_t events, std::uint64_t id) const;
     void handle(std::uint64_t id, std::uint32_t events);
     void accept_connections();

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
+#include <charconv>
 #include <random>
 
 #include "list_webhooks.hpp"
@@ -27,10 +27,12 @@ std::string source_address(const Request& request) {
 }
 
 std::string milliseconds(Clock::duration duration) {
-    std::array<char, 32> text;
-    std::snprintf(text.data(), text.size(), "%.2f",
-                  std::chrono::duration<double, std::milli>(duration).count());
-    return text.data();
+    constexpr int kDecimals = 2;
+    std::array<char, 32> text{};
+    const double count = std::chrono::duration<double, std::milli>(duration).count();
+    const auto written = std::to_chars(text.data(), text.data() + text.size(), count,
+                                       std::chars_format::fixed, kDecimals);
+    return {text.data(), written.ptr};
 }
 
 /// The detail of a 503: what is being waited for, in general words.
@@ -43,51 +45,59 @@ HttpError unavailable(const std::string& detail) {
     return {503, "Service Unavailable", detail, {{"Retry-After", "1"}}};
 }
 
-/// The line of one request; it begins as Kheops' own does (contract section 8).
-class RequestLine {
-  public:
-    RequestLine(const Request& request, std::string id, Clock::time_point arrived)
-        : request_(request), id_(std::move(id)), arrived_(arrived) {}
-
-    RequestRecord record;  ///< filled on the way through the gates
-    std::string detail;    ///< what was wrong, as the client was told; empty when nothing was
-
-    void write(int status, const Log& log) const {
-        LogPairs pairs;
-        if (!record.user.empty()) {
-            pairs.emplace_back("user", record.user);
-            pairs.emplace_back("tokenType", "KEYCLOAK_TOKEN");
-        }
-        pairs.emplace_back("link", request_.link_authorization == "true" ? "true" : "false");
-        pairs.emplace_back("sourceIP", source_address(request_));
-        pairs.emplace_back("action", "LIST_WEBHOOK");
-        if (!record.album.empty()) {
-            pairs.emplace_back("album", record.album);
-        }
-        pairs.emplace_back("status", std::to_string(status));
-        pairs.emplace_back("id", id_);
-        append_times(pairs);
-        if (!detail.empty()) {
-            pairs.emplace_back("detail", detail);
-        }
-        log.line(LogLevel::info, pairs);
+/// Throws HttpError for whatever keeps the request from its list.
+Response list_in_time(const Request& request, const TokenVerifier& tokens, Database& database,
+                      Deadline deadline, RequestRecord& record) {
+    if (deadline.passed()) {
+        throw unavailable("All threads are busy");
     }
-
-  private:
-    void append_times(LogPairs& pairs) const {
-        const Clock::time_point now = Clock::now();
-        pairs.emplace_back("waited_ms", milliseconds(started_ - arrived_));
-        if (record.asked_at) {
-            pairs.emplace_back("database_ms", milliseconds(now - *record.asked_at));
-        }
-        pairs.emplace_back("total_ms", milliseconds(now - arrived_));
+    if (request.holds_nul) {
+        throw HttpError(400, "Bad Request", "The request holds U+0000");
     }
+    try {
+        return list_webhooks(request, tokens, database, std::chrono::system_clock::now(), deadline,
+                             record);
+    } catch (const DatabaseError& error) {
+        throw unavailable(waiting_for(error));
+    }
+}
 
-    const Request& request_;
-    std::string id_;
-    Clock::time_point arrived_;
-    Clock::time_point started_ = Clock::now();
+/// How one request went, for its line in the log.
+struct Course {
+    std::string id;
+    Clock::time_point arrived;
+    Clock::time_point started;
+    RequestRecord record;
+    int status = 0;
+    std::string refusal;  ///< what was wrong, as the client was told; empty when nothing was
 };
+
+/// The pairs that Kheops' own line has come first (contract section 8).
+LogPairs line_of(const Request& request, const Course& course) {
+    const Clock::time_point now = Clock::now();
+    LogPairs pairs;
+    if (!course.record.user.empty()) {
+        pairs.emplace_back("user", course.record.user);
+        pairs.emplace_back("tokenType", "KEYCLOAK_TOKEN");
+    }
+    pairs.emplace_back("link", request.link_authorization == "true" ? "true" : "false");
+    pairs.emplace_back("sourceIP", source_address(request));
+    pairs.emplace_back("action", "LIST_WEBHOOK");
+    if (!course.record.album.empty()) {
+        pairs.emplace_back("album", course.record.album);
+    }
+    pairs.emplace_back("status", std::to_string(course.status));
+    pairs.emplace_back("id", course.id);
+    pairs.emplace_back("waited_ms", milliseconds(course.started - course.arrived));
+    if (course.record.asked_at) {
+        pairs.emplace_back("database_ms", milliseconds(now - *course.record.asked_at));
+    }
+    pairs.emplace_back("total_ms", milliseconds(now - course.arrived));
+    if (!course.refusal.empty()) {
+        pairs.emplace_back("detail", course.refusal);
+    }
+    return pairs;
+}
 
 }  // namespace
 
@@ -112,33 +122,22 @@ Response fault_response(const std::string& id) {
 
 Response answer(const Request& request, const TokenVerifier& tokens, Database& database,
                 Clock::time_point arrived, Deadline deadline, const Log& log) {
-    const std::string id = request_id(request);
-    RequestLine line(request, id, arrived);
-    const auto respond = [&]() -> Response {
-        const auto refuse = [&line](const HttpError& error) {
-            line.detail = error.detail();
-            return error_response(error);
-        };
-        try {
-            if (deadline.passed()) {
-                return refuse(unavailable("All threads are busy"));
-            }
-            if (request.holds_nul) {
-                return refuse({400, "Bad Request", "The request holds U+0000"});
-            }
-            return list_webhooks(request, tokens, database, std::chrono::system_clock::now(),
-                                 deadline, line.record);
-        } catch (const HttpError& error) {
-            return refuse(error);
-        } catch (const DatabaseError& error) {
-            return refuse(unavailable(waiting_for(error)));
-        } catch (const std::exception& error) {
-            log.event(LogLevel::error, "fault", {{"id", id}, {"reason", error.what()}});
-            return fault_response(id);
-        }
-    };
-    Response response = respond();
-    line.write(response.status, log);
+    Course course;
+    course.id = request_id(request);
+    course.arrived = arrived;
+    course.started = Clock::now();
+    Response response;
+    try {
+        response = list_in_time(request, tokens, database, deadline, course.record);
+    } catch (const HttpError& error) {
+        response = error_response(error);
+        course.refusal = error.detail();
+    } catch (const std::exception& error) {
+        log.event(LogLevel::error, "fault", {{"id", course.id}, {"reason", error.what()}});
+        response = fault_response(course.id);
+    }
+    course.status = response.status;
+    log.line(LogLevel::info, line_of(request, course));
     return response;
 }
 

@@ -21,7 +21,7 @@ void initialize_fastcgi() {
         throw std::runtime_error("libfcgi cannot be initialized");
     }
     // libfcgi installs a handler of its own for this one; a lost peer is no event for us.
-    std::signal(SIGPIPE, SIG_IGN);
+    static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
 }
 
 FastCgi::FastCgi() : request_(std::make_unique<FCGX_Request>()) {
@@ -49,7 +49,7 @@ void FastCgi::write(std::string_view text) {
 }
 
 FastCgi::Ended FastCgi::end(bool body_has_come) {
-    std::array<char, 4096> discarded;
+    std::array<char, 4096> discarded{};
     while (body_has_come && FCGX_GetStr(discarded.data(), discarded.size(), request_->in) > 0) {
     }
     const bool keep = request_->keepConnection != 0;

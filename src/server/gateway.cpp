@@ -29,7 +29,10 @@ std::string to_gateway_text(const Response& response, const Request& request) {
     text += reason_phrase(response.status);
     text += "\r\n";
     for (const auto& [name, value] : response.headers) {
-        text += name + ": " + value + "\r\n";
+        text += name;
+        text += ": ";
+        text += value;
+        text += "\r\n";
     }
     if (response.status != 204) {
         text += "Content-Length: " + std::to_string(response.body.size()) + "\r\n";

@@ -29,8 +29,7 @@ bool is_control(char c) {
 
 /// Takes any number of digits from the front of `text`; whether there was one.
 bool take_digits(std::string_view& text) {
-    const auto end = std::find_if_not(text.begin(), text.end(), is_digit);
-    const auto count = static_cast<std::size_t>(end - text.begin());
+    const std::size_t count = std::min(text.find_first_not_of("0123456789"), text.size());
     text.remove_prefix(count);
     return count > 0;
 }
@@ -113,19 +112,31 @@ bool has_strict_tokens(std::string_view text) {
     return true;
 }
 
-bool has_duplicate_names(const cJSON* node) {
+bool repeats_a_name(const cJSON* object) {
     std::vector<std::string_view> names;
-    const cJSON* child = nullptr;
-    cJSON_ArrayForEach(child, node) {
-        if (has_duplicate_names(child)) {
-            return true;
-        }
-        if (cJSON_IsObject(node)) {
-            names.emplace_back(child->string);
-        }
+    const cJSON* member = nullptr;
+    cJSON_ArrayForEach(member, object) {
+        names.emplace_back(member->string);
     }
     std::sort(names.begin(), names.end());
     return std::adjacent_find(names.begin(), names.end()) != names.end();
+}
+
+/// Whether an object at any depth has a name twice.
+bool has_duplicate_names(const cJSON* root) {
+    std::vector<const cJSON*> unread = {root};
+    while (!unread.empty()) {
+        const cJSON* node = unread.back();
+        unread.pop_back();
+        if (cJSON_IsObject(node) != 0 && repeats_a_name(node)) {
+            return true;
+        }
+        const cJSON* child = nullptr;
+        cJSON_ArrayForEach(child, node) {
+            unread.push_back(child);
+        }
+    }
+    return false;
 }
 
 }  // namespace

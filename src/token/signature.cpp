@@ -87,11 +87,11 @@ const AlgorithmTraits& traits_of(Algorithm algorithm) {
     return kAlgorithms[static_cast<std::size_t>(algorithm)];
 }
 
-/// The algorithms of a scheme whose hash is at most that long.
-std::vector<Algorithm> algorithms_by(Scheme scheme, std::size_t hash_octets) {
+/// The algorithms of a scheme whose hash has at most that many octets.
+std::vector<Algorithm> algorithms_by(Scheme scheme, std::size_t longest_hash) {
     std::vector<Algorithm> algorithms;
     for (std::size_t i = 0; i < kAlgorithms.size(); ++i) {
-        if (kAlgorithms[i].scheme == scheme && kAlgorithms[i].hash_octets <= hash_octets) {
+        if (kAlgorithms[i].scheme == scheme && kAlgorithms[i].hash_octets <= longest_hash) {
             algorithms.push_back(static_cast<Algorithm>(i));
         }
     }
