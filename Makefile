@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+#
+# The front door over CMake; `make help` lists what there is. Set on the command line:
+#   BUILD    the build tree (default: build)
+#   PREFIX   where `make install` puts things (default: /usr/local)
+#   DESTDIR  a directory to put before PREFIX, for packagers
+
+BUILD = build
+PREFIX ?= /usr/local
+
+JOBS := $(shell nproc)
+# What was said to this make is not meant for those that CMake and the tests start.
+ALONE = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
+COMPILE = $(ALONE) cmake --build
+CTEST = $(ALONE) ctest --output-on-failure --no-tests=error --parallel $(JOBS) --test-dir
+SHARE = $(DESTDIR)$(PREFIX)/share/kheops-webhooks
+DOC = $(DESTDIR)$(PREFIX)/share/doc/kheops-webhooks
+SOURCES = find src tests -name '*.[ch]pp' -print0
+
+.PHONY: all test asan tsan build-test build-asan build-tsan tidy format check-format
+.PHONY: measure install uninstall clean help
+
+all: $(BUILD)/cmake_install.cmake ## the program, build/kheops-webhooks (the default)
+	$(COMPILE) "$(BUILD)" --parallel $(JOBS) --target kheops-webhooks
+
+# Without the tests, so that the program alone does not need what only they use. A tree that is
+# configured stays as it is: CMake itself sees to changes.
+$(BUILD)/cmake_install.cmake:
+	cmake -S . -B "$(BUILD)" -D KHEOPS_TESTS=OFF
+
+test: build-test ## build and run all tests
+	$(CTEST) "$(BUILD)"
+
+asan: build-asan ## the same under AddressSanitizer and UndefinedBehaviorSanitizer, in build/asan
+	$(CTEST) "$(BUILD)/asan"
+
+tsan: build-tsan ## the same under ThreadSanitizer, in build/tsan
+	$(CTEST) "$(BUILD)/tsan"
+
+build-test: ## only build for `make test`; also: build-asan, build-tsan
+	cmake -S . -B "$(BUILD)" -D KHEOPS_TESTS=ON
+	$(COMPILE) "$(BUILD)" --parallel $(JOBS)
+
+build-asan:
+	cmake -S . -B "$(BUILD)/asan" -D KHEOPS_TESTS=ON -D KHEOPS_SANITIZE=address
+	$(COMPILE) "$(BUILD)/asan" --parallel $(JOBS)
+
+build-tsan:
+	cmake -S . -B "$(BUILD)/tsan" -D KHEOPS_TESTS=ON -D KHEOPS_SANITIZE=thread
+	$(COMPILE) "$(BUILD)/tsan" --parallel $(JOBS)
+
+measure: build-test ## CPU time per request, and the worker's memory
+	tests/support/cluster start "$(BUILD)/measure.cluster"
+	KHEOPS_TEST_CLUSTER="$(BUILD)/measure.cluster" KHEOPS_WORKER="$(BUILD)/kheops-webhooks" \
+	    "$(BUILD)/tests/measure"; \
+	    status=$$?; tests/support/cluster stop "$(BUILD)/measure.cluster"; exit $$status
+
+tidy: all ## clang-tidy over src/; any finding is an error
+	find src -name '*.cpp' -print0 | \
+	    xargs -0 --max-procs=$(JOBS) --max-args=1 clang-tidy --quiet -p "$(BUILD)"
+
+format: ## clang-format over src/ and tests/, in place
+	$(SOURCES) | xargs -0 clang-format -i
+
+check-format: ## an error where `make format` would change something
+	$(SOURCES) | xargs -0 clang-format --dry-run --Werror
+
+# What was built is installed; so `make && sudo make install` builds nothing as root.
+$(BUILD)/kheops-webhooks:
+	$(MAKE) all
+
+install: | $(BUILD)/kheops-webhooks ## into DESTDIR and PREFIX
+	install -D -m 755 "$(BUILD)/kheops-webhooks" "$(DESTDIR)$(PREFIX)/sbin/kheops-webhooks"
+	install -d "$(SHARE)/nginx" "$(SHARE)/sql" "$(DOC)"
+	install -m 644 nginx/*.conf "$(SHARE)/nginx"
+	install -m 644 sql/* "$(SHARE)/sql"
+	install -m 644 README.md CHANGELOG.md LICENSE "$(DOC)"
+
+uninstall: ## remove what `make install` put there
+	rm -f "$(DESTDIR)$(PREFIX)/sbin/kheops-webhooks"
+	rm -rf "$(SHARE)" "$(DOC)"
+
+clean: ## remove the build tree
+	rm -rf "$(BUILD)"
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile

@@ -1,0 +1,179 @@
+# shellcheck shell=bash
+# Shell functions that several scripts share. Sourced by bash scripts; does nothing by itself.
+
+# --- A private PostgreSQL -----------------------------------------------------------------------
+
+# The directory of the newest installed PostgreSQL server, where Debian puts them; the servers are
+# not on PATH there.
+postgres_bindir() {
+    local initdb newest=
+    while IFS= read -r initdb; do
+        [ -x "$initdb" ] && newest=$initdb
+    done < <(printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort -V)
+    if [ -z "$newest" ]; then
+        echo "PostgreSQL's server is not installed: there is no /usr/lib/postgresql/*/bin/initdb (Debian package: postgresql)" >&2
+        return 1
+    fi
+    dirname "$newest"
+}
+
+# Runs a command as the owner of the cluster in DIR: PostgreSQL refuses to run as root.
+postgres_run() { # DIR COMMAND...
+    local owner
+    owner=$(stat -c %U "$1")
+    shift
+    if [ "$(id -un)" = "$owner" ]; then
+        (cd / && "$@")
+    else
+        (cd / && runuser -u "$owner" -- "$@")
+    fi
+}
+
+# Makes a cluster in DIR (created, or empty) and starts it. It listens on a Unix socket only, whose
+# directory nobody else can enter and which is written to DIR/socket-dir; port 5432; everyone who
+# reaches the socket is trusted, the superuser is "postgres". Nothing is flushed to disk: not for
+# data that anyone wants to keep. For root, DIR is given to the user postgres (or nobody), who must
+# be able to reach it. The server's log is DIR/postgresql.log.
+postgres_start() { # DIR
+    local dir bin owner socket_dir
+    bin=$(postgres_bindir) || return
+    mkdir -p "$1" || return
+    dir=$(cd "$1" && pwd) || return
+    if [ -n "$(ls -A "$dir")" ]; then
+        echo "postgres_start: $dir is not empty" >&2
+        return 1
+    fi
+
+    if [ "$(id -u)" -eq 0 ]; then
+        owner=postgres
+        id "$owner" >/dev/null 2>&1 || owner=nobody
+        chown "$owner:$(id -gn "$owner")" "$dir" || return
+        if ! postgres_run "$dir" test -w "$dir"; then
+            echo "postgres_start: the user $owner, who is to run PostgreSQL, cannot reach $dir" >&2
+            return 1
+        fi
+    fi
+    chmod 700 "$dir" || return
+
+    # The path of a Unix socket has 107 bytes at most; "/.s.PGSQL.5432.lock" takes 19 of them.
+    socket_dir=$dir
+    if [ "$(printf %s "$socket_dir" | wc -c)" -gt 88 ]; then
+        socket_dir=$(mktemp -d "${TMPDIR:-/tmp}/pg.XXXXXX") || return
+        if [ "$(printf %s "$socket_dir" | wc -c)" -gt 88 ]; then
+            rmdir "$socket_dir"
+            socket_dir=$(mktemp -d /tmp/pg.XXXXXX) || return
+        fi
+        chown "$(stat -c %U:%G "$dir")" "$socket_dir" || return
+    fi
+    printf '%s\n' "$socket_dir" >"$dir/socket-dir" || return
+
+    if ! postgres_run "$dir" "$bin/initdb" --pgdata="$dir/data" --username=postgres --auth=trust \
+        --encoding=UTF8 --locale=C --no-sync >"$dir/initdb.log" 2>&1; then
+        cat "$dir/initdb.log" >&2
+        return 1
+    fi
+    cat >>"$dir/data/postgresql.conf" <<END || return
+listen_addresses = ''
+port = 5432
+unix_socket_directories = '${socket_dir//\'/\'\'}'
+unix_socket_permissions = 0700
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+END
+    if ! postgres_run "$dir" "$bin/pg_ctl" --pgdata="$dir/data" --log="$dir/postgresql.log" \
+        --wait --timeout=60 --silent start; then
+        cat "$dir/postgresql.log" >&2
+        return 1
+    fi
+}
+
+# Stops the cluster in DIR at once, in whatever state it is; nothing to do is fine. DIR stays.
+postgres_stop() { # DIR
+    local dir=$1 bin socket_dir
+    if [ -f "$dir/data/postmaster.pid" ]; then
+        bin=$(postgres_bindir) || return
+        postgres_run "$dir" "$bin/pg_ctl" --pgdata="$dir/data" --mode=immediate --wait --silent stop ||
+            # A server that was killed leaves its pid file: then there is nothing to stop.
+            ! postgres_run "$dir" "$bin/pg_ctl" --pgdata="$dir/data" status >/dev/null || return
+    fi
+    if [ -f "$dir/socket-dir" ]; then
+        socket_dir=$(cat "$dir/socket-dir")
+        if [ "$socket_dir" != "$dir" ]; then
+            rm -rf -- "$socket_dir"
+        fi
+    fi
+}
+
+# --- end of: A private PostgreSQL ---------------------------------------------------------------
+
+# --- Debian packages ----------------------------------------------------------------------------
+
+# What the scripts need, in one place. "a|b": any of them will do (shell patterns allowed), and the
+# first is installed where there is none.
+nginx_package='nginx|nginx-core|nginx-light|nginx-full|nginx-extras'
+postgresql_package='postgresql|postgresql-[0-9][0-9]'
+# shellcheck disable=SC2034 # for the scripts that source this file
+build_packages=(g++ make cmake 'pkg-config|pkgconf' libfcgi-dev libcjson-dev libssl-dev libpq-dev)
+# shellcheck disable=SC2034
+demo_packages=("$nginx_package" "$postgresql_package" spawn-fcgi curl openssl)
+# shellcheck disable=SC2034
+test_packages=("$nginx_package" "$postgresql_package" spawn-fcgi curl openssl
+    libgtest-dev 'libcurl4-openssl-dev|libcurl4-gnutls-dev' jq procps ca-certificates shellcheck)
+
+# Installs those of the packages that are not there, which takes root or sudo; where all are there,
+# it does nothing and needs neither. Returns 1 when it cannot.
+#
+# With the packages postgresql and nginx Debian sets up and starts a PostgreSQL and an nginx of its
+# own, as it does for everybody who installs them. That could only be held off through files in
+# /etc and /usr/sbin that rule over every other installation too (createcluster.conf, policy-rc.d),
+# so it is left to happen, and said. Where the packages are there already, nothing is touched.
+install_missing() { # PACKAGE...
+    local installed wanted name names found log as_root=() missing=()
+    if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+        echo "This is no Debian, so nothing is installed here. Needed is what Debian calls: ${*%%|*}" >&2
+        return 0
+    fi
+
+    installed=$(dpkg-query --show --showformat='${db:Status-Status} ${Package}\n') || return
+    for wanted in "$@"; do
+        found=
+        IFS='|' read -ra names <<<"$wanted"
+        for name in "${names[@]}"; do
+            # shellcheck disable=SC2053 # a pattern
+            [[ $'\n'$installed$'\n' != *$'\n'"installed "$name$'\n'* ]] || found=yes
+        done
+        [ -n "$found" ] || missing+=("${wanted%%|*}")
+    done
+    [ "${#missing[@]}" -gt 0 ] || return 0
+
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! command -v sudo >/dev/null; then
+            cat >&2 <<END
+Packages are missing, and there is no sudo to install them. An administrator has to run:
+    apt-get update && apt-get install -y --no-install-recommends ${missing[*]}
+END
+            return 1
+        fi
+        as_root=(sudo)
+    fi
+    echo "Installing ${missing[*]}" >&2
+    case " ${missing[*]} " in
+    *' nginx '* | *' postgresql '*)
+        echo "(Debian starts servers of its own with nginx and postgresql; they are not used here.)" >&2
+        ;;
+    esac
+    as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
+    log=$(mktemp) || return
+    if ! { "${as_root[@]}" update &&
+        "${as_root[@]}" install -y --no-install-recommends "${missing[@]}"; } \
+        </dev/null >"$log" 2>&1; then
+        tail -n 40 "$log" >&2
+        echo "Could not install ${missing[*]}" >&2
+        rm -f -- "$log"
+        return 1
+    fi
+    rm -f -- "$log"
+}
+
+# --- end of: Debian packages --------------------------------------------------------------------

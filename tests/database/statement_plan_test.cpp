@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+
+// sql/list_webhooks.sql touches only the rows it is about, in a database with a long history and
+// whatever PostgreSQL knows of it. Measured in blocks of 8 KiB, which do not depend on the machine;
+// the history and its index have more than 10,000.
+
+#include <gtest/gtest.h>
+
+#include "support/database.hpp"
+#include "support/list_statement.hpp"
+
+namespace kheops::test {
+namespace {
+
+/// 1,030 albums of 10 webhooks, all with "admin" as administrator and "member" as a member. In the
+/// table of triggers lie those of the albums Old…, then a million of the albums Spread…, then those
+/// of New…; the albums None… have none. One more album has 30,000 webhooks without triggers.
+constexpr const char* kData = R"(
+    -- Without the checks of foreign keys, which would take most of the time.
+    SET session_replication_role = replica;
+    ALTER TABLE webhook_triggers SET (autovacuum_enabled = off);
+    ALTER TABLE webhook_attempts SET (autovacuum_enabled = off);
+
+    INSERT INTO albums (id, name, created_time, last_event_time, add_user_permission,
+                        download_series_permission, send_series_permission, delete_series_permission,
+                        add_series_permission, write_comments_permission)
+    SELECT name || lpad(n::text, 10 - length(name), '0'), name, now(), now(),
+           true, true, true, true, true, true
+    FROM (VALUES ('Old', 10), ('New', 10), ('None', 10), ('Spread', 1000), ('Many', 1),
+                 ('Inbox', 2000))
+         AS groups (name, size), generate_series(1, size) AS n;
+
+    INSERT INTO users (sub, inbox_fk)
+    SELECT CASE n WHEN 1 THEN 'admin' WHEN 2 THEN 'member' ELSE 'user' || n END, pk
+    FROM (SELECT pk, row_number() OVER (ORDER BY pk) AS n FROM albums WHERE name = 'Inbox') AS inbox;
+
+    INSERT INTO album_user (album_fk, user_fk, admin, new_series_notifications,
+                            new_comment_notifications, favorite)
+    SELECT a.pk, u.pk, u.sub = 'admin', false, false, false
+    FROM albums AS a, users AS u WHERE a.name <> 'Inbox' AND u.sub IN ('admin', 'member');
+
+    INSERT INTO webhooks (id, name, url, enabled, creation_time, user_fk, new_series, new_user,
+                          album_fk)
+    SELECT a.id || '-' || n, a.name, 'https://example.org/' || a.id, true, now(), 1, true, false, a.pk
+    FROM albums AS a, generate_series(0, CASE a.name WHEN 'Many' THEN 29999 ELSE 9 END) AS n
+    WHERE a.name <> 'Inbox' ORDER BY n, a.pk;
+
+    CREATE FUNCTION add_triggers(album text, rounds integer) RETURNS void LANGUAGE sql AS $$
+        INSERT INTO webhook_triggers (id, webhook_fk, is_manual_trigger, new_series, new_user)
+        SELECT album || '-' || n || '-' || pk, pk, false, true, false
+        FROM generate_series(1, rounds) AS n, webhooks WHERE name = album ORDER BY n, pk
+    $$;
+    CREATE FUNCTION add_attempts(album text) RETURNS void LANGUAGE sql AS $$
+        INSERT INTO webhook_attempts (status, time, webhook_trigger_fk, attempt)
+        SELECT 500 - 300 * (pk % 2), now(), pk, 1 FROM webhook_triggers WHERE id LIKE album || '-%'
+    $$;
+    SELECT add_triggers('Old', 10);
+)";
+
+/// All to one webhook. Nearly all attempts belong to one trigger, which is not among the newest.
+constexpr const char* kOneHistory = R"(
+    INSERT INTO webhook_triggers (id, webhook_fk, is_manual_trigger, new_series, new_user)
+    SELECT 'history-' || n, pk, false, true, false
+    FROM generate_series(1, 1000000) AS n, webhooks WHERE id = 'Spread0001-0';
+    INSERT INTO webhook_attempts (status, time, webhook_trigger_fk, attempt)
+    SELECT 500, now(), pk, n
+    FROM generate_series(1, 200000) AS n, webhook_triggers WHERE id = 'history-1';
+)";
+
+constexpr const char* kSpreadHistory = R"(
+    SELECT add_triggers('Spread', 100);
+    INSERT INTO webhook_attempts (status, time, webhook_trigger_fk, attempt)
+    SELECT 200, now(), pk, 1 FROM webhook_triggers WHERE id LIKE 'Spread-99-%';
+)";
+
+constexpr const char* kNewest = R"(
+    SELECT add_triggers('New', 10);
+    SELECT add_attempts('Old'), add_attempts('New');
+    RESET session_replication_role;
+)";
+
+enum class History { all_in_one_webhook, evenly_spread };
+
+class StatementPlan : public testing::TestWithParam<History> {
+  protected:
+    StatementPlan() : database_({"sql/schema.sql"}), connection_(database_.conninfo()) {
+        const bool in_one = GetParam() == History::all_in_one_webhook;
+        for (const char* part : {kData, in_one ? kOneHistory : kSpreadHistory, kNewest}) {
+            connection_.execute(part);
+        }
+        prepare_list(connection_);
+    }
+
+    void expect_at_most(std::int64_t most, const std::string& sub, const std::string& album) {
+        std::string plan;
+        EXPECT_LE(blocks_for_list(connection_, {sub, album}, plan), most)
+            << sub << " " << album << "\n"
+            << plan;
+    }
+
+    void expect_bounded() {
+        // 100 triggers wherever they lie, read twice, and the attempts of 50.
+        for (const char* album : {"Old0000001", "New0000010"}) {
+            expect_at_most(600, "admin", album);
+        }
+        expect_at_most(120, "admin", "None000005");
+        // Nothing but the gates.
+        for (const char* album : {"Old0000001", "Spread0001", "None000005"}) {
+            expect_at_most(20, "member", album);
+            expect_at_most(20, "user3", album);
+            expect_at_most(20, "nobody", album);
+        }
+        if (GetParam() == History::all_in_one_webhook) {
+            expect_at_most(2 * blocks_of_all_triggers() + 400, "admin", "Spread0001");
+            expect_at_most(120, "admin", "Spread0500");
+        } else {
+            // 1,000 triggers, each in a block of its own, read twice.
+            expect_at_most(3000, "admin", "Spread0001");
+            expect_at_most(3000, "admin", "Spread0500");
+        }
+    }
+
+    std::int64_t blocks_of_all_triggers() {
+        return std::stoll(connection_
+                              .execute("SELECT (pg_relation_size('webhook_triggers') + "
+                                       "pg_relation_size('webhook_triggers_webhook_fk_index')) / "
+                                       "current_setting('block_size')::bigint")
+                              .text(0, 0));
+    }
+
+    TestDatabase database_;
+    TestConnection connection_;
+};
+
+TEST_P(StatementPlan, TouchesNoOtherWebhooksRows) {
+    {
+        SCOPED_TRACE("as loaded, without statistics");
+        expect_bounded();
+    }
+    connection_.execute("ANALYZE");
+    {
+        SCOPED_TRACE("after ANALYZE");
+        expect_bounded();
+    }
+    // From a sample, PostgreSQL may well take few rows' owners for all there are.
+    connection_.execute(
+        "ALTER TABLE webhooks ALTER COLUMN album_fk SET (n_distinct = 1);"
+        "ALTER TABLE webhook_triggers ALTER COLUMN webhook_fk SET (n_distinct = 1);"
+        "ALTER TABLE webhook_attempts ALTER COLUMN webhook_trigger_fk SET (n_distinct = 1);"
+        "ANALYZE");
+    {
+        SCOPED_TRACE("where statistics know one webhook and one trigger");
+        expect_bounded();
+    }
+    connection_.execute("VACUUM");
+    {
+        SCOPED_TRACE("after VACUUM");
+        expect_bounded();
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Histories, StatementPlan,
+                         testing::Values(History::all_in_one_webhook, History::evenly_spread),
+                         [](const testing::TestParamInfo<History>& history) {
+                             return history.param == History::all_in_one_webhook ? "AllInOneWebhook"
+                                                                                 : "EvenlySpread";
+                         });
+
+}  // namespace
+}  // namespace kheops::test

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT
+
+// Every gate and every header of the contract, through nginx.
+
+#include <gtest/gtest.h>
+
+#include "support/test_keys.hpp"
+#include "support/test_site.hpp"
+#include "text/json.hpp"
+
+namespace kheops::test {
+namespace {
+
+constexpr const char* kList = "/albums/DemoAlbum1/webhooks";
+constexpr const char* kHelp = "https://github.com/OsiriX-Foundation/kheops/wiki";
+
+class Answers : public testing::Test {
+  protected:
+    static void SetUpTestSuite() {
+        site_ = std::make_unique<TestSite>(
+            std::vector<std::string>{"sql/schema.sql", "sql/example-data.sql"});
+    }
+    static void TearDownTestSuite() { site_.reset(); }
+
+    static HttpHeaders bearer(const std::string& token) {
+        return {{"Authorization", "Bearer " + token}};
+    }
+
+    static std::string error_body(const std::string& message, const std::string& detail) {
+        return R"({"message":")" + message + R"(","detail":")" + detail + R"(","help":")" + kHelp +
+               "\"}";
+    }
+
+    /// What every answer has, whatever its status.
+    static void expect_common_headers(const HttpAnswer& answer) {
+        EXPECT_EQ(answer.header("Access-Control-Allow-Origin"), "*");
+        EXPECT_EQ(answer.header("Access-Control-Allow-Headers"),
+                  "origin, content-type, accept, authorization, frontend, accept-charset, "
+                  "X-Authorization-Source");
+        EXPECT_EQ(answer.header("Access-Control-Allow-Methods"),
+                  "GET, PATCH, POST, PUT, DELETE, OPTIONS, HEAD");
+        EXPECT_EQ(answer.header("Access-Control-Max-Age"), "86400");
+        EXPECT_EQ(answer.header("Access-Control-Allow-Credentials"), "");
+    }
+
+    static void expect_error(const HttpAnswer& answer, int status, const std::string& message,
+                             const std::string& detail) {
+        EXPECT_EQ(answer.status, status);
+        EXPECT_EQ(answer.body, error_body(message, detail));
+        EXPECT_EQ(answer.header("Content-Type"), "application/json");
+        EXPECT_EQ(answer.header("Cache-Control"), "no-cache");
+        EXPECT_EQ(answer.header("X-Total-Count"), "");
+        EXPECT_EQ(answer.header("Access-Control-Expose-Headers"), "");
+        expect_common_headers(answer);
+    }
+
+    static std::unique_ptr<TestSite> site_;
+};
+
+std::unique_ptr<TestSite> Answers::site_;
+
+TEST_F(Answers, AListHasTheContractsHeadersAndBody) {
+    const HttpAnswer answer = site_->get(kList, "alice");
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.header("Content-Type"), "application/json");
+    EXPECT_EQ(answer.header("Content-Length"), std::to_string(answer.body.size()));
+    EXPECT_EQ(answer.header("Cache-Control"), "no-cache");
+    EXPECT_EQ(answer.header("Access-Control-Expose-Headers"), "X-Total-Count");
+    expect_common_headers(answer);
+
+    const auto body = json::parse(answer.body);
+    ASSERT_TRUE(body) << answer.body;
+    EXPECT_EQ(answer.header("X-Total-Count"), std::to_string(body->view().elements().size()));
+}
+
+TEST_F(Answers, TheExampleOfTheApisDocumentationStandsFirst) {
+    const HttpAnswer answer = site_->get(std::string(kList) + "?limit=2", "alice");
+    EXPECT_EQ(
+        answer.body,
+        R"([{"id":"QAdfIstxuOvwkcm39WEO","url":"https://webhook.site/123456","name":"a name",)"
+        R"("use_secret":false,"events":["new_series","new_user"],"enabled":true,"last_triggers":[)"
+        R"({"id":"peasMs9OIgbBnIA1na4ANnDj2b4ebl","status":"pass"},)"
+        R"({"id":"j3gbeiu78gI78GI87G2WIU278FGbbm","status":"fail"},)"
+        R"({"id":"bmnbmBU78gHizFGgvfi78fvUJzfFZu","status":"pass"},)"
+        R"({"id":"jhUIGHiugBIUgvZI8t7g87FVUzfv78","status":"fail"},)"
+        R"({"id":"iugiGi7g7zIGVujzfgG8f67JIup0uj","status":"fail"}],"number_of_triggers":11},)"
+        R"({"id":"kCMP3HU3GvcLOl8rNCLQ","url":"https://webhook.site/abcdef",)"
+        R"("name":"another name","use_secret":true,"events":["new_series","remove_series"],)"
+        R"("enabled":true,"number_of_triggers":0}])");
+}
+
+TEST_F(Answers, KheopsPrefixIsStripped) {
+    EXPECT_EQ(site_->get(std::string("/api") + kList, "alice").body,
+              site_->get(kList, "alice").body);
+    EXPECT_EQ(site_->get(std::string("/apix") + kList, "alice").status, 404);
+}
+
+TEST_F(Answers, HeadIsGetWithoutABody) {
+    const HttpAnswer get = site_->get(kList, "alice");
+    const HttpAnswer head = site_->fetch("HEAD", kList, site_->authorization("alice"));
+    EXPECT_EQ(head.status, 200);
+    EXPECT_EQ(head.body, "");
+    for (const char* name : {"Content-Length", "Content-Type", "Cache-Control", "X-Total-Count",
+                             "Access-Control-Expose-Headers"}) {
+        EXPECT_EQ(head.header(name), get.header(name)) << name;
+    }
+    EXPECT_EQ(site_->fetch("HEAD", kList).status, 401);
+}
+
+TEST_F(Answers, OptionsNeedsNoToken) {
+    const HttpAnswer answer = site_->fetch("OPTIONS", kList);
+    EXPECT_EQ(answer.status, 204);
+    EXPECT_EQ(answer.body, "");
+    EXPECT_EQ(answer.header("Allow"), "GET, HEAD, OPTIONS");
+    EXPECT_EQ(answer.header("Cache-Control"), "");
+    EXPECT_EQ(answer.header("Content-Type"), "");
+    expect_common_headers(answer);
+}
+
+TEST_F(Answers, Gate1Path) {
+    for (const char* path :
+         {"/", "/albums", "/albums/short/webhooks", "/albums/DemoAlbum1X/webhooks",
+          "/albums/DemoAlbum-/webhooks", "/albums/DemoAlbum1/Webhooks", "/albums//webhooks",
+          "/albums/DemoAlbum1/webhooks;a=b", "/albums/DemoAlbum1;a=b/webhooks",
+          "/albums/DemoAlbum1/webhooks/x", "/albums/DemoAlbum%C3%A9/webhooks",
+          "/albums/DemoAlbum1/webhooks%0A", "/x/albums/DemoAlbum1/webhooks"}) {
+        SCOPED_TRACE(path);
+        for (const char* method : {"GET", "OPTIONS", "DELETE"}) {
+            expect_error(site_->fetch(method, path), 404, "Not Found",
+                         "There is nothing at this path");
+        }
+    }
+    EXPECT_EQ(site_->get(std::string(kList) + "/", "alice").status, 200);
+}
+
+TEST_F(Answers, Gate2Method) {
+    for (const char* method : {"POST", "PUT", "PATCH", "DELETE", "PROPFIND", "get"}) {
+        SCOPED_TRACE(method);
+        const HttpAnswer answer = site_->fetch(method, kList, {{"Accept", "text/html"}});
+        if (std::string(method) == "get") {
+            EXPECT_EQ(answer.status, 400);  // nginx refuses a lower-case method itself
+            continue;
+        }
+        expect_error(answer, 405, "Method Not Allowed", "Allowed here: GET, HEAD, OPTIONS");
+        EXPECT_EQ(answer.header("Allow"), "GET, HEAD, OPTIONS");
+    }
+}
+
+TEST_F(Answers, Gate3Accept) {
+    expect_error(site_->fetch("GET", kList, {{"Accept", "text/html"}}), 406, "Not Acceptable",
+                 "The answer is application/json");
+    expect_error(site_->fetch("GET", kList, {{"Accept", "application/json;q=x"}}), 400,
+                 "Bad Request", "The header Accept cannot be parsed");
+    HttpHeaders headers = site_->authorization("alice");
+    headers.emplace_back("Accept", "application/json, text/plain, */*");
+    headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
+    EXPECT_EQ(site_->fetch("GET", kList, headers).status, 200);
+}
+
+TEST_F(Answers, Gate4Authorization) {
+    for (const char* value :
+         {"", "Bearer", "Basic YWxpY2U6eA==", "Bearer a b", "Bearer a,b", "a.b.c"}) {
+        SCOPED_TRACE(value);
+        const HttpAnswer answer = site_->fetch("GET", kList, {{"Authorization", value}});
+        EXPECT_EQ(answer.status, 401);
+        EXPECT_EQ(answer.header("WWW-Authenticate"), "Bearer realm=\"kheops\"");
+    }
+    const std::string token = mint_token("alice");
+    for (const char* scheme : {"bearer ", "BEARER    "}) {
+        EXPECT_EQ(site_->fetch("GET", kList, {{"Authorization", scheme + token}}).status, 200);
+    }
+}
+
+TEST_F(Answers, Gate5Token) {
+    // A query that gate 6 would refuse: the token comes first.
+    const std::string target = std::string(kList) + "?limit=x";
+    for (const char* token : {"a.b.c", "abcdefghijklmnopqrstuv", "a.b.c.d.e"}) {
+        const HttpAnswer answer = site_->fetch("GET", target, bearer(token));
+        expect_error(answer, 401, "Authorization error", "The token is malformed");
+        EXPECT_EQ(answer.header("WWW-Authenticate"),
+                  "Bearer realm=\"kheops\", error=\"invalid_token\", "
+                  "error_description=\"The token is malformed\"");
+    }
+}
+
+TEST_F(Answers, Gate6Query) {
+    // An album that gate 8 would refuse: the query comes first.
+    expect_error(site_->get("/albums/NoSuchAlb1/webhooks?limit=-1", "alice"), 400,
+                 "Bad Query Parameter", "'limit' must be a whole number from 0 to 2147483647");
+    expect_error(site_->get(std::string(kList) + "?offset=x", "alice"), 400, "Bad Query Parameter",
+                 "'offset' must be a whole number from 0 to 2147483647");
+    expect_error(site_->get(std::string(kList) + "?url=%FF", "alice"), 400, "Bad Query Parameter",
+                 "'url' must be percent-encoded UTF-8 without U+0000");
+}
+
+TEST_F(Answers, Gate7User) {
+    expect_error(site_->get(kList, "nobody"), 404, "User Not Found", "The user does not exist");
+    for (const char* subject : {"Alice", "alice ", "alice%", "a_ice", "alice@example.org"}) {
+        EXPECT_EQ(site_->get(kList, subject).status, 404) << subject;
+    }
+}
+
+TEST_F(Answers, Gate8AlbumSaysTheSameWhateverIsMissing) {
+    const std::string detail = "The album does not exist or you don't have access";
+    expect_error(site_->get("/albums/NoSuchAlb1/webhooks", "alice"), 404, "Album Not Found",
+                 detail);
+    expect_error(site_->get(kList, "carol"), 404, "Album Not Found", detail);
+    for (const std::string& inbox : site_->database().column(
+             "SELECT a.id FROM users u JOIN albums a ON a.pk = u.inbox_fk ORDER BY a.id")) {
+        expect_error(site_->get("/albums/" + inbox + "/webhooks", "alice"), 404, "Album Not Found",
+                     detail);
+    }
+}
+
+TEST_F(Answers, Gate9Administrator) {
+    expect_error(site_->get(kList, "bob"), 403, "Authorization error",
+                 "You don't have the permission to do this on this album");
+}
+
+TEST_F(Answers, ABodyOnTheGetIsIgnored) {
+    const std::string body(size_t{10} << 20U, 'b');
+    EXPECT_EQ(site_->fetch("GET", kList, site_->authorization("alice"), body).status, 200);
+    EXPECT_EQ(site_->get(kList, "alice").status, 200);
+}
+
+TEST_F(Answers, LongUrlsOfAnyScriptCanBeAskedFor) {
+    std::string url;
+    std::string encoded;
+    for (int i = 0; i < 1024; ++i) {
+        url += "\xF0\x9F\x98\x80";
+        encoded += "%F0%9F%98%80";
+    }
+    site_->database().execute(
+        "INSERT INTO webhooks (id, name, url, enabled, creation_time, user_fk, new_series, "
+        "new_user, album_fk) SELECT 'longUrl0000000000000', E'a\\nname\\u0001', '" +
+        url +
+        "', true, '2001-01-01', u.pk, false, false, a.pk FROM users u, albums a "
+        "WHERE u.sub = 'alice' AND a.id = 'DemoAlbum1'");
+    const HttpAnswer answer = site_->get(std::string(kList) + "?url=" + encoded, "alice");
+    site_->database().execute("DELETE FROM webhooks WHERE id = 'longUrl0000000000000'");
+
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    EXPECT_EQ(answer.header("X-Total-Count"), "1");
+    const auto body = json::parse(answer.body);
+    ASSERT_TRUE(body) << answer.body;
+    const json::View webhook = body->view().elements().at(0);
+    EXPECT_EQ(webhook.member("url")->string(), url);
+    EXPECT_EQ(webhook.member("name")->string(), "a\nname\x01");
+}
+
+TEST_F(Answers, TheLogLineBeginsAsKheopsOwnDoes) {
+    HttpHeaders headers = site_->authorization("alice");
+    headers.emplace_back("X-Forwarded-For", "198.51.100.7, 192.0.2.1");
+    headers.emplace_back("X-Link-Authorization", "true");
+    EXPECT_EQ(site_->fetch("GET", kList, headers).status, 200);
+    site_->worker().await_log(
+        "\nuser=alice tokenType=KEYCLOAK_TOKEN link=true sourceIP=198.51.100.7 "
+        "action=LIST_WEBHOOK album=DemoAlbum1 status=200 id=");
+}
+
+TEST_F(Answers, NoHeaderForgesALogLine) {
+    EXPECT_EQ(site_->fetch("GET", kList, {{"X-Forwarded-For", "1 user=root status=200"}}).status,
+              401);
+    site_->worker().await_log("sourceIP=\"1 user=root status=200\" ");
+}
+
+TEST_F(Answers, NoTokenAndNoSecretReachesTheLog) {
+    const std::string token = mint_token("alice");
+    EXPECT_EQ(site_->fetch("GET", kList, bearer(token)).status, 200);
+    EXPECT_EQ(site_->fetch("GET", kList, bearer(token + "x")).status, 401);
+    const std::string log = site_->worker().log();
+    EXPECT_EQ(log.find(token.substr(0, 60)), std::string::npos);
+    EXPECT_EQ(log.find(token.substr(token.size() - 40)), std::string::npos);
+}
+
+}  // namespace
+}  // namespace kheops::test

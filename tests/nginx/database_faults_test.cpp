@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+
+// A database that is not there, or not as it should be.
+
+#include <gtest/gtest.h>
+
+#include "support/test_site.hpp"
+
+namespace kheops::test {
+namespace {
+
+constexpr const char* kList = "/albums/DemoAlbum1/webhooks";
+
+class DatabaseFaults : public testing::Test {
+  protected:
+    static void expect_unavailable(const HttpAnswer& answer) {
+        EXPECT_EQ(answer.status, 503);
+        EXPECT_EQ(answer.header("Retry-After"), "1");
+        EXPECT_EQ(answer.header("Content-Type"), "application/json");
+        EXPECT_EQ(
+            answer.body.find("{\"message\":\"Service Unavailable\",\"detail\":\"The database "), 0U)
+            << answer.body;
+        for (const char* internal : {"webhook", "SELECT", "relation", "users", "socket"}) {
+            EXPECT_EQ(answer.body.find(internal), std::string::npos) << answer.body;
+        }
+    }
+
+    static size_t count(const std::string& text, const std::string& part) {
+        size_t found = 0;
+        for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+            ++found;
+        }
+        return found;
+    }
+};
+
+TEST_F(DatabaseFaults, OneThatIsNotThereAtTheStartIsUsedWhenItComes) {
+    TestSite site({"sql/schema.sql", "sql/example-data.sql"});
+    site.database().rename_away();
+    expect_unavailable(site.get(kList, "alice"));
+    expect_unavailable(site.get(kList, "alice"));
+    site.database().rename_back();
+    EXPECT_EQ(site.get(kList, "alice").status, 200);
+
+    const std::string log = site.worker().log();
+    EXPECT_EQ(count(log, "event=database_lost level=error"), 1U) << log;
+    EXPECT_EQ(count(log, "event=database_back"), 1U) << log;
+}
+
+TEST_F(DatabaseFaults, MissingTablesAreNamedInTheLogAndUsedWhenTheyCome) {
+    TestSite site({});
+    expect_unavailable(site.get(kList, "alice"));
+    site.worker().await_log("event=database_lost level=error sqlstate=42P01 reason=\"relation ");
+    site.database().load("sql/schema.sql");
+    site.database().load("sql/example-data.sql");
+    EXPECT_EQ(site.get(kList, "alice").status, 200);
+}
+
+TEST_F(DatabaseFaults, AMissingRightIsNamedInTheLog) {
+    TestSite site({"sql/schema.sql", "sql/example-data.sql"});
+    EXPECT_EQ(site.get(kList, "alice").status, 200);
+    const std::string role = "powerless_" + std::to_string(::getpid());
+    site.database().execute("CREATE ROLE " + role + " LOGIN");
+    {
+        TestSite powerless(
+            {}, {{"KHEOPS_WEBHOOKS_DATABASE", site.database().conninfo() + " user=" + role}});
+        expect_unavailable(powerless.get(kList, "alice"));
+        powerless.worker().await_log(
+            "event=database_lost level=error sqlstate=42501 reason=\"permission denied for ");
+        site.database().execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO " + role);
+        EXPECT_EQ(powerless.get(kList, "alice").status, 200);
+    }
+    site.database().execute("DROP OWNED BY " + role);
+    site.database().execute("DROP ROLE " + role);
+}
+
+TEST_F(DatabaseFaults, LostConnectionsAreReplacedWithinTheRequest) {
+    TestSite site({"sql/schema.sql", "sql/example-data.sql"}, {{"KHEOPS_WEBHOOKS_THREADS", "1"}});
+    EXPECT_EQ(site.get(kList, "alice").status, 200);
+    site.database().terminate_backends();
+    EXPECT_EQ(site.get(kList, "alice").status, 200);
+}
+
+TEST_F(DatabaseFaults, AChangedTableIsNoticedWithinTheRequest) {
+    TestSite site({"sql/schema.sql", "sql/example-data.sql"}, {{"KHEOPS_WEBHOOKS_THREADS", "1"}});
+    EXPECT_EQ(site.get(kList, "alice").status, 200);
+    site.database().execute("ALTER TABLE webhooks ALTER COLUMN name TYPE varchar(300)");
+    EXPECT_EQ(site.get(kList, "alice").status, 200);
+    site.database().execute("ALTER TABLE webhooks ADD COLUMN later integer");
+    EXPECT_EQ(site.get(kList, "alice").status, 200);
+}
+
+TEST_F(DatabaseFaults, ASlowOneIsNotWaitedForBeyondTheBudget) {
+    TestSite site({"sql/schema.sql", "sql/example-data.sql"}, {{"KHEOPS_WEBHOOKS_TIMEOUT", "0.3"}});
+    const auto lock = site.database().lock_table("webhooks");
+    const HttpAnswer answer = site.get(kList, "alice");
+    expect_unavailable(answer);
+    EXPECT_NE(answer.body.find("The database did not answer in time"), std::string::npos);
+    lock->release();
+    EXPECT_EQ(site.get(kList, "alice").status, 200);
+}
+
+TEST_F(DatabaseFaults, ConnectionsNameThemselves) {
+    TestSite site({"sql/schema.sql", "sql/example-data.sql"});
+    EXPECT_EQ(site.get(kList, "alice").status, 200);
+    EXPECT_EQ(site.database().column("SELECT DISTINCT application_name FROM pg_stat_activity "
+                                     "WHERE datname = current_database() "
+                                     "AND pid <> pg_backend_pid()"),
+              std::vector<std::string>{"kheops-webhooks"});
+}
+
+}  // namespace
+}  // namespace kheops::test

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+
+// How the worker starts and stops, and that no connection owns a thread without a request to serve.
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "support/await.hpp"
+#include "support/database.hpp"
+#include "support/fastcgi_client.hpp"
+#include "support/test_keys.hpp"
+#include "support/test_site.hpp"
+#include "support/test_worker.hpp"
+
+namespace kheops::test {
+namespace {
+
+constexpr const char* kList = "/albums/DemoAlbum1/webhooks";
+
+/// A worker over the example data, with few threads, so that one that is lost is missed at once.
+class Lifecycle : public testing::Test {
+  protected:
+    static void SetUpTestSuite() {
+        database_ = std::make_unique<TestDatabase>(
+            std::vector<std::string>{"sql/schema.sql", "sql/example-data.sql"});
+    }
+    static void TearDownTestSuite() { database_.reset(); }
+
+    Lifecycle()
+        : worker_({{"KHEOPS_WEBHOOKS_DATABASE", database_->conninfo()},
+                   {"KHEOPS_WEBHOOKS_THREADS", "2"},
+                   {"KHEOPS_WEBHOOKS_TIMEOUT", "30"}}) {}
+
+    static std::string request(bool keep, const std::string& body = "") {
+        return fastcgi_request(get_parameters(kList, mint_token("alice")), keep, body);
+    }
+
+    void expect_served(FastCgiClient& client, bool keep = true) {
+        client.send(request(keep));
+        EXPECT_EQ(status_of(client.receive_answer()), 200) << worker_.log();
+    }
+
+    void expect_clean_stop() { EXPECT_EQ(worker_.exit_status(), 0) << worker_.log(); }
+
+    static std::unique_ptr<TestDatabase> database_;
+    TestWorker worker_;
+};
+
+std::unique_ptr<TestDatabase> Lifecycle::database_;
+
+TEST_F(Lifecycle, StopsWhenIdle) {
+    worker_.await_log("event=started");
+    worker_.signal(SIGTERM);
+    expect_clean_stop();
+    EXPECT_NE(worker_.log().find("event=stopped"), std::string::npos);
+}
+
+TEST_F(Lifecycle, StopsOnInterrupt) {
+    worker_.await_log("event=started");
+    worker_.signal(SIGINT);
+    expect_clean_stop();
+}
+
+TEST_F(Lifecycle, StopsWithIdleKeptConnections) {
+    FastCgiClient first(worker_.socket_path());
+    FastCgiClient second(worker_.socket_path());
+    FastCgiClient third(worker_.socket_path());
+    for (FastCgiClient* client : {&first, &second, &third}) {
+        expect_served(*client);
+    }
+    worker_.signal(SIGTERM);
+    expect_clean_stop();
+    first.await_close();
+}
+
+TEST_F(Lifecycle, StopsWithAConnectionThatItHasNotAcceptedYet) {
+    worker_.await_log("event=started");
+    worker_.signal(SIGSTOP);
+    const FastCgiClient client(worker_.socket_path());
+    worker_.signal(SIGTERM);
+    worker_.signal(SIGCONT);
+    expect_clean_stop();
+}
+
+TEST_F(Lifecycle, FinishesTheRequestInHandBeforeItStops) {
+    for (const bool keep : {true, false}) {
+        TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", database_->conninfo()},
+                           {"KHEOPS_WEBHOOKS_TIMEOUT", "30"}});
+        FastCgiClient client(worker.socket_path());
+        const auto lock = database_->lock_table("webhooks");
+        client.send(request(keep));
+        database_->await_waiting_backend();
+        worker.signal(SIGTERM);
+        // The listening socket is let go of at once; what it is asked for is still answered.
+        EXPECT_TRUE(worker.is_running());
+        lock->release();
+        EXPECT_EQ(status_of(client.receive_answer()), 200) << worker.log();
+        EXPECT_EQ(worker.exit_status(), 0) << worker.log();
+    }
+}
+
+TEST_F(Lifecycle, FinishesARequestWhoseRestComesAfterTheSignal) {
+    worker_.await_log("event=started");
+    FastCgiClient client(worker_.socket_path());
+    FastCgiClient silent(worker_.socket_path());
+    const std::string octets = request(true);
+    client.send(octets.substr(0, 40));
+    expect_served(silent);  // so the worker has seen the first part
+    worker_.signal(SIGTERM);
+    silent.await_close();  // and the signal
+    client.send(octets.substr(40));
+    EXPECT_EQ(status_of(client.receive_answer()), 200) << worker_.log();
+    expect_clean_stop();
+}
+
+TEST_F(Lifecycle, EndsWithOneWhenItsListeningSocketIsLost) {
+    worker_.await_log("event=started");
+    worker_.lose_listener();
+    EXPECT_EQ(worker_.exit_status(), 1);
+    EXPECT_NE(worker_.log().find("event=listener_lost"), std::string::npos);
+}
+
+TEST_F(Lifecycle, SilentAndHalfSentConnectionsOwnNoThread) {
+    std::vector<std::unique_ptr<FastCgiClient>> idle;
+    const std::string octets = request(true);
+    for (size_t i = 0; i < 60; ++i) {
+        idle.push_back(std::make_unique<FastCgiClient>(worker_.socket_path()));
+        idle.back()->send(octets.substr(0, i * octets.size() / 60));
+    }
+    FastCgiClient client(worker_.socket_path());
+    for (int i = 0; i < 5; ++i) {
+        expect_served(client);
+    }
+    // What was half sent is answered when the rest comes.
+    idle.back()->send(octets.substr(59 * octets.size() / 60));
+    EXPECT_EQ(status_of(idle.back()->receive_answer()), 200);
+}
+
+TEST_F(Lifecycle, KeptConnectionsOwnNoThread) {
+    std::vector<std::unique_ptr<FastCgiClient>> kept;
+    for (size_t i = 0; i < 40; ++i) {
+        kept.push_back(std::make_unique<FastCgiClient>(worker_.socket_path()));
+        expect_served(*kept.back());
+    }
+    for (const auto& client : kept) {
+        expect_served(*client);
+        EXPECT_FALSE(client->is_closed());
+    }
+}
+
+TEST_F(Lifecycle, ARequestMayComeInManyPieces) {
+    FastCgiClient client(worker_.socket_path());
+    const std::string octets = request(true);
+    const size_t piece = octets.size() / 100 + 1;
+    for (size_t at = 0; at < octets.size(); at += piece) {
+        client.send(octets.substr(at, piece));
+    }
+    EXPECT_EQ(status_of(client.receive_answer()), 200);
+    expect_served(client);
+}
+
+TEST_F(Lifecycle, ARequestThatDoesNotBecomeWholeInTimeIsClosedAndLogged) {
+    TestWorker worker(Settings{{"KHEOPS_WEBHOOKS_TIMEOUT", "0.2"}});
+    FastCgiClient half(worker.socket_path());
+    FastCgiClient silent(worker.socket_path());
+    half.send(request(true).substr(0, 40));
+    half.await_close();
+    silent.await_close();
+    worker.await_log("event=connection_closed level=warning reason=\"request not whole within");
+}
+
+TEST_F(Lifecycle, ABodyNeverConfusesTheNextRequest) {
+    FastCgiClient client(worker_.socket_path());
+    client.send(request(true, std::string(3000, 'b')));
+    EXPECT_EQ(status_of(client.receive_answer()), 200);
+    if (client.is_closed()) {
+        GTEST_FAIL() << "a short body needs no new connection";
+    }
+    expect_served(client);
+}
+
+TEST_F(Lifecycle, AnAnswerDoesNotWaitForALongBody) {
+    for (const bool keep : {true, false}) {
+        FastCgiClient client(worker_.socket_path());
+        const std::string octets = request(keep, std::string(size_t{10} << 20U, 'b'));
+        client.send(octets.substr(0, octets.size() / 2));
+        EXPECT_EQ(status_of(client.receive_answer()), 200);
+        client.send(octets.substr(octets.size() / 2));
+        client.finish_sending();
+        client.await_close();
+    }
+    FastCgiClient next(worker_.socket_path());
+    expect_served(next);
+}
+
+TEST_F(Lifecycle, WithoutKeepTheConnectionEndsWithTheAnswer) {
+    FastCgiClient client(worker_.socket_path());
+    expect_served(client, false);
+    client.await_close();
+}
+
+TEST_F(Lifecycle, WhatIsNoRequestIsClosedAndLogged) {
+    for (const std::string& octets : {std::string("GET / HTTP/1.1\r\n\r\n"), fastcgi_record(9, ""),
+                                      fastcgi_record(1, "short")}) {
+        FastCgiClient client(worker_.socket_path());
+        client.send(octets);
+        client.await_close();
+    }
+    worker_.await_log("event=connection_closed level=warning reason=\"not a FastCGI request\"");
+    FastCgiClient next(worker_.socket_path());
+    expect_served(next);
+}
+
+TEST_F(Lifecycle, ParametersOf64KiBAreRead) {
+    FastCgiClient client(worker_.socket_path());
+    Parameters parameters = get_parameters(kList, mint_token("alice"));
+    parameters.emplace_back("HTTP_X_LONG", std::string(size_t{64} << 10U, 'x'));
+    client.send(fastcgi_request(parameters, true));
+    EXPECT_EQ(status_of(client.receive_answer()), 200) << worker_.log();
+}
+
+TEST_F(Lifecycle, APathWithNulIsNotFound) {
+    FastCgiClient client(worker_.socket_path());
+    for (const std::string& path : {std::string(kList) + '\0', std::string(kList) + '\0' + "x",
+                                    std::string(1, '\0') + kList}) {
+        client.send(fastcgi_request(get_parameters(path, mint_token("alice")), true));
+        EXPECT_EQ(status_of(client.receive_answer()), 404);
+    }
+    Parameters parameters = get_parameters(kList, mint_token("alice"));
+    parameters.emplace_back("QUERY_STRING", std::string("limit=1\0&offset=1", 17));
+    client.send(fastcgi_request(parameters, true));
+    EXPECT_EQ(status_of(client.receive_answer()), 400);
+}
+
+TEST_F(Lifecycle, ARequestWithoutItsParametersGetsAnError) {
+    FastCgiClient client(worker_.socket_path());
+    client.send(fastcgi_request({}, true));
+    EXPECT_EQ(status_of(client.receive_answer()), 404);
+    client.send(fastcgi_request({{"PATH_INFO", kList}}, true));
+    EXPECT_EQ(status_of(client.receive_answer()), 405);
+    client.send(fastcgi_request({{"REQUEST_METHOD", "GET"}, {"SCRIPT_NAME", kList}}, true));
+    EXPECT_EQ(status_of(client.receive_answer()), 401);
+}
+
+TEST_F(Lifecycle, MoreConnectionsThanALibrarysSelectCanHold) {
+    std::vector<std::unique_ptr<FastCgiClient>> idle;
+    for (size_t i = 0; i < 1100; ++i) {
+        idle.push_back(std::make_unique<FastCgiClient>(worker_.socket_path()));
+    }
+    // Its descriptor in the worker is above 1,024; both ways of ending a request are taken.
+    FastCgiClient client(worker_.socket_path());
+    expect_served(client, true);
+    expect_served(client, false);
+    client.await_close();
+    expect_served(*idle.back(), true);
+
+    // One that leaves breaks its connection while the answer is written.
+    const auto lock = database_->lock_table("webhooks");
+    {
+        FastCgiClient leaving(worker_.socket_path());
+        leaving.send(request(true));
+        database_->await_waiting_backend();
+    }
+    lock->release();
+    expect_served(*idle.front(), true);
+}
+
+TEST_F(Lifecycle, AClientThatLeavesBeforeItsAnswerIsNoConcern) {
+    for (int i = 0; i < 20; ++i) {
+        FastCgiClient client(worker_.socket_path());
+        client.send(request(i % 2 == 0));
+    }
+    FastCgiClient next(worker_.socket_path());
+    expect_served(next);
+}
+
+}  // namespace
+}  // namespace kheops::test

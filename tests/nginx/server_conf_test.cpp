@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+
+// nginx/kheops-webhooks.conf in a real nginx: what reaches the worker, and what nginx does itself.
+
+#include <gtest/gtest.h>
+
+#include "support/fastcgi_stand_in.hpp"
+#include "support/http_client.hpp"
+#include "support/nginx.hpp"
+#include "support/temporary_directory.hpp"
+
+namespace kheops::test {
+namespace {
+
+constexpr const char* kList = "/albums/DemoAlbum1/webhooks";
+constexpr size_t kKibi = 1024;
+
+std::string server_conf(const std::string& socket_path, std::vector<Substitution> more = {}) {
+    more.push_back({"listen 127.0.0.1:8080;", "listen 127.0.0.1:@PORT@;"});
+    more.push_back(
+        {"server unix:/run/kheops-webhooks/worker.sock;", "server unix:" + socket_path + ";"});
+    return nginx_file("kheops-webhooks.conf", more);
+}
+
+class ServerConf : public testing::Test {
+  protected:
+    HttpAnswer fetch(const std::string& method, const std::string& target,
+                     const HttpHeaders& headers = {},
+                     const std::optional<std::string>& body = std::nullopt) {
+        return client_.fetch(method, nginx_.url(target), headers, body);
+    }
+
+    TemporaryDirectory directory_;
+    std::string socket_path_ = directory_.file("worker.sock");
+    FastCgiStandIn worker_{socket_path_};
+    TestNginx nginx_{server_conf(socket_path_)};
+    HttpClient client_;
+};
+
+TEST_F(ServerConf, IsReadWithoutWarnings) {
+    EXPECT_EQ(nginx_.error_log().find("[warn]"), std::string::npos) << nginx_.error_log();
+}
+
+TEST_F(ServerConf, PassesWhatTheWorkerReads) {
+    const HttpAnswer answer = fetch("GET", std::string(kList) + "?limit=2&url=a%2Bb",
+                                    {{"Accept", "application/json"},
+                                     {"Authorization", "Bearer a.b.c"},
+                                     {"X-Link-Authorization", "true"}});
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.body, "worker");
+    EXPECT_EQ(worker_.parameter("REQUEST_METHOD"), "GET");
+    EXPECT_EQ(worker_.parameter("PATH_INFO"), kList);
+    EXPECT_EQ(worker_.parameter("QUERY_STRING"), "limit=2&url=a%2Bb");
+    EXPECT_EQ(worker_.parameter("HTTP_ACCEPT"), "application/json");
+    EXPECT_EQ(worker_.parameter("HTTP_AUTHORIZATION"), "Bearer a.b.c");
+    EXPECT_EQ(worker_.parameter("HTTP_X_LINK_AUTHORIZATION"), "true");
+    EXPECT_EQ(worker_.parameter("HTTP_X_FORWARDED_FOR"), "127.0.0.1");
+    EXPECT_EQ(worker_.parameter("REMOTE_ADDR"), "127.0.0.1");
+    EXPECT_EQ(worker_.parameter("REQUEST_ID").size(), 32U);
+}
+
+TEST_F(ServerConf, AddsItselfToTheAddressesThatARequestWasForwardedFor) {
+    fetch("GET", kList, {{"X-Forwarded-For", "192.0.2.7, 198.51.100.1"}});
+    EXPECT_EQ(worker_.parameter("HTTP_X_FORWARDED_FOR"), "192.0.2.7, 198.51.100.1, 127.0.0.1");
+}
+
+TEST_F(ServerConf, GivesEachRequestAnIdOfItsOwn) {
+    fetch("GET", kList);
+    const std::string first = worker_.parameter("REQUEST_ID");
+    fetch("GET", kList);
+    EXPECT_NE(worker_.parameter("REQUEST_ID"), first);
+}
+
+TEST_F(ServerConf, PassesThePathDecodedAndWithoutThePrefix) {
+    const std::vector<std::pair<std::string, std::string>> paths = {
+        {"/albums/DemoAlbum1/webhooks/", "/albums/DemoAlbum1/webhooks/"},
+        {"/api/albums/DemoAlbum1/webhooks", "/albums/DemoAlbum1/webhooks"},
+        {"/api/albums/DemoAlbum1/webhooks/", "/albums/DemoAlbum1/webhooks/"},
+        {"/api/api/albums/DemoAlbum1/webhooks", "/api/albums/DemoAlbum1/webhooks"},
+        {"/apix/albums/DemoAlbum1/webhooks", "/apix/albums/DemoAlbum1/webhooks"},
+        {"/API/albums", "/API/albums"},
+        {"/x/api/albums/DemoAlbum1/webhooks", "/x/api/albums/DemoAlbum1/webhooks"},
+        {"/api", "/api"},
+        {"/api/", "/"},
+        {"/", "/"},
+        {"/albums/DemoAlbum%31/webhooks", "/albums/DemoAlbum1/webhooks"},
+        {"/albums%2FDemoAlbum1%2Fwebhooks", "/albums/DemoAlbum1/webhooks"},
+        {"/api%2Falbums/DemoAlbum1/webhooks", "/albums/DemoAlbum1/webhooks"},
+        {"/albums/a%3Fb%23c%25d/webhooks", "/albums/a?b#c%d/webhooks"},
+        {"/api/albums/a%3Fb%23c%25d/webhooks", "/albums/a?b#c%d/webhooks"},
+        {"/albums/%C3%A9+%20%FF/webhooks", "/albums/\xC3\xA9+ \xFF/webhooks"},
+        {"/api/albums/DemoAlbum1/webhooks%0A", "/albums/DemoAlbum1/webhooks\n"},
+        {"/api/%0Aalbums", "/\nalbums"},
+        {"//albums///DemoAlbum1/webhooks", "/albums/DemoAlbum1/webhooks"},
+        {"/api/x/../albums/./DemoAlbum1/webhooks", "/albums/DemoAlbum1/webhooks"},
+    };
+    for (const auto& [sent, passed] : paths) {
+        SCOPED_TRACE(sent);
+        EXPECT_EQ(fetch("GET", sent + "?q=%2F").body, "worker");
+        EXPECT_EQ(worker_.parameter("PATH_INFO"), passed);
+        EXPECT_EQ(worker_.parameter("QUERY_STRING"), "q=%2F");
+    }
+}
+
+TEST_F(ServerConf, LeavesEveryMethodToTheWorker) {
+    for (const std::string method : {"GET", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "QUERY"}) {
+        SCOPED_TRACE(method);
+        EXPECT_EQ(fetch(method, kList).body, "worker");
+        EXPECT_EQ(worker_.parameter("REQUEST_METHOD"), method);
+    }
+}
+
+TEST_F(ServerConf, AnswersHeadWithTheHeadersOfGet) {
+    const HttpAnswer answer = fetch("HEAD", kList);
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.header("X-Answered-By"), "worker");
+    EXPECT_EQ(answer.header("Content-Length"), "6");
+    EXPECT_EQ(answer.body, "");
+    EXPECT_EQ(worker_.parameter("REQUEST_METHOD"), "HEAD");
+    EXPECT_EQ(fetch("GET", kList).body, "worker");
+    EXPECT_EQ(client_.connections(), 1);
+}
+
+TEST_F(ServerConf, PassesALongTokenAndALongUrlAtOnce) {
+    const std::string token = "Bearer " + std::string(16 * kKibi, 't');
+    std::string query = "limit=1&url=";
+    while (query.size() < 12 * kKibi) {
+        query += "%F0%9F%98%80";
+    }
+    EXPECT_EQ(fetch("GET", std::string(kList) + '?' + query, {{"Authorization", token}}).body,
+              "worker");
+    EXPECT_EQ(worker_.parameter("QUERY_STRING"), query);
+    EXPECT_EQ(worker_.parameter("HTTP_AUTHORIZATION"), token);
+}
+
+TEST_F(ServerConf, ServesARequestWhoseOtherHeadersFillNginxBuffers) {
+    const std::string much(31 * kKibi, 'c');
+    const HttpAnswer answer = fetch("GET", kList,
+                                    {{"Authorization", "Bearer a.b.c"},
+                                     {"Cookie", much},
+                                     {"X-One", much},
+                                     {"X-Two", much},
+                                     {"X-Three", much}});
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(worker_.parameter("HTTP_AUTHORIZATION"), "Bearer a.b.c");
+    EXPECT_EQ(worker_.parameter("HTTP_COOKIE"), "");
+}
+
+TEST_F(ServerConf, AnswersARequestWithABodyAndKeepsTheBodyBack) {
+    const std::string body(10 * kKibi * kKibi, 'b');
+    for (int i = 0; i < 2; ++i) {
+        EXPECT_EQ(fetch("GET", kList, {{"Content-Type", "application/json"}}, body).body, "worker");
+    }
+    EXPECT_EQ(fetch("GET", kList, {}, std::nullopt).body, "worker");
+
+    const auto requests = worker_.requests();
+    ASSERT_EQ(requests.size(), 3U);
+    for (const FastCgiRequest& request : requests) {
+        EXPECT_EQ(request.body_size, 0U);
+        EXPECT_EQ(request.parameters.count("CONTENT_LENGTH"), 0U);
+    }
+    EXPECT_EQ(worker_.connections(), 1U);
+    EXPECT_EQ(client_.connections(), 1);
+}
+
+TEST_F(ServerConf, RefusesABodyThatWouldOnlyFillTheDisk) {
+    EXPECT_EQ(fetch("GET", kList, {}, std::string(17 * kKibi * kKibi, 'b')).status, 413);
+}
+
+TEST_F(ServerConf, KeepsItsConnectionToTheWorker) {
+    for (int i = 0; i < 20; ++i) {
+        fetch("GET", kList);
+    }
+    EXPECT_EQ(worker_.requests().size(), 20U);
+    EXPECT_EQ(worker_.connections(), 1U);
+}
+
+TEST(ServerConfWithAWorker, ThatComesBackUsesItAtOnce) {
+    const TemporaryDirectory directory;
+    const std::string socket_path = directory.file("worker.sock");
+    const TestNginx nginx(server_conf(socket_path));
+    EXPECT_EQ(fetch("GET", nginx.url(kList)).status, 502);
+    for (int i = 0; i < 3; ++i) {
+        const FastCgiStandIn worker(socket_path);
+        EXPECT_EQ(fetch("GET", nginx.url(kList)).status, 200);
+    }
+    EXPECT_EQ(fetch("GET", nginx.url(kList)).status, 502);
+}
+
+TEST(ServerConfWithAWorker, ThatRefusesPassesTheRefusalOn) {
+    const TemporaryDirectory directory;
+    const std::string socket_path = directory.file("worker.sock");
+    const TestNginx nginx(server_conf(socket_path));
+    for (const int status : {204, 400, 401, 403, 404, 405, 406, 500, 502, 503, 504}) {
+        const FastCgiStandIn worker(socket_path, [status](const FastCgiRequest&) {
+            return "WWW-Authenticate: Bearer\r\nRetry-After: 7\r\n" +
+                   to_cgi_text(status, status == 204 ? "" : "the worker's own");
+        });
+        const HttpAnswer answer = fetch("GET", nginx.url(kList));
+        EXPECT_EQ(answer.status, status);
+        EXPECT_EQ(answer.header("Retry-After"), "7");
+        EXPECT_EQ(answer.header("WWW-Authenticate"), "Bearer");
+        EXPECT_EQ(answer.body, status == 204 ? "" : "the worker's own");
+    }
+}
+
+TEST(ServerConfWithAWorker, WhoseAnswerIsLongPassesAllOfIt) {
+    const TemporaryDirectory directory;
+    const std::string socket_path = directory.file("worker.sock");
+    const std::string body(3 * kKibi * kKibi, '[');
+    const FastCgiStandIn worker(socket_path,
+                                [&body](const FastCgiRequest&) { return to_cgi_text(200, body); });
+    const TestNginx nginx(server_conf(socket_path));
+    const HttpAnswer answer = fetch("GET", nginx.url(kList));
+    EXPECT_EQ(answer.header("Content-Length"), std::to_string(body.size()));
+    EXPECT_TRUE(answer.body == body);
+}
+
+TEST(ServerConfWithALimit, RefusesWhatAnAddressAsksBeyondIt) {
+    const TemporaryDirectory directory;
+    const std::string socket_path = directory.file("worker.sock");
+    const FastCgiStandIn worker(socket_path);
+    // The real limit would have to be outrun; this one is used up by two requests a minute.
+    const TestNginx nginx(
+        server_conf(socket_path, {{"rate=100r/s", "rate=1r/m"}, {"burst=500", "burst=1"}}));
+    EXPECT_EQ(fetch("GET", nginx.url(kList)).status, 200);
+    EXPECT_EQ(fetch("GET", nginx.url(kList)).status, 200);
+    EXPECT_EQ(fetch("GET", nginx.url(kList)).status, 429);
+    EXPECT_EQ(worker.requests().size(), 2U);
+}
+
+}  // namespace
+}  // namespace kheops::test

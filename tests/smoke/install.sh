@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# make install puts everything where README.md says, and nothing else; make uninstall takes it away.
+set -eu
+cd "$(dirname "$0")/../.."
+build=${BUILD_DIR:-build}
+directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-install.XXXXXX")
+trap 'rm -rf "$directory"' EXIT
+if [ ! -x "$build/kheops-webhooks" ]; then
+    echo "$build/kheops-webhooks is not built" >&2
+    exit 1
+fi
+# A `make test` around this test has told its own make things that are not meant for this one.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+failures=0
+
+fail() {
+    echo "$1" >&2
+    failures=$((failures + 1))
+}
+
+run_make() {
+    make --silent BUILD="$build" DESTDIR="$directory" "$@"
+}
+
+installed() {
+    (cd "$directory" && find . -type f -printf '%m %P\n' | sort -k 2)
+}
+
+# expected PREFIX: what must be there.
+expected() {
+    {
+        echo "755 $1/sbin/kheops-webhooks"
+        printf "644 $1/share/doc/kheops-webhooks/%s\n" CHANGELOG.md LICENSE README.md
+        for file in nginx/*.conf sql/*; do
+            echo "644 $1/share/kheops-webhooks/$file"
+        done
+    } | sort -k 2
+}
+
+# same WHAT EXPECTED GOT
+same() {
+    [ "$2" = "$3" ] || fail "$1:
+$(diff <(echo "$2") <(echo "$3"))"
+}
+
+umask 077 # of a careful administrator: what is installed must be readable all the same
+run_make PREFIX=/usr install
+same 'PREFIX=/usr' "$(expected usr)" "$(installed)"
+"$directory/usr/sbin/kheops-webhooks" --version >/dev/null || fail 'the installed program does not run'
+for file in nginx/kheops-webhooks.conf nginx/kheops-drop-in.conf sql/schema.sql; do
+    cmp "$file" "$directory/usr/share/kheops-webhooks/$file" || fail "$file is not the same"
+done
+[ -z "$(find "$directory/usr" -type d ! -perm 755)" ] || fail "others cannot enter: $(find "$directory/usr" -type d ! -perm 755)"
+run_make PREFIX=/usr uninstall
+same 'uninstalled' '' "$(installed)"
+
+rm -rf "${directory:?}"/*
+env -u PREFIX make --silent BUILD="$build" DESTDIR="$directory" install
+same 'without PREFIX' "$(expected usr/local)" "$(installed)"
+
+exit $((failures > 0))

@@ -1,0 +1,13 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# No shell script of the project gives shellcheck anything to say.
+set -eu
+cd "$(dirname "$0")/../.."
+if ! command -v shellcheck >/dev/null; then
+    echo 'skipped: shellcheck is not installed' >&2
+    exit 77
+fi
+mapfile -t scripts < <(grep -rlE '^(#!.*[/ ](ba)?sh|# shellcheck shell=)' scripts tests .ci)
+echo "checking ${#scripts[@]} scripts"
+shellcheck --external-sources "${scripts[@]}"

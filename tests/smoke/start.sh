@@ -1,0 +1,80 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# How the program is started: --help, --version, by hand, and with wrong settings.
+set -eu
+cd "$(dirname "$0")/../.."
+program=${BUILD_DIR:-build}/kheops-webhooks
+directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-start.XXXXXX")
+trap 'rm -rf "$directory"' EXIT
+failures=0
+
+# check WHAT STATUS PATTERN COMMAND…: the command ends with that status, and what it writes matches
+# the extended regular expression.
+check() {
+    local what=$1 status=$2 pattern=$3 got=0
+    shift 3
+    "$@" >"$directory/output" 2>"$directory/errors" </dev/null || got=$?
+    { echo && cat "$directory/errors"; } >>"$directory/output"
+    if [ "$got" -ne "$status" ] || ! grep -Eq -- "$pattern" "$directory/output"; then
+        {
+            echo "$what: exit status $got (wanted: $status), or no match for: $pattern"
+            cat "$directory/output"
+        } >&2
+        failures=$((failures + 1))
+    fi
+}
+
+# shellcheck disable=SC2317 # called by check
+# started SETTING…: as CGI, the shortest way to a configured start.
+started() {
+    env -i REQUEST_METHOD=GET PATH_INFO=/ KHEOPS_WEBHOOKS_JWKS="$directory/keys.pem" \
+        KHEOPS_WEBHOOKS_ISSUER=https://issuer.example "$@" "$program"
+}
+
+openssl genpkey -quiet -algorithm ED25519 -out "$directory/private.pem"
+openssl pkey -in "$directory/private.pem" -pubout -out "$directory/keys.pem"
+
+check '--help' 0 'KHEOPS_WEBHOOKS_TIMEOUT' "$program" --help
+check '--version' 0 '^kheops-webhooks [0-9]+\.[0-9]+\.[0-9]+$' "$program" --version
+check 'an unknown argument' 2 "unknown argument '--verbose'.*--help" "$program" --verbose
+check 'too many arguments' 2 '--help' "$program" --help --version
+check 'by hand' 2 'started by hand; it needs a listening socket as descriptor 0' \
+    env -u REQUEST_METHOD "$program"
+
+check 'the right settings' 0 '^Status: 404 Not Found' started
+for setting in THREADS=0 TIMEOUT=never LOG=loud ISSUER= JWKS= JWKS=/no/such/file JWKS=/; do
+    name=KHEOPS_WEBHOOKS_${setting%%=*}
+    value=${setting#*=}
+    check "$setting" 2 "^kheops-webhooks: $name=${value:-\"\"}: .*must " \
+        started "KHEOPS_WEBHOOKS_$setting"
+    check "$setting, the answer" 2 '^Status: 500 Internal Server Error' \
+        started "KHEOPS_WEBHOOKS_$setting"
+done
+check 'a password in a wrong connection string' 2 'KHEOPS_WEBHOOKS_DATABASE: must .*not shown' \
+    started KHEOPS_WEBHOOKS_DATABASE='host=a password=geheim nonsense'
+if grep -q geheim "$directory/output"; then
+    echo 'the password was shown' >&2
+    failures=$((failures + 1))
+fi
+
+: >"$directory/empty"
+echo 'no keys here' >"$directory/text"
+echo '{"keys":[]}' >"$directory/none.json"
+echo '{"keys":[{"kty":"oct","kid":"short","k":"AAAA"}]}' >"$directory/short.json"
+for file in empty text none.json short.json private.pem; do
+    check "the key file $file" 2 "^kheops-webhooks: KHEOPS_WEBHOOKS_JWKS=$directory/$file: " \
+        started KHEOPS_WEBHOOKS_JWKS="$directory/$file"
+done
+
+# One good key and one broken one: the good one serves, the other is named.
+{
+    cat "$directory/keys.pem"
+    printf -- '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n'
+} >"$directory/mixed.pem"
+check 'one good and one broken key' 0 'event=key_left_out level=warning reason="key 2: ' \
+    started KHEOPS_WEBHOOKS_JWKS="$directory/mixed.pem"
+check 'one good and one broken key, the answer' 0 '^Status: 404' \
+    started KHEOPS_WEBHOOKS_JWKS="$directory/mixed.pem"
+
+exit $((failures > 0))

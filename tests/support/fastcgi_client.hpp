@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/descriptor.hpp"
+
+namespace kheops::test {
+
+using Parameters = std::vector<std::pair<std::string, std::string>>;
+
+/// A record of FastCGI 1.0.
+[[nodiscard]] std::string fastcgi_record(unsigned char type, const std::string& content,
+                                         unsigned request = 1);
+
+/// A whole request of a responder: begin, parameters, body, each stream with its end. `keep` asks
+/// the worker to leave the connection open.
+[[nodiscard]] std::string fastcgi_request(const Parameters& parameters, bool keep,
+                                          const std::string& body = "");
+
+/// The parameters of a GET of `path_and_query` with that bearer token (empty: none).
+[[nodiscard]] Parameters get_parameters(const std::string& path_and_query,
+                                        const std::string& token);
+
+/// A raw FastCGI peer on a worker's Unix socket. Every wait is bounded by 30 s and then fails the
+/// test by an exception.
+class FastCgiClient {
+  public:
+    explicit FastCgiClient(const std::string& socket_path);
+
+    void send(const std::string& octets);
+    /// Sends no more, as shutdown(SHUT_WR) does.
+    void finish_sending();
+
+    /// The answer's whole standard output, read until the end of the request. Throws
+    /// std::runtime_error when the connection ends before it.
+    [[nodiscard]] std::string receive_answer();
+    /// Waits until the worker closes the connection; what it still sends is dropped.
+    void await_close();
+    /// Whether the worker has closed the connection by now.
+    [[nodiscard]] bool is_closed();
+
+  private:
+    /// Reads exactly that many octets; fewer when the connection ends.
+    std::string read(size_t size);
+
+    Descriptor socket_;
+};
+
+/// The status that an answer's `Status` line names; 0 when there is none.
+[[nodiscard]] int status_of(const std::string& answer);
+
+}  // namespace kheops::test

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+#include "support/fastcgi_stand_in.hpp"
+
+#include <sys/socket.h>
+
+#include <optional>
+#include <utility>
+
+#include "support/fastcgi_client.hpp"
+#include "support/sockets.hpp"
+
+namespace kheops::test {
+
+namespace {
+
+// Record types and flags of FastCGI 1.0.
+constexpr unsigned char kBegin = 1;
+constexpr unsigned char kEnd = 3;
+constexpr unsigned char kParameters = 4;
+constexpr unsigned char kInput = 5;
+constexpr unsigned char kOutput = 6;
+constexpr size_t kFlagsAt = 2;
+constexpr unsigned char kKeepConnection = 1;
+constexpr size_t kEndSize = 8;
+constexpr size_t kLongestContent = 32768;
+
+/// Reads exactly that many octets; nothing when the connection ends before.
+std::optional<std::string> receive(int connection, size_t size) {
+    std::string octets(size, '\0');
+    if (size > 0 &&
+        ::recv(connection, octets.data(), size, MSG_WAITALL) != static_cast<ssize_t>(size)) {
+        return std::nullopt;
+    }
+    return octets;
+}
+
+size_t octet(const std::string& octets, size_t position) {
+    return static_cast<unsigned char>(octets.at(position));
+}
+
+/// The length at `position`, which moves behind it.
+size_t take_length(const std::string& stream, size_t& position) {
+    size_t length = octet(stream, position++);
+    if (length >= 0x80) {
+        length &= 0x7F;
+        for (int i = 0; i < 3; ++i) {
+            length = length << 8 | octet(stream, position++);
+        }
+    }
+    return length;
+}
+
+std::map<std::string, std::string> parameters_in(const std::string& stream) {
+    std::map<std::string, std::string> parameters;
+    for (size_t position = 0; position < stream.size();) {
+        const size_t name_length = take_length(stream, position);
+        const size_t value_length = take_length(stream, position);
+        parameters.emplace(stream.substr(position, name_length),
+                           stream.substr(position + name_length, value_length));
+        position += name_length + value_length;
+    }
+    return parameters;
+}
+
+struct Received {
+    FastCgiRequest request;
+    bool keep = false;
+};
+
+std::optional<Received> receive_request(int connection) {
+    Received received;
+    std::string parameters;
+    for (;;) {
+        const auto header = receive(connection, 8);
+        if (!header) {
+            return std::nullopt;
+        }
+        const size_t size = octet(*header, 4) << 8 | octet(*header, 5);
+        const auto content = receive(connection, size);
+        if (!content || !receive(connection, octet(*header, 6))) {
+            return std::nullopt;
+        }
+        switch (octet(*header, 1)) {
+            case kBegin:
+                received.keep = (octet(*content, kFlagsAt) & kKeepConnection) != 0;
+                break;
+            case kParameters:
+                parameters += *content;
+                break;
+            case kInput:
+                received.request.body_size += size;
+                if (size == 0) {
+                    received.request.parameters = parameters_in(parameters);
+                    return received;
+                }
+                break;
+            default:
+                return std::nullopt;
+        }
+    }
+}
+
+std::string to_records(const std::string& answer) {
+    std::string records;
+    for (size_t at = 0; at < answer.size(); at += kLongestContent) {
+        records += fastcgi_record(kOutput, answer.substr(at, kLongestContent));
+    }
+    return records + fastcgi_record(kOutput, "") +
+           fastcgi_record(kEnd, std::string(kEndSize, '\0'));
+}
+
+}  // namespace
+
+FastCgiStandIn::FastCgiStandIn(const std::string& socket_path, Responder responder)
+    : responder_(std::move(responder)),
+      listener_(listen_unix(socket_path)),
+      acceptor_([this] { accept_connections(); }) {}
+
+FastCgiStandIn::FastCgiStandIn(const std::string& socket_path, int status)
+    : FastCgiStandIn(socket_path,
+                     [status](const FastCgiRequest&) { return to_cgi_text(status, "worker"); }) {}
+
+FastCgiStandIn::~FastCgiStandIn() {
+    ::shutdown(listener_.number(), SHUT_RDWR);
+    acceptor_.join();
+    for (const Descriptor& connection : connections_) {
+        ::shutdown(connection.number(), SHUT_RDWR);
+    }
+    for (std::thread& server : servers_) {
+        server.join();
+    }
+}
+
+std::vector<FastCgiRequest> FastCgiStandIn::requests() const {
+    const std::lock_guard lock(mutex_);
+    return requests_;
+}
+
+std::string FastCgiStandIn::parameter(const std::string& name) const {
+    const std::lock_guard lock(mutex_);
+    if (requests_.empty()) {
+        return "";
+    }
+    const auto& parameters = requests_.back().parameters;
+    const auto found = parameters.find(name);
+    return found != parameters.end() ? found->second : "";
+}
+
+size_t FastCgiStandIn::connections() const {
+    const std::lock_guard lock(mutex_);
+    return connections_.size();
+}
+
+void FastCgiStandIn::accept_connections() {
+    for (;;) {
+        Descriptor connection(::accept4(listener_.number(), nullptr, nullptr, SOCK_CLOEXEC));
+        if (connection.number() < 0) {
+            return;
+        }
+        const std::lock_guard lock(mutex_);
+        const int number = connections_.emplace_back(std::move(connection)).number();
+        servers_.emplace_back([this, number] { serve(number); });
+    }
+}
+
+void FastCgiStandIn::serve(int connection) {
+    bool keep = true;
+    while (keep) {
+        const std::optional<Received> received = receive_request(connection);
+        if (!received) {
+            break;
+        }
+        {
+            const std::lock_guard lock(mutex_);
+            requests_.push_back(received->request);
+        }
+        const std::string answer = responder_(received->request);
+        if (answer.empty()) {
+            break;
+        }
+        const std::string records = to_records(answer);
+        for (size_t sent = 0; sent < records.size();) {
+            const ssize_t count =
+                ::send(connection, records.data() + sent, records.size() - sent, MSG_NOSIGNAL);
+            if (count < 0) {
+                break;
+            }
+            sent += static_cast<size_t>(count);
+        }
+        keep = received->keep;
+    }
+    // Closed with this object, so that its number cannot come to mean another connection.
+    ::shutdown(connection, SHUT_RDWR);
+}
+
+std::string to_cgi_text(int status, const std::string& body) {
+    return "Status: " + std::to_string(status) +
+           "\r\nContent-Type: text/plain\r\nX-Answered-By: worker\r\nContent-Length: " +
+           std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+}  // namespace kheops::test

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include "support/list_statement.hpp"
+
+#include <stdexcept>
+
+#include "support/files.hpp"
+
+namespace kheops::test {
+
+namespace {
+
+std::string literal(const std::optional<std::string>& value) {
+    if (!value) {
+        return "NULL";
+    }
+    std::string quoted = "'";
+    for (const char c : *value) {
+        quoted += c == '\'' ? "''" : std::string(1, c);
+    }
+    return quoted + "'";
+}
+
+std::string call(const ListQuestion& question) {
+    return "EXECUTE list(" + literal(question.sub) + ", " + literal(question.album) + ", " +
+           literal(question.url) + ", " +
+           (question.limit ? std::to_string(*question.limit) : "NULL") + ", " +
+           std::to_string(question.offset) + ")";
+}
+
+/// The first is the whole plan's: its own numbers stand before those of its parts.
+std::int64_t first_number(const std::string& json, const std::string& member) {
+    const size_t at = json.find("\"" + member + "\": ");
+    if (at == std::string::npos) {
+        throw std::runtime_error("no " + member + " in " + json);
+    }
+    return std::stoll(json.substr(at + member.size() + 4));
+}
+
+}  // namespace
+
+void prepare_list(TestConnection& connection) {
+    connection.execute("SET plan_cache_mode = force_generic_plan; SET jit = off");
+    connection.execute("PREPARE list(text, text, text, bigint, bigint) AS " +
+                       read_file(std::string(KHEOPS_SOURCE_DIR) + "/sql/list_webhooks.sql"));
+}
+
+Rows list(TestConnection& connection, const ListQuestion& question) {
+    return connection.execute(call(question));
+}
+
+std::int64_t blocks_for_list(TestConnection& connection, const ListQuestion& question,
+                             std::string& plan) {
+    plan =
+        connection.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + call(question)).text(0, 0);
+    return first_number(plan, "Shared Hit Blocks") + first_number(plan, "Shared Read Blocks");
+}
+
+}  // namespace kheops::test

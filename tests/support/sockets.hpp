@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+
+#include "server/descriptor.hpp"
+
+namespace kheops::test {
+
+/// A Unix socket that listens at `path`, replacing a socket that is there already; not passed on to
+/// child processes unless asked for. Throws std::system_error.
+[[nodiscard]] Descriptor listen_unix(const std::string& path);
+
+}  // namespace kheops::test

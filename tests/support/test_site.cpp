@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#include "support/test_site.hpp"
+
+#include "support/test_keys.hpp"
+
+namespace kheops::test {
+
+namespace {
+
+Settings with_database(Settings settings, const TestDatabase& database) {
+    settings.emplace("KHEOPS_WEBHOOKS_DATABASE", database.conninfo());
+    return settings;
+}
+
+std::vector<Substitution> with_addresses(std::vector<Substitution> substitutions,
+                                         const TestWorker& worker) {
+    substitutions.push_back({"listen 127.0.0.1:8080;", "listen 127.0.0.1:@PORT@;"});
+    substitutions.push_back({"server unix:/run/kheops-webhooks/worker.sock;",
+                             "server unix:" + worker.socket_path() + ";"});
+    return substitutions;
+}
+
+}  // namespace
+
+TestSite::TestSite(const std::vector<std::string>& sql_files, Settings settings,
+                   std::vector<Substitution> substitutions)
+    : database_(sql_files),
+      worker_(with_database(std::move(settings), database_)),
+      nginx_(
+          nginx_file("kheops-webhooks.conf", with_addresses(std::move(substitutions), worker_))) {}
+
+HttpHeaders TestSite::authorization(const std::string& subject) {
+    std::string& token = tokens_[subject];
+    if (token.empty()) {
+        token = mint_token(subject);
+    }
+    return {{"Authorization", "Bearer " + token}};
+}
+
+HttpAnswer TestSite::fetch(const std::string& method, const std::string& target,
+                           const HttpHeaders& headers, const std::optional<std::string>& body) {
+    return client_.fetch(method, nginx_.url(target), headers, body);
+}
+
+HttpAnswer TestSite::get(const std::string& target, const std::string& subject) {
+    return fetch("GET", target, authorization(subject));
+}
+
+}  // namespace kheops::test

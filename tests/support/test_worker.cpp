@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#include "support/test_worker.hpp"
+
+#include <sys/socket.h>
+
+#include <cstdlib>
+#include <stdexcept>
+
+#include "support/await.hpp"
+#include "support/files.hpp"
+#include "support/sockets.hpp"
+#include "support/test_keys.hpp"
+
+namespace kheops::test {
+
+TestWorker::TestWorker(const Settings& settings) : listener_(listen_unix(socket_path())) {
+    const char* program = std::getenv("KHEOPS_WORKER");
+    if (program == nullptr) {
+        throw std::runtime_error("KHEOPS_WORKER must name the worker's program; ctest sets it");
+    }
+    write_file(directory_.file("keys.json"), test_key_set());
+
+    Settings environment = settings;
+    environment.emplace("KHEOPS_WEBHOOKS_JWKS", directory_.file("keys.json"));
+    environment.emplace("KHEOPS_WEBHOOKS_ISSUER", kTestIssuer);
+    for (const char* sanitizer : {"ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"}) {
+        if (const char* options = std::getenv(sanitizer)) {
+            environment.emplace(sanitizer, options);
+        }
+    }
+    write_file(directory_.file("log"), "");
+    process_ = std::make_unique<ChildProcess>(Command{.arguments = {program},
+                                                      .environment = environment,
+                                                      .standard_input = listener_.number(),
+                                                      .standard_error = directory_.file("log")});
+}
+
+std::string TestWorker::log() const {
+    return read_file(directory_.file("log"));
+}
+
+void TestWorker::await_log(const std::string& text) const {
+    try {
+        await("the worker's log holds " + text,
+              [&] { return log().find(text) != std::string::npos; });
+    } catch (const std::runtime_error& error) {
+        throw std::runtime_error(error.what() + std::string(":\n") + log());
+    }
+}
+
+void TestWorker::lose_listener() const {
+    ::shutdown(listener_.number(), SHUT_RDWR);
+}
+
+}  // namespace kheops::test

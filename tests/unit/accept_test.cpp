@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "http/accept.hpp"
+
+#include <gtest/gtest.h>
+
+namespace kheops {
+namespace {
+
+TEST(Accept, AnAbsentOrEmptyHeaderAllowsEverything) {
+    EXPECT_EQ(accepts_json(""), true);
+    EXPECT_EQ(accepts_json(" \t"), true);
+    EXPECT_EQ(accepts_json(" , ,"), true);
+}
+
+TEST(Accept, RangesThatHoldJsonAllowIt) {
+    for (const char* header :
+         {"application/json", "*/*", "application/*", "APPLICATION/JSON", "Application/*",
+          "text/html, application/json", "text/html,application/json;q=0.5",
+          "application/json, text/plain, */*", "application/json;charset=utf-8",
+          "application/json ; charset=\"a\\\"b,c\" ; q=1", "text/html, */*;q=0.1",
+          "application/json;", "application/json;;q=0.001", ",application/json,"}) {
+        EXPECT_EQ(accepts_json(header), true) << header;
+    }
+}
+
+TEST(Accept, OtherRangesRefuseIt) {
+    for (const char* header : {"text/html", "application/xml", "application/vnd.api+json",
+                               "application/jsonx", "*/json", "text/*"}) {
+        EXPECT_EQ(accepts_json(header), false) << header;
+    }
+}
+
+TEST(Accept, AWeightOfZeroRefuses) {
+    for (const char* header : {"application/json;q=0", "application/json;Q=0.000", "*/*;q=0",
+                               "application/json;q=0, text/html"}) {
+        EXPECT_EQ(accepts_json(header), false) << header;
+    }
+}
+
+TEST(Accept, TheMostSpecificRangeDecides) {
+    EXPECT_EQ(accepts_json("application/json;q=0, */*"), false);
+    EXPECT_EQ(accepts_json("*/*, application/*;q=0"), false);
+    EXPECT_EQ(accepts_json("*/*;q=0, application/*;q=0, application/json;q=0.1"), true);
+    EXPECT_EQ(accepts_json("application/json;q=0, application/json;q=0.2"), true);
+}
+
+TEST(Accept, WhatCannotBeParsedIsNeitherAllowedNorRefused) {
+    for (const char* header :
+         {"garbage", "application/", "/json", "application/json;q=2", "application/json;q=1.001",
+          "application/json;q=0.1234", "application/json;q=", "application/json;q=x",
+          "application/json;q=.5", "application/json;q=-1", "application/json;charset",
+          "application/json text/html", "application/json;a=\"open", "a b/c", "(application/json)",
+          "application/json;q=0,5;"}) {
+        EXPECT_EQ(accepts_json(header), std::nullopt) << header;
+    }
+}
+
+}  // namespace
+}  // namespace kheops

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: MIT
+#include "token/access_token.hpp"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+#include <vector>
+
+#include "http/message.hpp"
+#include "support/test_keys.hpp"
+
+namespace kheops {
+namespace {
+
+using namespace std::string_literals;
+using test::SigningKey;
+
+constexpr const char* kMalformed = "The token is malformed";
+constexpr const char* kUnaccepted = "The token is not accepted";
+constexpr const char* kExpired = "The token has expired";
+constexpr const char* kNotYetValid = "The token is not yet valid";
+constexpr const char* kNoExpiry = "The token has no expiry time (exp)";
+constexpr const char* kNoSubject = "The token has no subject (sub) of 1 to 255 characters";
+
+constexpr const char* kGood = R"("iss":"https://i.example","sub":"alice","exp":2000)";
+
+const SigningKey& signer() {
+    static const SigningKey key = SigningKey::ec("P-256");
+    return key;
+}
+
+std::shared_ptr<const KeySet> keys() {
+    static const auto set =
+        std::make_shared<const KeySet>(parse_key_set(test::jwk_set({signer().jwk()})));
+    return set;
+}
+
+std::string sign(const std::string& payload) {
+    return test::sign_jws_with(signer(), "ES256", payload);
+}
+
+std::chrono::system_clock::time_point at(double seconds) {
+    return std::chrono::system_clock::time_point(
+        std::chrono::duration_cast<std::chrono::system_clock::duration>(
+            std::chrono::duration<double>(seconds)));
+}
+
+TokenRules rules(const std::string& audience = "", const std::string& scope = "") {
+    return {"https://i.example", audience, scope};
+}
+
+/// The subject, or the reason for the refusal.
+std::string outcome_of_token(const std::string& token, double now = 1000,
+                             const TokenRules& token_rules = rules()) {
+    try {
+        return TokenVerifier(keys(), token_rules).verify(token, at(now)).subject;
+    } catch (const HttpError& error) {
+        return error.detail();
+    }
+}
+
+/// The same for a signed token of these claims, written as JSON without braces.
+std::string outcome(const std::string& claims, double now = 1000,
+                    const TokenRules& token_rules = rules()) {
+    return outcome_of_token(sign("{" + claims + "}"), now, token_rules);
+}
+
+/// The good claims and `more`.
+std::string good_and(const std::string& more) {
+    return std::string(kGood) + "," + more;
+}
+
+// --- The Authorization header
+
+std::string refusal_of_header(const std::string& authorization) {
+    try {
+        return "accepted: " + std::string(bearer_token(authorization));
+    } catch (const HttpError& error) {
+        EXPECT_EQ(error.status(), 401);
+        EXPECT_EQ(error.message(), "Authorization error");
+        EXPECT_EQ(error.headers(),
+                  (std::vector<Header>{{"WWW-Authenticate", R"(Bearer realm="kheops")"}}));
+        return error.detail();
+    }
+}
+
+TEST(BearerToken, IsWhatFollowsTheScheme) {
+    EXPECT_EQ(bearer_token("Bearer a.b.c"), "a.b.c");
+    EXPECT_EQ(bearer_token("bearer a.b.c"), "a.b.c");
+    EXPECT_EQ(bearer_token("bEaReR a.b.c"), "a.b.c");
+    EXPECT_EQ(bearer_token("Bearer    a.b.c"), "a.b.c");
+    EXPECT_EQ(bearer_token("Bearer a.b.c  "), "a.b.c");
+    EXPECT_EQ(bearer_token("Bearer Az09-._~+/=="), "Az09-._~+/==");
+}
+
+TEST(BearerToken, IsMissingWithoutAHeader) {
+    EXPECT_EQ(refusal_of_header(""), "The Authorization header is missing");
+}
+
+TEST(BearerToken, HeaderIsRefusedWhereItIsAnythingElse) {
+    for (const std::string& header : {"Bearer"s,
+                                      "Bearer "s,
+                                      "Bearer   "s,
+                                      "Bearera.b.c"s,
+                                      "Bearer\ta.b.c"s,
+                                      " Bearer a.b.c"s,
+                                      "Basic YTpi"s,
+                                      "Bearer a.b.c, Bearer d.e.f"s,
+                                      "Bearer a.b.c,d"s,
+                                      "Bearer a b"s,
+                                      "Bearer a=b"s,
+                                      "Bearer =="s,
+                                      "Bearer \"a\""s,
+                                      "Bearer a\0z"s,
+                                      "Bearer a\xC3\xA9"s,
+                                      "Bearer a.b.c\n"s,
+                                      "Bearer a;b"s,
+                                      "Bearer: a"s,
+                                      "Bear"s,
+                                      " "s}) {
+        const std::string reason = refusal_of_header(header);
+        EXPECT_EQ(reason.find("The Authorization header is malformed"), 0U) << header << reason;
+    }
+}
+
+// --- The answer to a refused token
+
+TEST(AccessToken, RefusalIsTheOneOfRfc6750) {
+    try {
+        static_cast<void>(TokenVerifier(keys(), rules()).verify("a.b.c", at(1000)));
+        FAIL() << "the token was accepted";
+    } catch (const HttpError& error) {
+        EXPECT_EQ(error.status(), 401);
+        EXPECT_EQ(error.message(), "Authorization error");
+        EXPECT_EQ(error.detail(), kMalformed);
+        EXPECT_EQ(error.headers(),
+                  (std::vector<Header>{{"WWW-Authenticate",
+                                        "Bearer realm=\"kheops\", error=\"invalid_token\", "
+                                        "error_description=\"The token is malformed\""}}));
+    }
+}
+
+TEST(AccessToken, SignatureIsCheckedBeforeAnyClaim) {
+    const SigningKey forger = SigningKey::ec("P-256");
+    for (const char* payload : {"no JSON", "{}", R"({"exp":1})"}) {
+        EXPECT_EQ(outcome_of_token(test::sign_jws_with(forger, "ES256", payload)), kUnaccepted);
+    }
+}
+
+// --- The claims as JSON
+
+TEST(AccessToken, NamesTheSubject) {
+    EXPECT_EQ(outcome(kGood), "alice");
+}
+
+TEST(AccessToken, ClaimsAreAStrictJsonObject) {
+    const std::string good = kGood;
+    for (const std::string& payload :
+         {""s, "x"s, "[]"s, "\"alice\""s, "null"s, "{" + good + "} x", "{" + good + "}{}",
+          "{" + good + "}\0"s, "\xEF\xBB\xBF{" + good + "}", "{" + good + ",}",
+          "{" + good + ",\"x\":\"\xFF\"}", "{" + good + ",\"x\":\"\xC0\x80\"}",
+          "{" + good + ",\"x\":\"\xED\xA0\x80\"}", "{" + good + ",\"x\":\"\\ud800\"}",
+          "{" + good + ",\"x\":01}", "{" + good + ",\"x\":\"\n\"}", "{" + good + "\v}"}) {
+        EXPECT_EQ(outcome_of_token(sign(payload)), kMalformed) << payload;
+    }
+}
+
+TEST(AccessToken, RefusesDuplicateClaims) {
+    EXPECT_EQ(outcome(good_and(R"("sub":"bob")")), kMalformed);
+    EXPECT_EQ(outcome(R"("sub":"bob",)" + std::string(kGood)), kMalformed);
+    EXPECT_EQ(outcome(good_and(R"("exp":2000)")), kMalformed);
+    EXPECT_EQ(outcome(good_and(R"("s\u0075b":"bob")")), kMalformed);
+    EXPECT_EQ(outcome(good_and(R"("x":[{"y":{"a":1,"a":2}}])")), kMalformed);
+}
+
+TEST(AccessToken, NamesOfClaimsAreExact) {
+    EXPECT_EQ(outcome(R"("Sub":"bob",)" + std::string(kGood)), "alice");
+    EXPECT_EQ(outcome(R"("SUB":"bob","EXP":1,"ISS":"x","Nbf":9999,)" + std::string(kGood)),
+              "alice");
+    EXPECT_EQ(outcome(R"("iss":"https://i.example","Sub":"alice","exp":2000)"), kNoSubject);
+    EXPECT_EQ(outcome(R"("iss":"https://i.example","sub":"alice","EXP":2000)"), kNoExpiry);
+    EXPECT_EQ(outcome(R"("Iss":"https://i.example","sub":"alice","exp":2000)"), kUnaccepted);
+}
+
+TEST(AccessToken, RefusesUnicodeZeroInAnyString) {
+    EXPECT_EQ(outcome(R"("iss":"https://i.example","sub":"alice\u0000bob","exp":2000)"),
+              kMalformed);
+    EXPECT_EQ(outcome(R"("iss":"https://i.example\u0000","sub":"alice","exp":2000)"), kMalformed);
+    EXPECT_EQ(outcome(good_and(R"("x\u0000":1)")), kMalformed);
+    EXPECT_EQ(outcome(good_and("\"x\":\"\0\""s)), kMalformed);
+}
+
+// --- Issuer, audience, scope
+
+TEST(AccessToken, IssuerIsExact) {
+    for (const char* issuer : {R"("https://i.example/")", R"("HTTPS://i.example")", R"("")",
+                               R"(["https://i.example"])", "null", "1"}) {
+        EXPECT_EQ(outcome(R"("sub":"alice","exp":2000,"iss":)" + std::string(issuer)), kUnaccepted)
+            << issuer;
+    }
+    EXPECT_EQ(outcome(R"("sub":"alice","exp":2000)"), kUnaccepted);
+}
+
+TEST(AccessToken, AudienceIsAmongThoseOfTheToken) {
+    const auto with = [](const std::string& audience) {
+        return outcome(good_and("\"aud\":" + audience), 1000, rules("kheops"));
+    };
+    EXPECT_EQ(with(R"("kheops")"), "alice");
+    EXPECT_EQ(with(R"(["account","kheops"])"), "alice");
+    for (const char* audience : {R"("Kheops")", R"("kheops2")", R"("account kheops")", "[]", "null",
+                                 R"([["kheops"]])", R"({"kheops":"kheops"})", R"(["account"])"}) {
+        EXPECT_EQ(with(audience), kUnaccepted) << audience;
+    }
+    EXPECT_EQ(outcome(kGood, 1000, rules("kheops")), kUnaccepted);
+    EXPECT_EQ(outcome(good_and(R"("aud":"other")")), "alice") << "no audience is configured";
+}
+
+TEST(AccessToken, ScopeIsAWordOfTheTokens) {
+    const auto with = [](const std::string& scope) {
+        return outcome(good_and("\"scope\":" + scope), 1000, rules("", "kheops"));
+    };
+    EXPECT_EQ(with(R"("kheops")"), "alice");
+    EXPECT_EQ(with(R"("openid kheops")"), "alice");
+    EXPECT_EQ(with(R"("kheops  openid")"), "alice");
+    for (const char* scope : {R"("")", R"("kheops2")", R"("xkheops")", R"("openid,kheops")",
+                              R"("Kheops")", R"(["kheops"])", "null", R"("openid\tkheops")"}) {
+        EXPECT_EQ(with(scope), kUnaccepted) << scope;
+    }
+    EXPECT_EQ(outcome(kGood, 1000, rules("", "kheops")), kUnaccepted);
+    EXPECT_EQ(outcome(good_and(R"("scope":"other")")), "alice") << "no scope is configured";
+}
+
+// --- Times
+
+TEST(AccessToken, ExpiresSixtySecondsAfterItsExpiry) {
+    EXPECT_EQ(outcome(kGood, 2059.999), "alice");
+    EXPECT_EQ(outcome(kGood, 2060), kExpired);
+    EXPECT_EQ(outcome(kGood, 1e9), kExpired);
+    const std::string fraction = R"("iss":"https://i.example","sub":"alice","exp":1999.5)";
+    EXPECT_EQ(outcome(fraction, 2059.25), "alice");
+    EXPECT_EQ(outcome(fraction, 2059.5), kExpired);
+}
+
+TEST(AccessToken, ExpiryIsRequired) {
+    EXPECT_EQ(outcome(R"("iss":"https://i.example","sub":"alice")"), kNoExpiry);
+}
+
+TEST(AccessToken, IsNotValidEarlierThanSixtySecondsBefore) {
+    for (const char* claim : {"nbf", "iat"}) {
+        const std::string claims = good_and("\"" + std::string(claim) + "\":1500");
+        EXPECT_EQ(outcome(claims, 1439.999), kNotYetValid) << claim;
+        EXPECT_EQ(outcome(claims, 1440), "alice") << claim;
+    }
+    EXPECT_EQ(outcome(good_and(R"("nbf":1500.5)"), 1440.25), kNotYetValid);
+    EXPECT_EQ(outcome(good_and(R"("nbf":1500.5)"), 1440.5), "alice");
+}
+
+TEST(AccessToken, TimesAreFiniteNumbers) {
+    for (const char* value : {R"("2000")", "null", "true", "[2000]", "1e400", "-1e400", "{}"}) {
+        EXPECT_EQ(outcome(R"("iss":"https://i.example","sub":"alice","exp":)" + std::string(value)),
+                  kMalformed)
+            << value;
+        EXPECT_EQ(outcome(good_and("\"nbf\":" + std::string(value))), kMalformed) << value;
+        EXPECT_EQ(outcome(good_and("\"iat\":" + std::string(value))), kMalformed) << value;
+    }
+    EXPECT_EQ(outcome(R"("iss":"https://i.example","sub":"alice","exp":1e300)"), "alice");
+    EXPECT_EQ(outcome(R"("iss":"https://i.example","sub":"alice","exp":-1e300)"), kExpired);
+}
+
+// --- Subject
+
+/// `sub` holds that JSON value.
+std::string outcome_of_subject(const std::string& value) {
+    return outcome(R"("iss":"https://i.example","exp":2000,"sub":)" + value);
+}
+
+TEST(AccessToken, SubjectIsANonEmptyString) {
+    EXPECT_EQ(outcome(R"("iss":"https://i.example","exp":2000)"), kNoSubject);
+    for (const char* value : {R"("")", "null", "1", R"(["alice"])", "true"}) {
+        EXPECT_EQ(outcome_of_subject(value), kNoSubject) << value;
+    }
+    EXPECT_EQ(outcome_of_subject(R"(" ")"), " ");
+}
+
+TEST(AccessToken, SubjectHasAtMost255Characters) {
+    const auto repeat = [](const std::string& character, int times) {
+        std::string text;
+        for (int i = 0; i < times; ++i) {
+            text += character;
+        }
+        return text;
+    };
+    for (const char* character : {"a", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"}) {
+        const std::string longest = repeat(character, 255);
+        EXPECT_EQ(outcome_of_subject("\"" + longest + "\""), longest);
+        EXPECT_EQ(outcome_of_subject("\"" + longest + "a\""), kNoSubject);
+    }
+}
+
+TEST(AccessToken, SubjectIsTakenAsItIs) {
+    EXPECT_EQ(outcome_of_subject(R"("a@b.example")"), "a@b.example");
+    EXPECT_EQ(outcome_of_subject(R"("%_'\"\\\u00e9")"), "%_'\"\\\xC3\xA9");
+}
+
+// --- Several threads
+
+TEST(AccessToken, IsVerifiedByManyThreadsAtOnce) {
+    const TokenVerifier verifier(keys(), rules());
+    const std::string token = sign("{" + std::string(kGood) + "}");
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+        threads.emplace_back([&] {
+            for (int j = 0; j < 50; ++j) {
+                EXPECT_EQ(verifier.verify(token, at(1000)).subject, "alice");
+                EXPECT_THROW(static_cast<void>(verifier.verify(token + "A", at(1000))), HttpError);
+            }
+        });
+    }
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+}
+
+TEST(MintedToken, VerifiesAgainstTheTestKeySet) {
+    const TokenVerifier verifier(
+        std::make_shared<const KeySet>(parse_key_set(test::test_key_set())),
+        {test::kTestIssuer, "", ""});
+    EXPECT_EQ(verifier.verify(test::mint_token("a\"b"), std::chrono::system_clock::now()).subject,
+              "a\"b");
+}
+
+}  // namespace
+}  // namespace kheops

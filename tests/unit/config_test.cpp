@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+#include "config.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+
+namespace kheops {
+namespace {
+
+using Variables = std::map<std::string, std::string>;
+
+const Variables kLeast = {{"KHEOPS_WEBHOOKS_JWKS", "/etc/keys.json"},
+                          {"KHEOPS_WEBHOOKS_ISSUER", "https://issuer.example"}};
+
+Variables with(Variables more) {
+    more.insert(kLeast.begin(), kLeast.end());
+    return more;
+}
+
+Config read(const Variables& set) {
+    return read_config([&set](const char* name) {
+        const auto found = set.find(name);
+        return found == set.end() ? nullptr : found->second.c_str();
+    });
+}
+
+std::string error_of(const Variables& set) {
+    try {
+        static_cast<void>(read(set));
+    } catch (const ConfigError& error) {
+        return error.what();
+    }
+    return "";
+}
+
+TEST(Config, DefaultsAreTheContracts) {
+    const Config config =
+        read(with({{"KHEOPS_WEBHOOKS_AUDIENCE", ""}, {"KHEOPS_OAUTH_SCOPE", ""}}));
+    EXPECT_EQ(config.timeout.count(), 5000);
+    EXPECT_EQ(config.database.statement_timeout.count(), 5000);
+    EXPECT_GE(config.threads, 4U);
+    EXPECT_EQ(config.log_level, LogLevel::info);
+    EXPECT_EQ(config.key_file, "/etc/keys.json");
+    EXPECT_EQ(config.token_rules.issuer, "https://issuer.example");
+    EXPECT_EQ(config.token_rules.audience, "");
+    EXPECT_EQ(config.token_rules.scope, "");
+    EXPECT_EQ(config.database.connection, "");
+    EXPECT_EQ(config.database.password_file, "");
+}
+
+TEST(Config, ValuesAreTaken) {
+    const Config config = read(with({{"KHEOPS_WEBHOOKS_THREADS", "256"},
+                                     {"KHEOPS_WEBHOOKS_TIMEOUT", "0.25"},
+                                     {"KHEOPS_WEBHOOKS_LOG", "debug"},
+                                     {"KHEOPS_WEBHOOKS_AUDIENCE", "loginConnect"},
+                                     {"KHEOPS_OAUTH_SCOPE", "kheops"},
+                                     {"KHEOPS_WEBHOOKS_DATABASE", "postgresql://a,b/kheops"}}));
+    EXPECT_EQ(config.threads, 256U);
+    EXPECT_EQ(config.timeout.count(), 250);
+    EXPECT_EQ(config.log_level, LogLevel::debug);
+    EXPECT_EQ(config.token_rules.audience, "loginConnect");
+    EXPECT_EQ(config.token_rules.scope, "kheops");
+    EXPECT_EQ(config.database.connection, "postgresql://a,b/kheops");
+}
+
+TEST(Config, KheopsOwnDatabaseSettingsServeWhereOursAreNotSet) {
+    Variables set = with({{"KHEOPS_AUTHDB_URL", "postgresql://authdb:5432"},
+                          {"KHEOPS_AUTHDB_NAME", "kheops"},
+                          {"KHEOPS_AUTHDB_USER", "kheopsuser"}});
+    const Config config = read(set);
+    EXPECT_EQ(config.database.connection, "postgresql://authdb:5432");
+    EXPECT_EQ(config.database.name, "kheops");
+    EXPECT_EQ(config.database.user, "kheopsuser");
+    EXPECT_EQ(config.database.password_file, "/run/secrets/kheops_authdb_pass");
+
+    set["KHEOPS_WEBHOOKS_DATABASE"] = "host=other";
+    EXPECT_EQ(read(set).database.connection, "host=other");
+    EXPECT_EQ(read(set).database.user, "");
+}
+
+TEST(Config, AWrongValueIsNamedWithWhatIsAllowed) {
+    const std::vector<std::pair<std::string, std::vector<std::string>>> wrong = {
+        {"KHEOPS_WEBHOOKS_THREADS", {"0", "257", "-1", "x", "1.5", " 4", "99999999999"}},
+        {"KHEOPS_WEBHOOKS_TIMEOUT",
+         {"0", "0.09", "300.1", "-1", "5s", "nan", "inf", "1e1", "0x5", " 5"}},
+        {"KHEOPS_WEBHOOKS_LOG", {"INFO", "verbose", "info "}},
+        {"KHEOPS_OAUTH_SCOPE", {"two words"}},
+    };
+    for (const auto& [variable, values] : wrong) {
+        for (const std::string& value : values) {
+            const std::string error = error_of(with({{variable, value}}));
+            EXPECT_EQ(error.find(variable + "=" + log_value(value) + ": must be "), 0U)
+                << variable << "=" << value << " gave: " << error;
+        }
+    }
+}
+
+TEST(Config, WhatIsRequiredIsNamed) {
+    EXPECT_NE(error_of({}).find("KHEOPS_WEBHOOKS_JWKS="), std::string::npos);
+    EXPECT_NE(error_of({{"KHEOPS_WEBHOOKS_JWKS", "a"}}).find("KHEOPS_WEBHOOKS_ISSUER="),
+              std::string::npos);
+    EXPECT_NE(
+        error_of(with({{"KHEOPS_AUTHDB_URL", "postgresql://authdb"}})).find("KHEOPS_AUTHDB_NAME="),
+        std::string::npos);
+}
+
+TEST(Config, KeysComeFromOnePlace) {
+    EXPECT_NE(error_of(with({{"KHEOPS_OIDC_PROVIDER", "https://p.example"}}))
+                  .find("KHEOPS_OIDC_PROVIDER=https://p.example: must not be set beside"),
+              std::string::npos);
+    EXPECT_NE(error_of({{"KHEOPS_AUTH_OIDC_PROVIDER", "https://p.example"}})
+                  .find("KHEOPS_AUTH_OIDC_PROVIDER=https://p.example: "),
+              std::string::npos);
+}
+
+TEST(Config, AConnectionStringIsNeverShown) {
+    for (const char* connection : {"host=a passwordsecret", "postgresql://u:secret@[x/db",
+                                   "postgresql://u:secret@h/db?nosuch=secret"}) {
+        const std::string error = error_of(with({{"KHEOPS_WEBHOOKS_DATABASE", connection}}));
+        EXPECT_EQ(error.find("KHEOPS_WEBHOOKS_DATABASE: must be "), 0U) << error;
+        EXPECT_EQ(error.find("secret"), std::string::npos) << error;
+    }
+    const std::string error = error_of(with({{"KHEOPS_AUTHDB_URL", "jdbc:postgresql://u:secret@h"},
+                                             {"KHEOPS_AUTHDB_NAME", "n"},
+                                             {"KHEOPS_AUTHDB_USER", "u"}}));
+    EXPECT_EQ(error.find("KHEOPS_AUTHDB_URL: must look like "), 0U) << error;
+    EXPECT_EQ(error.find("secret"), std::string::npos) << error;
+}
+
+TEST(Config, HelpNamesEveryVariable) {
+    const std::string help = config_help();
+    for (const char* variable :
+         {"KHEOPS_WEBHOOKS_DATABASE", "KHEOPS_AUTHDB_URL", "KHEOPS_AUTHDB_NAME",
+          "KHEOPS_AUTHDB_USER", "KHEOPS_WEBHOOKS_JWKS", "KHEOPS_WEBHOOKS_ISSUER",
+          "KHEOPS_WEBHOOKS_AUDIENCE", "KHEOPS_OAUTH_SCOPE", "KHEOPS_WEBHOOKS_THREADS",
+          "KHEOPS_WEBHOOKS_TIMEOUT", "KHEOPS_WEBHOOKS_LOG"}) {
+        EXPECT_NE(help.find(variable), std::string::npos) << variable;
+    }
+}
+
+}  // namespace
+}  // namespace kheops

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#include "server/fastcgi_records.hpp"
+
+#include <gtest/gtest.h>
+
+namespace kheops {
+namespace {
+
+using namespace std::string_literals;
+using State = RequestFraming::State;
+
+std::string record(char type, const std::string& content, char request = 1, char padding = 0) {
+    return std::string{'\x01',
+                       type,
+                       '\0',
+                       request,
+                       static_cast<char>(content.size() >> 8),
+                       static_cast<char>(content.size()),
+                       padding,
+                       '\0'} +
+           content + std::string(static_cast<size_t>(padding), 'p');
+}
+
+std::string begin(char role = 1, char request = 1) {
+    return record(1, std::string{'\0', role, '\x01', 0, 0, 0, 0, 0}, request);
+}
+
+std::string pair(const std::string& name, const std::string& value) {
+    const auto size = [](size_t n) {
+        return n < 128 ? std::string(1, static_cast<char>(n))
+                       : std::string{static_cast<char>(n >> 24 | 0x80), static_cast<char>(n >> 16),
+                                     static_cast<char>(n >> 8), static_cast<char>(n)};
+    };
+    return size(name.size()) + size(value.size()) + name + value;
+}
+
+const std::string kParameters = record(
+    4, pair("REQUEST_METHOD", "GET") + pair("HTTP_AUTHORIZATION", std::string(300, 'a')), 1, 7);
+const std::string kWhole = begin() + kParameters + record(4, "") + record(5, "");
+
+TEST(FastCgiRecords, ARequestIsWholeWithTheEndOfItsParameters) {
+    const RequestFraming framing = inspect_request(kWhole);
+    EXPECT_EQ(framing.state, State::whole);
+    EXPECT_TRUE(framing.ends_here);
+    EXPECT_FALSE(framing.nul_in_path);
+    EXPECT_FALSE(framing.nul_elsewhere);
+}
+
+TEST(FastCgiRecords, EveryBeginningOfItIsPartial) {
+    const size_t end_of_parameters = kWhole.size() - 8;
+    for (size_t size = 0; size < end_of_parameters; ++size) {
+        EXPECT_EQ(inspect_request(kWhole.substr(0, size)).state, State::partial) << size;
+    }
+    for (size_t size = end_of_parameters; size < kWhole.size(); ++size) {
+        const RequestFraming framing = inspect_request(kWhole.substr(0, size));
+        EXPECT_EQ(framing.state, State::whole) << size;
+        EXPECT_FALSE(framing.ends_here) << size;
+    }
+}
+
+TEST(FastCgiRecords, ABodyEndsWithItsEmptyRecord) {
+    const std::string head = begin() + kParameters + record(4, "");
+    EXPECT_FALSE(inspect_request(head + record(5, "body")).ends_here);
+    EXPECT_TRUE(inspect_request(head + record(5, "body") + record(5, "")).ends_here);
+    EXPECT_FALSE(inspect_request(head + record(5, "") + begin()).ends_here);
+    EXPECT_FALSE(inspect_request(head + record(5, "", 2)).ends_here);
+    EXPECT_FALSE(inspect_request(head + record(2, "")).ends_here);
+}
+
+TEST(FastCgiRecords, ParametersMayBeSplitAnywhere) {
+    const std::string stream = pair("PATH_INFO", "/a") + pair("X", std::string(200, 'x'));
+    for (size_t at = 1; at < stream.size(); ++at) {
+        EXPECT_EQ(inspect_request(begin() + record(4, stream.substr(0, at)) +
+                                  record(4, stream.substr(at)) + record(4, ""))
+                      .state,
+                  State::whole)
+            << at;
+    }
+}
+
+TEST(FastCgiRecords, NulIsSeenWhereverItStands) {
+    const auto framing_of = [](const std::string& name, const std::string& value) {
+        return inspect_request(begin() + record(4, pair(name, value)) + record(4, ""));
+    };
+    EXPECT_TRUE(framing_of("PATH_INFO", "/a\0b"s).nul_in_path);
+    EXPECT_TRUE(framing_of("SCRIPT_NAME", "\0"s).nul_in_path);
+    EXPECT_TRUE(framing_of("QUERY_STRING", "a\0"s).nul_elsewhere);
+    EXPECT_TRUE(framing_of("A\0B"s, "").nul_elsewhere);
+    EXPECT_FALSE(framing_of("QUERY_STRING", "a\0"s).nul_in_path);
+}
+
+TEST(FastCgiRecords, WhatNoWebServerSendsIsMalformed) {
+    const std::string end = record(4, "");
+    for (const std::string& octets :
+         {"GET / HTTP/1.1\r\n"s,
+          "\x02"s,
+          record(4, "")  // no begin
+          ,
+          begin(2),
+          begin(3),
+          begin(0),
+          begin(1, 0)  // other roles, id 0
+          ,
+          record(9, "") + kWhole  // management first
+          ,
+          record(1, "short"),
+          record(1, std::string(9, 'x'))  // begin's size
+          ,
+          begin() + begin(1, 2),
+          begin() + record(4, "", 2)  // another request
+          ,
+          begin() + record(5, ""),
+          begin() + record(2, ""),
+          begin() + "\x03"s  // wrong type
+          ,
+          begin() + record(4, "\x7F\x01short"s) + end  // overruns
+          ,
+          begin() + record(4, "\xFF\xFF\xFF\xFF\x01x"s) + end  // a name of 2 GiB
+          ,
+          begin() + record(4, "\x01\xFF\xFF\xFF\xFFx"s) + end,
+          begin() + record(4, "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFFx"s) + end,
+          begin() + record(4, "\x01"s) + end,
+          begin() + record(4, "\x80\x01"s) + end}) {
+        EXPECT_EQ(inspect_request(octets).state, State::malformed)
+            << testing::PrintToString(octets);
+    }
+}
+
+}  // namespace
+}  // namespace kheops

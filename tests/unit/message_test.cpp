@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#include "http/message.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace kheops {
+namespace {
+
+std::string header_of(const Response& response, const std::string& name) {
+    const auto found = std::find_if(response.headers.begin(), response.headers.end(),
+                                    [&](const Header& header) { return header.first == name; });
+    return found == response.headers.end() ? "" : found->second;
+}
+
+TEST(Message, AnErrorHasKheopsShapeAndOrder) {
+    const Response response = error_response({403, "Authorization error", "a \"detail\""});
+    EXPECT_EQ(response.status, 403);
+    EXPECT_EQ(response.body, R"({"message":"Authorization error","detail":"a \"detail\"",)"
+                             R"("help":"https://github.com/OsiriX-Foundation/kheops/wiki"})");
+    EXPECT_EQ(header_of(response, "Content-Type"), "application/json");
+    EXPECT_EQ(header_of(response, "Cache-Control"), "no-cache");
+}
+
+TEST(Message, EveryAnswerMayBeReadFromOtherOrigins) {
+    for (const Response& response : {error_response({404, "a", "b"}), json_response(200, "[]")}) {
+        EXPECT_EQ(header_of(response, "Access-Control-Allow-Origin"), "*");
+        EXPECT_EQ(header_of(response, "Access-Control-Allow-Headers"),
+                  "origin, content-type, accept, authorization, frontend, accept-charset, "
+                  "X-Authorization-Source");
+        EXPECT_EQ(header_of(response, "Access-Control-Allow-Methods"),
+                  "GET, PATCH, POST, PUT, DELETE, OPTIONS, HEAD");
+        EXPECT_EQ(header_of(response, "Access-Control-Max-Age"), "86400");
+    }
+}
+
+TEST(Message, ARefusalBringsItsOwnHeaders) {
+    const Response response = error_response({503, "a", "b", {{"Retry-After", "1"}}});
+    EXPECT_EQ(header_of(response, "Retry-After"), "1");
+}
+
+}  // namespace
+}  // namespace kheops

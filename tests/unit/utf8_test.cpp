@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#include "text/utf8.hpp"
+
+#include <gtest/gtest.h>
+
+namespace kheops {
+namespace {
+
+using namespace std::string_view_literals;
+
+TEST(Utf8, TakesEveryLengthAtItsBounds) {
+    for (const std::string_view text :
+         {""sv, "a"sv, "\0"sv, "\x7F"sv, "\xC2\x80"sv, "\xDF\xBF"sv, "\xE0\xA0\x80"sv,
+          "\xED\x9F\xBF"sv, "\xEE\x80\x80"sv, "\xEF\xBF\xBF"sv, "\xF0\x90\x80\x80"sv,
+          "\xF4\x8F\xBF\xBF"sv, "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80z"sv}) {
+        EXPECT_TRUE(is_utf8(text)) << testing::PrintToString(text);
+    }
+}
+
+TEST(Utf8, RefusesOverlongForms) {
+    for (const std::string_view text :
+         {"\xC0\x80"sv, "\xC1\xBF"sv, "\xE0\x9F\xBF"sv, "\xF0\x8F\xBF\xBF"sv}) {
+        EXPECT_FALSE(is_utf8(text)) << testing::PrintToString(text);
+    }
+}
+
+TEST(Utf8, RefusesSurrogatesAndWhatIsAboveTheLastCodePoint) {
+    for (const std::string_view text : {"\xED\xA0\x80"sv, "\xED\xBF\xBF"sv, "\xF4\x90\x80\x80"sv,
+                                        "\xF5\x80\x80\x80"sv, "\xF8\x88\x80\x80\x80"sv, "\xFF"sv}) {
+        EXPECT_FALSE(is_utf8(text)) << testing::PrintToString(text);
+    }
+}
+
+TEST(Utf8, RefusesSequencesThatAreCutOrBegunInTheMiddle) {
+    for (const std::string_view text :
+         {"\x80"sv, "a\xBF"sv, "\xC3"sv, "\xE2\x82"sv, "\xF0\x9F\x98"sv, "\xC3(\xA9"sv,
+          "\xE2\x82z"sv, "\xC3\xA9\xA9"sv}) {
+        EXPECT_FALSE(is_utf8(text)) << testing::PrintToString(text);
+    }
+}
+
+}  // namespace
+}  // namespace kheops
