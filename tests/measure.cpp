@@ -83,7 +83,7 @@ int measure() {
     for (const int count : failed) {
         all_failed += count;
     }
-    std::printf("%d requests by %d clients for an album of 4 webhooks, %d not answered with 200\n",
+    std::printf("%d requests by %d clients for an album of 5 webhooks, %d not answered with 200\n",
                 kRequests, kClients, all_failed);
     std::printf("CPU time per request: worker %.1f us, nginx %.1f us\n",
                 (cpu_seconds(worker) - worker_before) * 1e6 / kRequests,

@@ -186,13 +186,14 @@ Rows TestDatabase::execute(const std::string& sql,
 std::vector<std::string> TestDatabase::column(const std::string& sql) {
     const Rows rows = execute(sql);
     std::vector<std::string> values;
+    values.reserve(static_cast<size_t>(rows.count()));
     for (int row = 0; row < rows.count(); ++row) {
         values.push_back(rows.text(row, 0));
     }
     return values;
 }
 
-std::unique_ptr<TableLock> TestDatabase::lock_table(const std::string& table) {
+std::unique_ptr<TableLock> TestDatabase::lock_table(const std::string& table) const {
     return std::make_unique<TableLock>(conninfo(), table);
 }
 

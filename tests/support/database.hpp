@@ -93,7 +93,7 @@ class TestDatabase {
     /// The first column of the result.
     [[nodiscard]] std::vector<std::string> column(const std::string& sql);
 
-    [[nodiscard]] std::unique_ptr<TableLock> lock_table(const std::string& table);
+    [[nodiscard]] std::unique_ptr<TableLock> lock_table(const std::string& table) const;
     /// Returns once somebody waits for a lock in this database.
     void await_waiting_backend();
     /// Ends every connection to this database but this object's; returns when they are gone.

@@ -1,0 +1,50 @@
+-- SPDX-License-Identifier: MIT
+-- Takes back all that grants.sql did, in this database, and drops the role kheops_webhooks unless
+-- another database of the server still needs it.
+--
+--     psql -v ON_ERROR_STOP=1 -d KHEOPS_DATABASE -f grants-undo.sql
+--
+-- Run it before an upgrade of Kheops, and grants.sql again after it: see there. A password of the
+-- role is lost with it.
+-- Who runs it: who could run grants.sql; in PostgreSQL 16 and later that very role or a superuser.
+-- All or nothing; it can be run again, and where grants.sql never was.
+-- What it locks: nothing of Kheops'. It waits for statements of the role that are just running.
+--   Sessions of the role that are connected stay, but can read nothing any more.
+
+BEGIN;
+
+DO $$
+BEGIN
+    DROP VIEW IF EXISTS kheops_webhooks.webhooks;
+    -- Refused when somebody put something of their own there.
+    DROP SCHEMA IF EXISTS kheops_webhooks;
+    RAISE NOTICE 'schema kheops_webhooks: not there any more';
+
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'kheops_webhooks') THEN
+        RAISE NOTICE 'role kheops_webhooks: not there';
+        RETURN;
+    END IF;
+
+    EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM kheops_webhooks', current_database());
+    REVOKE USAGE ON SCHEMA public FROM kheops_webhooks;
+    -- Column by column, as it was granted: a REVOKE on the whole table would leave its mark.
+    REVOKE SELECT (pk, sub, inbox_fk) ON public.users FROM kheops_webhooks;
+    REVOKE SELECT (pk, id) ON public.albums FROM kheops_webhooks;
+    REVOKE SELECT (pk, album_fk, user_fk, admin) ON public.album_user FROM kheops_webhooks;
+    REVOKE SELECT (pk, id, webhook_fk) ON public.webhook_triggers FROM kheops_webhooks;
+    REVOKE SELECT (webhook_trigger_fk, status) ON public.webhook_attempts FROM kheops_webhooks;
+    RAISE NOTICE 'rights of kheops_webhooks: revoked';
+
+    EXECUTE format('ALTER ROLE kheops_webhooks IN DATABASE %I RESET ALL', current_database());
+    RAISE NOTICE 'settings of kheops_webhooks in database %: reset', current_database();
+
+    BEGIN
+        DROP ROLE kheops_webhooks;
+        RAISE NOTICE 'role kheops_webhooks: dropped';
+    EXCEPTION WHEN dependent_objects_still_exist THEN
+        RAISE NOTICE 'role kheops_webhooks: kept, since it still has rights elsewhere';
+    END;
+END
+$$;
+
+COMMIT;
