@@ -20,13 +20,13 @@ SOURCES = find src tests -name '*.[ch]pp' -print0
 .PHONY: all test asan tsan build-test build-asan build-tsan tidy format check-format
 .PHONY: measure install uninstall clean help
 
-all: $(BUILD)/cmake_install.cmake ## the program, build/kheops-webhooks (the default)
-	$(COMPILE) "$(BUILD)" --parallel $(JOBS) --target kheops-webhooks
+# No target is a file: CMake knows what is up to date, and a path may have spaces.
 
-# Without the tests, so that the program alone does not need what only they use. A tree that is
-# configured stays as it is: CMake itself sees to changes.
-$(BUILD)/cmake_install.cmake:
-	cmake -S . -B "$(BUILD)" -D KHEOPS_TESTS=OFF
+# Configured without the tests, so that the program alone does not need what only they use. A tree
+# that is configured stays as it is.
+all: ## the program, build/kheops-webhooks (the default)
+	@test -f "$(BUILD)/cmake_install.cmake" || cmake -S . -B "$(BUILD)" -D KHEOPS_TESTS=OFF
+	$(COMPILE) "$(BUILD)" --parallel $(JOBS) --target kheops-webhooks
 
 test: build-test ## build and run all tests
 	$(CTEST) "$(BUILD)"
@@ -66,10 +66,8 @@ check-format: ## an error where `make format` would change something
 	$(SOURCES) | xargs -0 clang-format --dry-run --Werror
 
 # What was built is installed; so `make && sudo make install` builds nothing as root.
-$(BUILD)/kheops-webhooks:
-	$(MAKE) all
-
-install: | $(BUILD)/kheops-webhooks ## into DESTDIR and PREFIX
+install: ## into DESTDIR and PREFIX
+	@test -x "$(BUILD)/kheops-webhooks" || $(MAKE) all
 	install -D -m 755 "$(BUILD)/kheops-webhooks" "$(DESTDIR)$(PREFIX)/sbin/kheops-webhooks"
 	install -d "$(SHARE)/nginx" "$(SHARE)/sql" "$(DOC)"
 	install -m 644 nginx/*.conf "$(SHARE)/nginx"

@@ -1,0 +1,163 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# scripts/demo: shows the expected answer, and leaves nothing behind however it ends.
+set -eu
+set -m # each demo in a process group of its own, to be interrupted as a terminal would
+cd "$(dirname "$0")/../.."
+PATH=$PATH:/usr/sbin
+# shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
+. scripts/lib.sh
+for tool in nginx spawn-fcgi curl openssl cmake make; do
+    if ! command -v "$tool" >/dev/null; then
+        echo "skipped: $tool is not installed" >&2
+        exit 77
+    fi
+done
+if ! postgres_bindir >/dev/null; then
+    exit 77
+fi
+
+directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-demo-test.XXXXXX")
+occupant=
+demo=
+# shellcheck disable=SC2317 # called by the trap
+clean_up() {
+    if [ -n "$demo" ]; then
+        kill -TERM "$demo" 2>/dev/null || true
+        wait "$demo" || true
+    fi
+    [ -z "$occupant" ] || kill "$occupant" 2>/dev/null || true
+    rm -rf -- "$directory"
+}
+trap clean_up EXIT
+mkdir "$directory/tmp" "$directory/bin"
+chmod 711 "$directory" "$directory/tmp" # root's demo runs PostgreSQL as another user
+export TMPDIR="$directory/tmp"
+# Where nothing is missing, nothing is installed; and a test must not install anything.
+for tool in apt-get sudo; do
+    printf '#!/bin/sh\necho "%s was called: $*" >&2\nexit 1\n' "$tool" >"$directory/bin/$tool"
+    chmod +x "$directory/bin/$tool"
+done
+export PATH="$directory/bin:$PATH"
+failures=0
+
+fail() { # WHAT
+    {
+        echo "$1"
+        sed 's/^/    /' "$directory/output" "$directory/errors"
+    } >&2
+    failures=$((failures + 1))
+}
+
+# Processes that work in the demo's directory, or name it.
+left_behind() {
+    local process
+    for process in /proc/[0-9]*; do
+        if [[ $(readlink "$process/cwd" 2>/dev/null) == "$TMPDIR"/* ]] ||
+            tr '\0' ' ' 2>/dev/null <"$process/cmdline" | grep -qF "$TMPDIR/"; then
+            echo "$process: $(tr '\0' ' ' 2>/dev/null <"$process/cmdline")"
+        fi
+    done
+    find "$TMPDIR" -mindepth 1
+}
+
+start() { # ARGUMENT...
+    : >"$directory/errors" # now, not when the demo gets round to it: await_line reads it
+    scripts/demo "$@" >"$directory/output" 2>"$directory/errors" </dev/null &
+    demo=$!
+}
+
+# The demo ends by itself with that status, and everything is gone.
+ends() { # WHAT STATUS
+    local got=0 left deadline=$((SECONDS + 120))
+    while kill -0 "$demo" 2>/dev/null; do
+        if [ "$SECONDS" -gt "$deadline" ]; then
+            fail "$1: it does not end"
+            exit 1
+        fi
+        sleep 0.02
+    done
+    wait "$demo" || got=$?
+    demo=
+    [ "$got" -eq "$2" ] || fail "$1: exit status $got (wanted: $2)"
+    left=$(left_behind)
+    [ -z "$left" ] || fail "$1: left behind: $left"
+    ! grep -q 'Sanitizer' "$directory/errors" || fail "$1: a sanitizer has something to say"
+}
+
+# Waits until the demo says something.
+await_line() { # TEXT
+    local deadline=$((SECONDS + 120))
+    until grep -qF "$1" "$directory/errors"; do
+        if ! kill -0 "$demo" 2>/dev/null || [ "$SECONDS" -gt "$deadline" ]; then
+            fail "never came: $1"
+            return
+        fi
+        sleep 0.02
+    done
+}
+
+# --- One request, with the default port taken ---------------------------------------------------
+
+spawn-fcgi -n -a 127.0.0.1 -p 8080 -- /bin/sleep 600 2>/dev/null &
+occupant=$!
+until (: <>/dev/tcp/127.0.0.1/8080) 2>/dev/null; do sleep 0.02; done # this, or somebody else's
+
+start --once
+ends '--once' 0
+grep -q '^HTTP/1.1 200 OK' "$directory/output" || fail '--once: no answer is shown'
+grep -q '^\[{"id":"QAdfIstxuOvwkcm39WEO"' "$directory/output" || fail '--once: no list is shown'
+if kill -0 "$occupant" 2>/dev/null && grep -q ':8080/' "$directory/output"; then
+    fail '--once: it says 8080, which is taken'
+fi
+
+start --once --port 8080
+ends 'a port that is taken' 1
+grep -q 'port 8080 is taken' "$directory/errors" || fail 'a port that is taken: no message says so'
+kill "$occupant" 2>/dev/null || true
+wait "$occupant" 2>/dev/null || true
+occupant=
+
+# --- Interrupted, at each step ------------------------------------------------------------------
+
+for step in 'starting PostgreSQL' 'starting the worker' 'starting nginx'; do
+    start
+    await_line "demo: $step"
+    kill -INT -- "-$demo"
+    ends "Ctrl-C while $step" 130
+done
+
+start
+await_line 'demo: starting PostgreSQL'
+kill -TERM "$demo"
+ends 'SIGTERM while starting PostgreSQL' 143
+
+# --- In the foreground: the line to copy works, the log is shown, Ctrl-C ends it ----------------
+
+start
+await_line "the worker's log follows"
+line=$(grep '^curl ' "$directory/output") || fail 'no line to copy'
+(eval "$line") >"$directory/answer" 2>&1 || true
+grep -q '^HTTP/1.1 200 OK' "$directory/answer" || fail "the line to copy does not work: $line
+$(cat "$directory/answer")"
+[ "$(grep -c '^user=alice .*status=200 ' "$directory/errors")" -eq 2 ] ||
+    fail 'the log does not show the two requests'
+kill -INT -- "-$demo"
+ends 'Ctrl-C in the foreground' 130
+
+# --- What goes wrong is said --------------------------------------------------------------------
+
+KHEOPS_WEBHOOKS_THREADS=0 start --once
+ends 'a worker that does not start' 1
+grep -q 'KHEOPS_WEBHOOKS_THREADS=0' "$directory/errors" ||
+    fail 'a worker that does not start: its reason is not shown'
+
+for arguments in --bogus '--port' '--port x' '--port 0' '--port 65536'; do
+    # shellcheck disable=SC2086 # several
+    start $arguments
+    ends "$arguments" 2
+done
+scripts/demo --help | grep -q -- --once || fail '--help does not help'
+
+exit $((failures > 0))
