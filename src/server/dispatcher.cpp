@@ -32,7 +32,11 @@ constexpr std::chrono::milliseconds kTick(100);
 constexpr std::chrono::milliseconds kGraceAtStop(250);
 
 /// Without edges, a half-sent request would be reported as readable for ever.
-constexpr std::uint32_t kConnectionEvents = EPOLLIN | EPOLLRDHUP | EPOLLET;
+constexpr std::uint32_t kWaitingEvents = EPOLLIN | EPOLLRDHUP | EPOLLET;
+constexpr std::uint32_t kDrainingEvents = EPOLLIN | EPOLLRDHUP;
+
+/// How many connections are accepted before others have their turn.
+constexpr int kMostAccepts = 64;
 
 int require(int result, const char* what) {
     if (result < 0) {
@@ -78,13 +82,13 @@ Dispatcher::Dispatcher(int listener, std::chrono::milliseconds budget, const Log
     require(::fcntl(listener, F_SETFL, ::fcntl(listener, F_GETFL) | O_NONBLOCK), "fcntl");
 
     const sigset_t signals = stop_signals();
-    require(-::pthread_sigmask(SIG_BLOCK, &signals, nullptr), "pthread_sigmask");
+    require(::sigprocmask(SIG_BLOCK, &signals, nullptr), "sigprocmask");
     signals_ =
         Descriptor(require(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
 
-    watch(listener_, EPOLLIN, kListenerId);
-    watch(signals_.number(), EPOLLIN, kSignalsId);
-    watch(wake_.number(), EPOLLIN, kWakeId);
+    require(watch(listener_, EPOLLIN, kListenerId), "epoll_ctl");
+    require(watch(signals_.number(), EPOLLIN, kSignalsId), "epoll_ctl");
+    require(watch(wake_.number(), EPOLLIN, kWakeId), "epoll_ctl");
 }
 
 Dispatcher::End Dispatcher::run() {
@@ -140,9 +144,9 @@ void Dispatcher::give_back(std::uint64_t id, Descriptor connection, Fate fate) {
     [[maybe_unused]] const ssize_t written = ::write(wake_.number(), &kOne, sizeof kOne);
 }
 
-void Dispatcher::watch(int descriptor, std::uint32_t events, std::uint64_t id) const {
+int Dispatcher::watch(int descriptor, std::uint32_t events, std::uint64_t id) const {
     epoll_event event = {.events = events, .data = {.u64 = id}};
-    require(::epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, descriptor, &event), "epoll_ctl");
+    return ::epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, descriptor, &event);
 }
 
 void Dispatcher::handle(std::uint64_t id, std::uint32_t events) {
@@ -172,7 +176,7 @@ void Dispatcher::handle(std::uint64_t id, std::uint32_t events) {
 }
 
 void Dispatcher::accept_connections() {
-    while (accepting_) {
+    for (int i = 0; i < kMostAccepts && accepting_; ++i) {
         Descriptor descriptor(::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
         if (descriptor.number() < 0) {
             if (errno == EAGAIN) {
@@ -186,9 +190,13 @@ void Dispatcher::accept_connections() {
             }
             continue;  // that connection was gone before it was taken
         }
+        short_ = false;
         bound_transfers(descriptor.number(), budget_);
         const std::uint64_t id = next_id_++;
-        watch(descriptor.number(), kConnectionEvents, id);
+        if (watch(descriptor.number(), kWaitingEvents, id) < 0) {
+            pause_accepting();
+            return;
+        }
         const Clock::time_point now = Clock::now();
         const auto [position, inserted] =
             waiting_.emplace(id, Connection{std::move(descriptor), now, Deadline(now + budget_)});
@@ -198,8 +206,11 @@ void Dispatcher::accept_connections() {
 }
 
 void Dispatcher::pause_accepting() {
-    log_.event(LogLevel::error, "accept_paused",
-               {{"reason", std::generic_category().message(errno)}});
+    if (!short_) {
+        log_.event(LogLevel::error, "accept_paused",
+                   {{"reason", std::generic_category().message(errno)}});
+        short_ = true;
+    }
     ::epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, listener_, nullptr);
     paused_ = true;
     ticking_ = true;
@@ -219,6 +230,13 @@ void Dispatcher::stop_accepting(End end) {
     ::epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, listener_, nullptr);
     ::epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, signals_.number(), nullptr);
 
+    // The next request on a kept connection may have come with the signal.
+    for (auto position = waiting_.begin(); position != waiting_.end();) {
+        const auto current = position++;
+        if (!current->second.deadline) {
+            examine(current, false);
+        }
+    }
     std::erase_if(waiting_, [](const auto& waiting) { return !waiting.second.deadline; });
     for (auto& [id, connection] : waiting_) {
         if (!connection.began) {
@@ -244,7 +262,10 @@ void Dispatcher::take_back() {
         }
         Connection connection{std::move(back.connection), {}, std::nullopt};
         if (back.fate == Fate::drain) {
-            ::shutdown(connection.descriptor.number(), SHUT_WR);
+            const int descriptor = connection.descriptor.number();
+            ::shutdown(descriptor, SHUT_WR);
+            epoll_event event = {.events = kDrainingEvents, .data = {.u64 = back.id}};
+            ::epoll_ctl(epoll_.number(), EPOLL_CTL_MOD, descriptor, &event);
             connection.draining = true;
             connection.deadline = Deadline(Clock::now() + (accepting_ ? budget_ : kGraceAtStop));
             ticking_ = true;
@@ -289,12 +310,9 @@ void Dispatcher::examine(Connections::iterator position, bool hung_up) {
 }
 
 void Dispatcher::discard(Connections::iterator position) {
-    const int descriptor = position->second.descriptor.number();
-    ssize_t count = 0;
-    do {
-        count = ::recv(descriptor, peeked_.data(), peeked_.size(), MSG_DONTWAIT);
-    } while (count > 0);
-    if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
+    const ssize_t count =
+        ::recv(position->second.descriptor.number(), peeked_.data(), peeked_.size(), MSG_DONTWAIT);
+    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) {
         waiting_.erase(position);
     }
 }
@@ -324,10 +342,9 @@ void Dispatcher::tick() {
     }
     next_tick_ = now + kTick;
     if (paused_ && accepting_) {
-        paused_ = false;
-        watch(listener_, EPOLLIN, kListenerId);
+        paused_ = watch(listener_, EPOLLIN, kListenerId) < 0;
     }
-    ticking_ = false;
+    ticking_ = paused_;
     for (auto position = waiting_.begin(); position != waiting_.end();) {
         const auto current = position++;
         const Connection& connection = current->second;

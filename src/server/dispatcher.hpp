@@ -74,7 +74,8 @@ class Dispatcher {
     void dispatch();
     /// Lets the serving threads go, once they have served what is left.
     void finish();
-    void watch(int descriptor, std::uint32_t events, std::uint64_t id) const;
+    /// As epoll_ctl(2) returns; `id` comes back with the events.
+    [[nodiscard]] int watch(int descriptor, std::uint32_t events, std::uint64_t id) const;
     void handle(std::uint64_t id, std::uint32_t events);
     void accept_connections();
     void pause_accepting();
@@ -83,6 +84,7 @@ class Dispatcher {
     void take_back();
     /// Looks at what has come on a waiting connection, without taking it.
     void examine(Connections::iterator position, bool hung_up);
+    /// Drops some of what comes on a draining connection, and the connection at its end.
     void discard(Connections::iterator position);
     void hand_over(Connections::iterator position, const RequestFraming& framing);
     void close(Connections::iterator position, const char* reason);
@@ -101,7 +103,8 @@ class Dispatcher {
     std::uint64_t next_id_;
     size_t in_hand_ = 0;  // handed over and not yet given back
     bool accepting_ = true;
-    bool paused_ = false;   // short of descriptors; accepts again at the next tick
+    bool short_ = false;    // of descriptors or memory, which has been logged
+    bool paused_ = false;   // for that reason; accepts again at the next tick
     bool ticking_ = false;  // a deadline may be among the waiting
     Clock::time_point next_tick_;
     End end_ = End::stopped;

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
+
 #include <csignal>
 
 #include "support/await.hpp"
@@ -22,6 +24,11 @@ constexpr const char* kList = "/albums/DemoAlbum1/webhooks";
 class Lifecycle : public testing::Test {
   protected:
     static void SetUpTestSuite() {
+        // Many connections are held here and in the worker, more than is usual by default.
+        rlimit descriptors = {};
+        ::getrlimit(RLIMIT_NOFILE, &descriptors);
+        descriptors.rlim_cur = descriptors.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &descriptors);
         database_ = std::make_unique<TestDatabase>(
             std::vector<std::string>{"sql/schema.sql", "sql/example-data.sql"});
     }
@@ -264,6 +271,28 @@ TEST_F(Lifecycle, MoreConnectionsThanALibrarysSelectCanHold) {
     }
     lock->release();
     expect_served(*idle.front(), true);
+}
+
+TEST_F(Lifecycle, ShortOfDescriptorsItAcceptsAgainWhenSomeAreFree) {
+    rlimit before = {};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    const rlimit few = {.rlim_cur = 40, .rlim_max = before.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &few);  // inherited by the worker
+    TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", database_->conninfo()},
+                       {"KHEOPS_WEBHOOKS_THREADS", "2"},
+                       {"KHEOPS_WEBHOOKS_TIMEOUT", "30"}});
+    ::setrlimit(RLIMIT_NOFILE, &before);
+
+    std::vector<std::unique_ptr<FastCgiClient>> idle;
+    for (size_t i = 0; i < 60; ++i) {
+        idle.push_back(std::make_unique<FastCgiClient>(worker.socket_path()));
+    }
+    worker.await_log("event=accept_paused level=error reason=\"Too many open files\"");
+    idle.clear();
+    FastCgiClient client(worker.socket_path());
+    client.send(request(true));
+    EXPECT_EQ(status_of(client.receive_answer()), 200) << worker.log();
+    EXPECT_EQ(worker.log().find("accept_paused"), worker.log().rfind("accept_paused"));
 }
 
 TEST_F(Lifecycle, AClientThatLeavesBeforeItsAnswerIsNoConcern) {
