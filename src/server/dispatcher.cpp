@@ -82,7 +82,9 @@ Dispatcher::Dispatcher(int listener, std::chrono::milliseconds budget, const Log
     require(::fcntl(listener, F_SETFL, ::fcntl(listener, F_GETFL) | O_NONBLOCK), "fcntl");
 
     const sigset_t signals = stop_signals();
-    require(::sigprocmask(SIG_BLOCK, &signals, nullptr), "sigprocmask");
+    if (const int error = ::pthread_sigmask(SIG_BLOCK, &signals, nullptr); error != 0) {
+        throw std::system_error(error, std::generic_category(), "pthread_sigmask");
+    }
     signals_ =
         Descriptor(require(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
 

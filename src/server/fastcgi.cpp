@@ -34,8 +34,7 @@ bool FastCgi::begin(Descriptor connection) {
     request_->ipcFd = connection.release();
     // Without this, FCGX_Accept_r would first finish "the request before" and close the descriptor.
     request_->keepConnection = 1;
-    // Where libfcgi closes a descriptor after all, it does so at once and not through select(),
-    // which writes past its set from descriptor 1024 on.
+    // Where libfcgi closes a descriptor after all, because it broke, it does not wait for the peer.
     request_->detached = 1;
     return FCGX_Accept_r(request_.get()) == 0;
 }
