@@ -25,6 +25,7 @@ constexpr const char* kAuthDbName = "KHEOPS_AUTHDB_NAME";
 constexpr const char* kAuthDbUser = "KHEOPS_AUTHDB_USER";
 constexpr const char* kAuthDbPasswordFile = "/run/secrets/kheops_authdb_pass";
 constexpr const char* kKeyFile = "KHEOPS_WEBHOOKS_JWKS";
+constexpr const char* kKeyFileAllowed = "must name a file with a JWK Set or public keys in PEM";
 constexpr const char* kProvider = "KHEOPS_OIDC_PROVIDER";
 constexpr const char* kAuthProvider = "KHEOPS_AUTH_OIDC_PROVIDER";
 constexpr const char* kIssuer = "KHEOPS_WEBHOOKS_ISSUER";
@@ -98,15 +99,14 @@ std::chrono::milliseconds read_timeout(const Variables& variables) {
 }
 
 LogLevel read_log_level(const Variables& variables) {
-    constexpr std::array<const char*, 4> kNames = {"error", "warning", "info", "debug"};
     if (!variables.is_set(kLog)) {
         return LogLevel::info;
     }
-    const auto* name = std::find(kNames.begin(), kNames.end(), variables[kLog]);
-    if (name == kNames.end()) {
+    const auto* name = std::find(kLogLevelNames.begin(), kLogLevelNames.end(), variables[kLog]);
+    if (name == kLogLevelNames.end()) {
         refuse(kLog, variables[kLog], "must be error, warning, info or debug");
     }
-    return static_cast<LogLevel>(name - kNames.begin());
+    return static_cast<LogLevel>(name - kLogLevelNames.begin());
 }
 
 /// A connection string may hold a password, so no message shows one.
@@ -157,7 +157,7 @@ std::string read_key_file(const Variables& variables) {
                      "KHEOPS_WEBHOOKS_ISSUER instead");
     }
     if (!variables.is_set(kKeyFile)) {
-        refuse(kKeyFile, "", "must name a file with a JWK Set or public keys in PEM");
+        refuse(kKeyFile, "", kKeyFileAllowed);
     }
     return variables[kKeyFile];
 }
@@ -175,7 +175,7 @@ TokenRules read_token_rules(const Variables& variables) {
 }
 
 [[noreturn]] void refuse_key_file(const std::string& path, const std::string& reason) {
-    refuse(kKeyFile, path, reason + "; must name a file with a JWK Set or public keys in PEM");
+    refuse(kKeyFile, path, reason + "; " + kKeyFileAllowed);
 }
 
 std::string read_file(const std::string& path) {

@@ -5,6 +5,7 @@
 
 #include "database/find_webhooks.hpp"
 #include "http/accept.hpp"
+#include "text/ascii.hpp"
 #include "webhook_filter.hpp"
 #include "webhook_json.hpp"
 
@@ -15,9 +16,7 @@ namespace {
 constexpr const char* kAllowedMethods = "GET, HEAD, OPTIONS";
 
 bool is_album_id(std::string_view text) {
-    return text.size() == 10 && std::all_of(text.begin(), text.end(), [](char c) {
-               return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-           });
+    return text.size() == 10 && std::all_of(text.begin(), text.end(), is_alphanumeric);
 }
 
 /// Gate 1.

@@ -61,9 +61,8 @@ std::string log_value(std::string_view value) {
 }
 
 void Log::event(LogLevel level, std::string_view event, const LogPairs& pairs) const {
-    constexpr std::array<const char*, 4> kNames = {"error", "warning", "info", "debug"};
     LogPairs all = {{"event", std::string(event)},
-                    {"level", kNames.at(static_cast<size_t>(level))}};
+                    {"level", std::string(kLogLevelNames.at(static_cast<size_t>(level)))}};
     all.insert(all.end(), pairs.begin(), pairs.end());
     line(level, all);
 }

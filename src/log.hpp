@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,6 +12,10 @@
 namespace kheops {
 
 enum class LogLevel { error, warning, info, debug };
+
+/// The levels by name, in the order of LogLevel.
+inline constexpr std::array<std::string_view, 4> kLogLevelNames = {"error", "warning", "info",
+                                                                   "debug"};
 
 using LogPairs = std::vector<std::pair<std::string_view, std::string>>;
 

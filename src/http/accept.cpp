@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "http/accept.hpp"
 
+#include "text/ascii.hpp"
+
 #include <algorithm>
 #include <array>
 #include <string>
@@ -11,14 +13,12 @@ namespace {
 
 bool is_token_character(char c) {
     constexpr std::string_view kSymbols = "!#$%&'*+-.^_`|~";
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           kSymbols.find(c) != std::string_view::npos;
+    return is_alphanumeric(c) || kSymbols.find(c) != std::string_view::npos;
 }
 
 std::string lower_case(std::string_view text) {
     std::string lower(text);
-    std::transform(lower.begin(), lower.end(), lower.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::transform(lower.begin(), lower.end(), lower.begin(), to_lower_case);
     return lower;
 }
 
@@ -80,7 +80,7 @@ std::optional<int> parse_weight(std::string_view text) {
     int weight = (text.front() - '0') * 1000;
     int unit = 100;
     for (const char digit : text.substr(std::min<size_t>(2, text.size()))) {
-        if (digit < '0' || digit > '9') {
+        if (!is_digit(digit)) {
             return std::nullopt;
         }
         weight += (digit - '0') * unit;

@@ -7,14 +7,11 @@
 #include <random>
 
 #include "list_webhooks.hpp"
+#include "text/ascii.hpp"
 
 namespace kheops {
 
 namespace {
-
-bool is_alphanumeric(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
 
 /// The client as the first proxy saw it.
 std::string source_address(const Request& request) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <new>
 
+#include "text/ascii.hpp"
 #include "text/utf8.hpp"
 
 namespace kheops::json {
@@ -14,10 +15,6 @@ namespace kheops::json {
 namespace {
 
 constexpr int kDeepestNesting = 64;
-
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
 
 bool is_white_space(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "http/message.hpp"
+#include "text/ascii.hpp"
 #include "text/json.hpp"
 #include "token/invalid_token.hpp"
 #include "token/jws.hpp"
@@ -27,9 +28,7 @@ HttpError unfit_header(const std::string& detail) {
 }
 
 bool begins_with_scheme(std::string_view authorization) {
-    const auto equal = [](char left, char right) {
-        return left == (right >= 'A' && right <= 'Z' ? right - 'A' + 'a' : right);
-    };
+    const auto equal = [](char left, char right) { return left == to_lower_case(right); };
     const std::string_view start = authorization.substr(0, kScheme.size());
     return std::equal(kScheme.begin(), kScheme.end(), start.begin(), start.end(), equal);
 }
