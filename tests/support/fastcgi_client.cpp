@@ -2,7 +2,6 @@
 #include "support/fastcgi_client.hpp"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <array>
 #include <cerrno>
@@ -10,15 +9,12 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "support/sockets.hpp"
+
 namespace kheops::test {
 
 namespace {
 
-constexpr unsigned char kBegin = 1;
-constexpr unsigned char kEnd = 3;
-constexpr unsigned char kParameters = 4;
-constexpr unsigned char kBody = 5;
-constexpr unsigned char kOutput = 6;
 constexpr size_t kLongestRecord = 65535;
 
 std::string size_octets(size_t size) {
@@ -40,25 +36,31 @@ std::string stream(unsigned char type, const std::string& content) {
 
 }  // namespace
 
-std::string fastcgi_record(unsigned char type, const std::string& content, unsigned request) {
+std::string fastcgi_pair(const std::string& name, const std::string& value) {
+    return size_octets(name.size()) + size_octets(value.size()) + name + value;
+}
+
+std::string fastcgi_record(unsigned char type, const std::string& content, unsigned request,
+                           unsigned char padding) {
     return std::string{'\x01',
                        static_cast<char>(type),
                        static_cast<char>(request >> 8),
                        static_cast<char>(request),
                        static_cast<char>(content.size() >> 8),
                        static_cast<char>(content.size()),
-                       '\0',
+                       static_cast<char>(padding),
                        '\0'} +
-           content;
+           content + std::string(padding, 'p');
 }
 
 std::string fastcgi_request(const Parameters& parameters, bool keep, const std::string& body) {
     std::string pairs;
     for (const auto& [name, value] : parameters) {
-        pairs += size_octets(name.size()) + size_octets(value.size()) + name + value;
+        pairs += fastcgi_pair(name, value);
     }
     const std::string begin = {'\0', '\x01', static_cast<char>(keep ? 1 : 0), 0, 0, 0, 0, 0};
-    return fastcgi_record(kBegin, begin) + stream(kParameters, pairs) + stream(kBody, body);
+    return fastcgi_record(kFastCgiBegin, begin) + stream(kFastCgiParameters, pairs) +
+           stream(kFastCgiBody, body);
 }
 
 Parameters get_parameters(const std::string& path_and_query, const std::string& token) {
@@ -75,17 +77,10 @@ Parameters get_parameters(const std::string& path_and_query, const std::string& 
     return parameters;
 }
 
-FastCgiClient::FastCgiClient(const std::string& socket_path)
-    : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = {}};
-    socket_path.copy(address.sun_path, sizeof address.sun_path - 1);
+FastCgiClient::FastCgiClient(const std::string& socket_path) : socket_(connect_unix(socket_path)) {
     const timeval limit = {.tv_sec = 30, .tv_usec = 0};
     ::setsockopt(socket_.number(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     ::setsockopt(socket_.number(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    if (::connect(socket_.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
-        0) {
-        throw std::system_error(errno, std::generic_category(), "connect " + socket_path);
-    }
 }
 
 void FastCgiClient::send(const std::string& octets) {
@@ -130,9 +125,9 @@ std::string FastCgiClient::receive_answer() {
         const auto octet = [&header](size_t at) { return static_cast<unsigned char>(header[at]); };
         const size_t size = static_cast<size_t>(octet(4)) << 8U | octet(5);
         const std::string content = read(size + octet(6)).substr(0, size);
-        if (octet(1) == kOutput) {
+        if (octet(1) == kFastCgiOutput) {
             output += content;
-        } else if (octet(1) == kEnd) {
+        } else if (octet(1) == kFastCgiEnd) {
             return output;
         }
     }

@@ -11,9 +11,19 @@ namespace kheops::test {
 
 using Parameters = std::vector<std::pair<std::string, std::string>>;
 
-/// A record of FastCGI 1.0.
+// The types of records of FastCGI 1.0.
+inline constexpr unsigned char kFastCgiBegin = 1;
+inline constexpr unsigned char kFastCgiEnd = 3;
+inline constexpr unsigned char kFastCgiParameters = 4;
+inline constexpr unsigned char kFastCgiBody = 5;
+inline constexpr unsigned char kFastCgiOutput = 6;
+
+/// A record with that many octets of padding.
 [[nodiscard]] std::string fastcgi_record(unsigned char type, const std::string& content,
-                                         unsigned request = 1);
+                                         unsigned request = 1, unsigned char padding = 0);
+
+/// A parameter as it stands in the stream of them.
+[[nodiscard]] std::string fastcgi_pair(const std::string& name, const std::string& value);
 
 /// A whole request of a responder: begin, parameters, body, each stream with its end. `keep` asks
 /// the worker to leave the connection open.

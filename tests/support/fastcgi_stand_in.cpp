@@ -13,12 +13,6 @@ namespace kheops::test {
 
 namespace {
 
-// Record types and flags of FastCGI 1.0.
-constexpr unsigned char kBegin = 1;
-constexpr unsigned char kEnd = 3;
-constexpr unsigned char kParameters = 4;
-constexpr unsigned char kInput = 5;
-constexpr unsigned char kOutput = 6;
 constexpr size_t kFlagsAt = 2;
 constexpr unsigned char kKeepConnection = 1;
 constexpr size_t kEndSize = 8;
@@ -81,13 +75,13 @@ std::optional<Received> receive_request(int connection) {
             return std::nullopt;
         }
         switch (octet(*header, 1)) {
-            case kBegin:
+            case kFastCgiBegin:
                 received.keep = (octet(*content, kFlagsAt) & kKeepConnection) != 0;
                 break;
-            case kParameters:
+            case kFastCgiParameters:
                 parameters += *content;
                 break;
-            case kInput:
+            case kFastCgiBody:
                 received.request.body_size += size;
                 if (size == 0) {
                     received.request.parameters = parameters_in(parameters);
@@ -103,10 +97,10 @@ std::optional<Received> receive_request(int connection) {
 std::string to_records(const std::string& answer) {
     std::string records;
     for (size_t at = 0; at < answer.size(); at += kLongestContent) {
-        records += fastcgi_record(kOutput, answer.substr(at, kLongestContent));
+        records += fastcgi_record(kFastCgiOutput, answer.substr(at, kLongestContent));
     }
-    return records + fastcgi_record(kOutput, "") +
-           fastcgi_record(kEnd, std::string(kEndSize, '\0'));
+    return records + fastcgi_record(kFastCgiOutput, "") +
+           fastcgi_record(kFastCgiEnd, std::string(kEndSize, '\0'));
 }
 
 }  // namespace

@@ -9,15 +9,27 @@
 
 namespace kheops::test {
 
-Descriptor listen_unix(const std::string& path) {
+namespace {
+
+sockaddr_un unix_address(const std::string& path) {
     sockaddr_un address = {};
     address.sun_family = AF_UNIX;
     if (path.size() >= sizeof address.sun_path) {
         throw std::system_error(ENAMETOOLONG, std::generic_category(), path);
     }
     path.copy(address.sun_path, path.size());
+    return address;
+}
 
-    Descriptor listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+Descriptor unix_socket() {
+    return Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
+
+}  // namespace
+
+Descriptor listen_unix(const std::string& path) {
+    const sockaddr_un address = unix_address(path);
+    Descriptor listener = unix_socket();
     ::unlink(path.c_str());
     if (listener.number() < 0 ||
         ::bind(listener.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
@@ -26,6 +38,17 @@ Descriptor listen_unix(const std::string& path) {
         throw std::system_error(errno, std::generic_category(), "listening on " + path);
     }
     return listener;
+}
+
+Descriptor connect_unix(const std::string& path) {
+    const sockaddr_un address = unix_address(path);
+    Descriptor connection = unix_socket();
+    if (connection.number() < 0 ||
+        ::connect(connection.number(), reinterpret_cast<const sockaddr*>(&address),
+                  sizeof address) != 0) {
+        throw std::system_error(errno, std::generic_category(), "connecting to " + path);
+    }
+    return connection;
 }
 
 }  // namespace kheops::test

@@ -11,4 +11,7 @@ namespace kheops::test {
 /// child processes unless asked for. Throws std::system_error.
 [[nodiscard]] Descriptor listen_unix(const std::string& path);
 
+/// A connection to the Unix socket that listens at `path`. Throws std::system_error.
+[[nodiscard]] Descriptor connect_unix(const std::string& path);
+
 }  // namespace kheops::test

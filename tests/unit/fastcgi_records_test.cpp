@@ -3,40 +3,25 @@
 
 #include <gtest/gtest.h>
 
+#include "support/fastcgi_client.hpp"
+
 namespace kheops {
 namespace {
 
 using namespace std::string_literals;
 using State = RequestFraming::State;
 
-std::string record(char type, const std::string& content, char request = 1, char padding = 0) {
-    return std::string{'\x01',
-                       type,
-                       '\0',
-                       request,
-                       static_cast<char>(content.size() >> 8),
-                       static_cast<char>(content.size()),
-                       padding,
-                       '\0'} +
-           content + std::string(static_cast<size_t>(padding), 'p');
+std::string begin(char role = 1, unsigned request = 1) {
+    return test::fastcgi_record(1, std::string{'\0', role, '\x01', 0, 0, 0, 0, 0}, request);
 }
 
-std::string begin(char role = 1, char request = 1) {
-    return record(1, std::string{'\0', role, '\x01', 0, 0, 0, 0, 0}, request);
-}
-
-std::string pair(const std::string& name, const std::string& value) {
-    const auto size = [](size_t n) {
-        return n < 128 ? std::string(1, static_cast<char>(n))
-                       : std::string{static_cast<char>(n >> 24 | 0x80), static_cast<char>(n >> 16),
-                                     static_cast<char>(n >> 8), static_cast<char>(n)};
-    };
-    return size(name.size()) + size(value.size()) + name + value;
-}
-
-const std::string kParameters = record(
-    4, pair("REQUEST_METHOD", "GET") + pair("HTTP_AUTHORIZATION", std::string(300, 'a')), 1, 7);
-const std::string kWhole = begin() + kParameters + record(4, "") + record(5, "");
+const std::string kParameters =
+    test::fastcgi_record(4,
+                         test::fastcgi_pair("REQUEST_METHOD", "GET") +
+                             test::fastcgi_pair("HTTP_AUTHORIZATION", std::string(300, 'a')),
+                         1, 7);
+const std::string kWhole =
+    begin() + kParameters + test::fastcgi_record(4, "") + test::fastcgi_record(5, "");
 
 TEST(FastCgiRecords, ARequestIsWholeWithTheEndOfItsParameters) {
     const RequestFraming framing = inspect_request(kWhole);
@@ -59,19 +44,23 @@ TEST(FastCgiRecords, EveryBeginningOfItIsPartial) {
 }
 
 TEST(FastCgiRecords, ABodyEndsWithItsEmptyRecord) {
-    const std::string head = begin() + kParameters + record(4, "");
-    EXPECT_FALSE(inspect_request(head + record(5, "body")).ends_here);
-    EXPECT_TRUE(inspect_request(head + record(5, "body") + record(5, "")).ends_here);
-    EXPECT_FALSE(inspect_request(head + record(5, "") + begin()).ends_here);
-    EXPECT_FALSE(inspect_request(head + record(5, "", 2)).ends_here);
-    EXPECT_FALSE(inspect_request(head + record(2, "")).ends_here);
+    const std::string head = begin() + kParameters + test::fastcgi_record(4, "");
+    EXPECT_FALSE(inspect_request(head + test::fastcgi_record(5, "body")).ends_here);
+    EXPECT_TRUE(
+        inspect_request(head + test::fastcgi_record(5, "body") + test::fastcgi_record(5, ""))
+            .ends_here);
+    EXPECT_FALSE(inspect_request(head + test::fastcgi_record(5, "") + begin()).ends_here);
+    EXPECT_FALSE(inspect_request(head + test::fastcgi_record(5, "", 2)).ends_here);
+    EXPECT_FALSE(inspect_request(head + test::fastcgi_record(2, "")).ends_here);
 }
 
 TEST(FastCgiRecords, ParametersMayBeSplitAnywhere) {
-    const std::string stream = pair("PATH_INFO", "/a") + pair("X", std::string(200, 'x'));
+    const std::string stream =
+        test::fastcgi_pair("PATH_INFO", "/a") + test::fastcgi_pair("X", std::string(200, 'x'));
     for (size_t at = 1; at < stream.size(); ++at) {
-        EXPECT_EQ(inspect_request(begin() + record(4, stream.substr(0, at)) +
-                                  record(4, stream.substr(at)) + record(4, ""))
+        EXPECT_EQ(inspect_request(begin() + test::fastcgi_record(4, stream.substr(0, at)) +
+                                  test::fastcgi_record(4, stream.substr(at)) +
+                                  test::fastcgi_record(4, ""))
                       .state,
                   State::whole)
             << at;
@@ -80,7 +69,8 @@ TEST(FastCgiRecords, ParametersMayBeSplitAnywhere) {
 
 TEST(FastCgiRecords, NulIsSeenWhereverItStands) {
     const auto framing_of = [](const std::string& name, const std::string& value) {
-        return inspect_request(begin() + record(4, pair(name, value)) + record(4, ""));
+        return inspect_request(begin() + test::fastcgi_record(4, test::fastcgi_pair(name, value)) +
+                               test::fastcgi_record(4, ""));
     };
     EXPECT_TRUE(framing_of("PATH_INFO", "/a\0b"s).nul_in_path);
     EXPECT_TRUE(framing_of("SCRIPT_NAME", "\0"s).nul_in_path);
@@ -90,37 +80,37 @@ TEST(FastCgiRecords, NulIsSeenWhereverItStands) {
 }
 
 TEST(FastCgiRecords, WhatNoWebServerSendsIsMalformed) {
-    const std::string end = record(4, "");
+    const std::string end = test::fastcgi_record(4, "");
     for (const std::string& octets :
          {"GET / HTTP/1.1\r\n"s,
           "\x02"s,
-          record(4, "")  // no begin
+          test::fastcgi_record(4, "")  // no begin
           ,
           begin(2),
           begin(3),
           begin(0),
           begin(1, 0)  // other roles, id 0
           ,
-          record(9, "") + kWhole  // management first
+          test::fastcgi_record(9, "") + kWhole  // management first
           ,
-          record(1, "short"),
-          record(1, std::string(9, 'x'))  // begin's size
+          test::fastcgi_record(1, "short"),
+          test::fastcgi_record(1, std::string(9, 'x'))  // begin's size
           ,
           begin() + begin(1, 2),
-          begin() + record(4, "", 2)  // another request
+          begin() + test::fastcgi_record(4, "", 2)  // another request
           ,
-          begin() + record(5, ""),
-          begin() + record(2, ""),
+          begin() + test::fastcgi_record(5, ""),
+          begin() + test::fastcgi_record(2, ""),
           begin() + "\x03"s  // wrong type
           ,
-          begin() + record(4, "\x7F\x01short"s) + end  // overruns
+          begin() + test::fastcgi_record(4, "\x7F\x01short"s) + end  // overruns
           ,
-          begin() + record(4, "\xFF\xFF\xFF\xFF\x01x"s) + end  // a name of 2 GiB
+          begin() + test::fastcgi_record(4, "\xFF\xFF\xFF\xFF\x01x"s) + end  // a name of 2 GiB
           ,
-          begin() + record(4, "\x01\xFF\xFF\xFF\xFFx"s) + end,
-          begin() + record(4, "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFFx"s) + end,
-          begin() + record(4, "\x01"s) + end,
-          begin() + record(4, "\x80\x01"s) + end}) {
+          begin() + test::fastcgi_record(4, "\x01\xFF\xFF\xFF\xFFx"s) + end,
+          begin() + test::fastcgi_record(4, "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFFx"s) + end,
+          begin() + test::fastcgi_record(4, "\x01"s) + end,
+          begin() + test::fastcgi_record(4, "\x80\x01"s) + end}) {
         EXPECT_EQ(inspect_request(octets).state, State::malformed)
             << testing::PrintToString(octets);
     }
