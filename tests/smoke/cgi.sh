@@ -63,4 +63,13 @@ answer=$(cgi HTTP_AUTHORIZATION="$bearer" KHEOPS_WEBHOOKS_DATABASE=host=/nowhere
 expect 'no database' '^Status: 503 Service Unavailable$' "$answer"
 expect 'no database' '^Retry-After: 1$' "$answer"
 
+# The other two ways to name the database.
+expect 'libpq variables' '^Status: 200 OK$' \
+    "$(cgi HTTP_AUTHORIZATION="$bearer" KHEOPS_WEBHOOKS_DATABASE= PGHOST="$socket_directory" \
+        PGUSER=postgres PGDATABASE="$database" 2>/dev/null)"
+expect "Kheops' own settings" '^Status: 200 OK$' \
+    "$(cgi HTTP_AUTHORIZATION="$bearer" KHEOPS_WEBHOOKS_DATABASE= KHEOPS_AUTHDB_NAME="$database" \
+        KHEOPS_AUTHDB_URL="postgresql:///elsewhere?host=$socket_directory" \
+        KHEOPS_AUTHDB_USER=postgres 2>/dev/null)"
+
 exit $((failures > 0))
