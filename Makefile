@@ -20,7 +20,7 @@ DOC = $(DESTDIR)$(PREFIX)/share/doc/kheops-webhooks
 SOURCES = find src tests -name '*.[ch]pp' -print0
 
 .PHONY: all test asan tsan build-test build-asan build-tsan tidy format check-format
-.PHONY: measure install uninstall clean help
+.PHONY: bench build-bench install uninstall clean help
 
 # No target is a file: CMake knows what is up to date, and a path may have spaces.
 
@@ -51,11 +51,12 @@ build-tsan:
 	$(CONFIGURE) "$(BUILD)/tsan" -D KHEOPS_SANITIZE=thread
 	$(COMPILE) "$(BUILD)/tsan" --parallel $(JOBS)
 
-measure: build-test ## CPU time per request, and the worker's memory
-	tests/support/cluster start "$(BUILD)/measure.cluster"
-	KHEOPS_TEST_CLUSTER="$(BUILD)/measure.cluster" KHEOPS_WORKER="$(BUILD)/kheops-webhooks" \
-	    "$(BUILD)/tests/measure"; \
-	    status=$$?; tests/support/cluster stop "$(BUILD)/measure.cluster"; exit $$status
+bench: ## what it costs, beside what it could be compared with (scripts/bench)
+	BUILD_DIR="$(BUILD)" scripts/bench
+
+build-bench: # a tree that is configured stays as it is
+	@test -d "$(BUILD)/tests" || $(CONFIGURE) "$(BUILD)"
+	$(COMPILE) "$(BUILD)" --parallel $(JOBS) --target kheops-webhooks bench bench_minimal
 
 tidy: all ## clang-tidy over src/; any finding is an error
 	find src -name '*.cpp' -print0 | \

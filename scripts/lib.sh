@@ -119,13 +119,13 @@ build_packages=(g++ make cmake 'pkg-config|pkgconf' libfcgi-dev libcjson-dev lib
 demo_packages=("$nginx_package" "$postgresql_package" spawn-fcgi curl openssl)
 # shellcheck disable=SC2034
 test_packages=("$nginx_package" "$postgresql_package" spawn-fcgi curl openssl
-    libgtest-dev 'libcurl4-openssl-dev|libcurl4-gnutls-dev' jq shellcheck)
+    libgtest-dev 'libcurl4-openssl-dev|libcurl4-gnutls-dev' jq shellcheck php-fpm php-pgsql)
 
 # Installs those of the packages that are not there, which takes root or sudo; where all are there,
 # it does nothing and needs neither. Returns 1 when it cannot.
 #
-# With the packages postgresql and nginx Debian sets up and starts a PostgreSQL and an nginx of its
-# own, as it does for everybody who installs them. That could only be held off through files in
+# With the packages postgresql, nginx and php-fpm Debian sets up and starts servers of its own, as it
+# does for everybody who installs them. That could only be held off through files in
 # /etc and /usr/sbin that rule over every other installation too (createcluster.conf, policy-rc.d),
 # so it is left to happen, and said. Where the packages are there already, nothing is touched.
 install_missing() { # PACKAGE...
@@ -159,8 +159,8 @@ END
     fi
     echo "Installing ${missing[*]}" >&2
     case " ${missing[*]} " in
-    *' nginx '* | *' postgresql '*)
-        echo "(Debian starts servers of its own with nginx and postgresql; they are not used here.)" >&2
+    *' nginx '* | *' postgresql '* | *' php-fpm '*)
+        echo "(Debian starts servers of its own with nginx, postgresql and php-fpm; they are not used here.)" >&2
         ;;
     esac
     as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)

@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# scripts/bench --quick: every part gives its figures. What they say is not looked at.
+set -eu
+cd "$(dirname "$0")/../.."
+PATH=$PATH:/usr/sbin
+for tool in nginx jq pgbench; do
+    if ! command -v "$tool" >/dev/null; then
+        echo "skipped: $tool is not installed" >&2
+        exit 77
+    fi
+done
+if ! compgen -G '/usr/sbin/php-fpm*' >/dev/null || [ ! -e /usr/share/doc/php-pgsql ]; then
+    echo 'skipped: php-fpm or php-pgsql is not installed' >&2
+    exit 77
+fi
+
+directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-bench-test.XXXXXX")
+trap 'rm -rf "$directory"' EXIT
+failures=0
+fail() { # WHAT
+    echo "$1" >&2
+    failures=$((failures + 1))
+}
+
+results=${BUILD_DIR:-build}/bench/quick
+rm -rf "$results"
+scripts/bench --quick >"$directory/table"
+
+# holds WHAT CONDITION: it is true of the results.
+holds() {
+    jq --exit-status "$2" "$results/results.json" >/dev/null || fail "not so: $1"
+}
+
+holds 'every part has cells' '[.cells[].part] | unique ==
+    ["around", "history", "memory", "overload", "programs", "start"]'
+holds 'all programs are compared' '[.cells[] | select(.part == "programs").program] | unique ==
+    ["minimal", "pgbench", "php", "worker"]'
+holds 'every request was answered' '[.cells[] | select(.part != "overload") | .statuses // {"200": 1}]
+    | all(keys == ["200"] and .["200"] > 0)'
+holds 'CPU time is measured' '[.cells[] | select(.program == "worker")]
+    | all(.nginx_us > 0 and .program_us > 0 and .postgresql_us > 0)'
+holds 'figures have values, and limits are judged' '[.figures[] | (.value | type == "number")
+    and ((has("limit") | not) or (.reached | type == "boolean"))] | length >= 20 and all'
+
+while read -r figure; do
+    grep -qF "$figure" "$directory/table" || fail "not in the table: $figure"
+done < <(jq --raw-output '.figures[].name' "$results/results.json")
+[[ $(<"$results/speed.svg") == '<svg '*'<polyline '*'</svg>' ]] || fail 'the plot is no plot'
+
+# One part again: the others stay.
+scripts/bench --quick start >"$directory/again"
+[ "$(wc -l <"$directory/again")" -eq "$(wc -l <"$directory/table")" ] ||
+    fail 'a part run alone forgets the others'
+
+for arguments in --bogus nonsense --seconds '--seconds x'; do
+    status=0
+    # shellcheck disable=SC2086 # several
+    scripts/bench $arguments 2>"$directory/errors" || status=$?
+    [ "$status" -eq 2 ] || fail "$arguments: exit status $status"
+done
+scripts/bench --help | grep -q -- --quick || fail '--help does not help'
+
+exit $((failures > 0))
