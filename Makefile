@@ -17,7 +17,7 @@ CTEST = $(ALONE) ctest --output-on-failure --no-tests=error --parallel $(JOBS) -
 CONFIGURE = cmake -S . -D KHEOPS_TESTS=ON $(if $(CI),-D KHEOPS_WERROR=ON) -B
 SHARE = $(DESTDIR)$(PREFIX)/share/kheops-webhooks
 DOC = $(DESTDIR)$(PREFIX)/share/doc/kheops-webhooks
-SOURCES = find src tests -name '*.[ch]pp' -print0
+SOURCES = find src tests cmake -name '*.[ch]pp' -print0
 
 .PHONY: all test asan tsan build-test build-asan build-tsan tidy format check-format
 .PHONY: bench build-bench install uninstall clean help
@@ -62,7 +62,7 @@ tidy: all ## clang-tidy over src/; any finding is an error
 	find src -name '*.cpp' -print0 | \
 	    xargs -0 --max-procs=$(JOBS) --max-args=1 clang-tidy --quiet -p "$(BUILD)"
 
-format: ## clang-format over src/ and tests/, in place
+format: ## clang-format over the sources, in place
 	$(SOURCES) | xargs -0 clang-format -i
 
 check-format: ## an error where `make format` would change something

@@ -83,6 +83,11 @@ FastCgiClient::FastCgiClient(const std::string& socket_path) : socket_(connect_u
     ::setsockopt(socket_.number(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
+void FastCgiClient::enlarge_send_buffer() {
+    constexpr int kMost = 1 << 20U;  // the kernel gives what it allows
+    ::setsockopt(socket_.number(), SOL_SOCKET, SO_SNDBUF, &kMost, sizeof kMost);
+}
+
 void FastCgiClient::send(const std::string& octets) {
     for (size_t sent = 0; sent < octets.size();) {
         const ssize_t count =

@@ -40,6 +40,9 @@ class FastCgiClient {
   public:
     explicit FastCgiClient(const std::string& socket_path);
 
+    /// Has the kernel hold more octets that the worker does not take than it does by default.
+    void enlarge_send_buffer();
+
     void send(const std::string& octets);
     /// Sends no more, as shutdown(SHUT_WR) does.
     void finish_sending();

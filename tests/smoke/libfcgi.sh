@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# A libfcgi with CVE-2025-23016 is refused when the build is configured, and so is one of which it
+# cannot be told.
+set -eu
+cd "$(dirname "$0")/../.."
+directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-libfcgi.XXXXXX")
+trap 'rm -rf "$directory"' EXIT
+failures=0
+
+# check WHAT PATTERN LIBRARY: configuring with that library fails and says so.
+check() {
+    if cmake -S . -B "$directory/build" -D KHEOPS_TESTS=OFF -D FCGI_LIBRARY="$3" \
+        >"$directory/output" 2>&1 ||
+        ! tr -s ' \n' ' ' <"$directory/output" | grep -Eq -- "$2"; then
+        echo "$1: configured, or no match for: $2" >&2
+        tail -n 20 "$directory/output" >&2
+        failures=$((failures + 1))
+    fi
+    rm -rf "$directory/build"
+}
+
+compile() { # LIBRARY SOURCE
+    "${CXX:-c++}" -std=c++20 -shared -fPIC -o "$directory/$1" "$2"
+}
+
+compile liboverrun.so tests/smoke/libfcgi_overrun.cpp
+check 'one with the mistake' 'liboverrun.so has CVE-2025-23016: ' "$directory/liboverrun.so"
+
+printf '#include <fcgiapp.h>\n' >"$directory/deaf.cpp"
+printf '%s\n' 'int FCGX_Init() { return 1; }' \
+    'int FCGX_InitRequest(FCGX_Request*, int, int) { return 1; }' \
+    'int FCGX_Accept_r(FCGX_Request*) { return -1; }' >>"$directory/deaf.cpp"
+compile libdeaf.so "$directory/deaf.cpp"
+check 'one that cannot be asked' 'cannot be told whether .*/libdeaf.so .* ended with .2.' "$directory/libdeaf.so"
+
+exit $((failures > 0))
