@@ -17,6 +17,7 @@ CTEST = $(ALONE) ctest --output-on-failure --no-tests=error --parallel $(JOBS) -
 CONFIGURE = cmake -S . -D KHEOPS_TESTS=ON $(if $(CI),-D KHEOPS_WERROR=ON) -B
 SHARE = $(DESTDIR)$(PREFIX)/share/kheops-webhooks
 DOC = $(DESTDIR)$(PREFIX)/share/doc/kheops-webhooks
+UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SOURCES = find src tests cmake -name '*.[ch]pp' -print0
 
 .PHONY: all test asan tsan build-test build-asan build-tsan tidy format check-format
@@ -72,13 +73,17 @@ check-format: ## an error where `make format` would change something
 install: ## into DESTDIR and PREFIX
 	@test -x "$(BUILD)/kheops-webhooks" || $(MAKE) all
 	install -D -m 755 "$(BUILD)/kheops-webhooks" "$(DESTDIR)$(PREFIX)/sbin/kheops-webhooks"
-	install -d "$(SHARE)/nginx" "$(SHARE)/sql" "$(DOC)"
+	install -d "$(SHARE)/nginx" "$(SHARE)/sql" "$(SHARE)/systemd" "$(DOC)" "$(UNITS)"
 	install -m 644 nginx/*.conf "$(SHARE)/nginx"
 	install -m 644 sql/* "$(SHARE)/sql"
+	install -m 644 systemd/environment "$(SHARE)/systemd"
+	install -m 644 systemd/kheops-webhooks.* "$(UNITS)"
+	sed -i 's|/usr/local/|$(PREFIX)/|' "$(UNITS)/kheops-webhooks.service" "$(UNITS)/kheops-webhooks.socket"
 	install -m 644 README.md CHANGELOG.md LICENSE "$(DOC)"
 
 uninstall: ## remove what `make install` put there
 	rm -f "$(DESTDIR)$(PREFIX)/sbin/kheops-webhooks"
+	rm -f "$(UNITS)/kheops-webhooks.service" "$(UNITS)/kheops-webhooks.socket"
 	rm -rf "$(SHARE)" "$(DOC)"
 
 clean: ## remove the build tree

@@ -119,7 +119,7 @@ build_packages=(g++ make cmake 'pkg-config|pkgconf' libfcgi-dev libcjson-dev lib
 demo_packages=("$nginx_package" "$postgresql_package" spawn-fcgi curl openssl)
 # shellcheck disable=SC2034
 test_packages=("$nginx_package" "$postgresql_package" spawn-fcgi curl openssl
-    libgtest-dev 'libcurl4-openssl-dev|libcurl4-gnutls-dev' jq shellcheck php-fpm php-pgsql)
+    libgtest-dev 'libcurl4-openssl-dev|libcurl4-gnutls-dev' jq shellcheck systemd php-fpm php-pgsql)
 
 # Installs those of the packages that are not there, which takes root or sudo; where all are there,
 # it does nothing and needs neither. Returns 1 when it cannot.

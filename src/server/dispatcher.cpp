@@ -70,9 +70,11 @@ bool means_lost_listener(int error) {
 
 }  // namespace
 
-Dispatcher::Dispatcher(int listener, std::chrono::milliseconds budget, const Log& log)
+Dispatcher::Dispatcher(int listener, std::chrono::milliseconds budget, ServiceManager& manager,
+                       const Log& log)
     : listener_(listener),
       budget_(budget),
+      manager_(manager),
       log_(log),
       epoll_(require(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(require(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
@@ -107,8 +109,7 @@ Dispatcher::End Dispatcher::run() {
 void Dispatcher::dispatch() {
     std::array<epoll_event, 64> events{};
     while (accepting_ || in_hand_ > 0 || !waiting_.empty()) {
-        const int count = ::epoll_wait(epoll_.number(), events.data(), events.size(),
-                                       ticking_ ? static_cast<int>(kTick.count()) : -1);
+        const int count = ::epoll_wait(epoll_.number(), events.data(), events.size(), patience());
         if (count < 0 && errno != EINTR) {
             throw std::system_error(errno, std::generic_category(), "epoll_wait");
         }
@@ -117,7 +118,15 @@ void Dispatcher::dispatch() {
                    events.at(static_cast<size_t>(i)).events);
         }
         tick();
+        manager_.show_life();
     }
+}
+
+int Dispatcher::patience() const {
+    constexpr std::chrono::milliseconds kForEver(-1);
+    const std::chrono::milliseconds longest = manager_.longest_wait().value_or(kForEver);
+    const bool tick_is_first = ticking_ && (longest == kForEver || kTick < longest);
+    return static_cast<int>((tick_is_first ? kTick : longest).count());
 }
 
 void Dispatcher::finish() {
@@ -227,6 +236,7 @@ void Dispatcher::stop_accepting(End end) {
     if (!accepting_) {
         return;
     }
+    manager_.tell_stopping();
     end_ = end;
     accepting_ = false;
     ::epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, listener_, nullptr);

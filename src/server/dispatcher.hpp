@@ -15,6 +15,7 @@
 #include "log.hpp"
 #include "server/descriptor.hpp"
 #include "server/fastcgi_records.hpp"
+#include "server/service_manager.hpp"
 
 namespace kheops {
 
@@ -34,10 +35,12 @@ struct ReadyRequest {
 class Dispatcher {
   public:
     /// `listener` is a listening socket and stays the caller's. `budget` bounds one request from
-    /// its first octet, a new connection from its acceptance. `log` outlives this. SIGTERM and
+    /// its first octet, a new connection from its acceptance. `manager` hears of the stop and, at
+    /// every turn, that it serves; it and `log` outlive this. SIGTERM and
     /// SIGINT are blocked in the calling thread, and so in every thread that it starts from here
     /// on. Throws std::system_error when the kernel refuses.
-    Dispatcher(int listener, std::chrono::milliseconds budget, const Log& log);
+    Dispatcher(int listener, std::chrono::milliseconds budget, ServiceManager& manager,
+               const Log& log);
 
     enum class End { stopped, listener_lost };
     /// Serves until SIGTERM or SIGINT, or until the listening socket is lost, and then until every
@@ -72,6 +75,8 @@ class Dispatcher {
     using Connections = std::unordered_map<std::uint64_t, Connection>;
 
     void dispatch();
+    /// How long to wait for events, as epoll_wait(2) takes it.
+    [[nodiscard]] int patience() const;
     /// Lets the serving threads go, once they have served what is left.
     void finish();
     /// As epoll_ctl(2) returns; `id` comes back with the events.
@@ -93,6 +98,7 @@ class Dispatcher {
 
     int listener_;
     std::chrono::milliseconds budget_;
+    ServiceManager& manager_;
     const Log& log_;
     Descriptor epoll_;
     Descriptor signals_;

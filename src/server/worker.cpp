@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/worker.hpp"
 
+#include <cstdlib>
 #include <string>
 #include <thread>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "server/exchange.hpp"
 #include "server/fastcgi.hpp"
 #include "server/gateway.hpp"
+#include "server/service_manager.hpp"
 
 namespace kheops {
 
@@ -48,7 +50,8 @@ void serve(Dispatcher& dispatcher, Database database, const TokenVerifier& token
 
 int run_worker(int listener, const Config& config, const TokenVerifier& tokens, const Log& log) {
     initialize_fastcgi();
-    Dispatcher dispatcher(listener, config.timeout, log);
+    ServiceManager manager([](const char* name) { return std::getenv(name); });
+    Dispatcher dispatcher(listener, config.timeout, manager, log);
     DatabaseHealth health(log);
 
     std::vector<std::jthread> threads;
@@ -57,6 +60,7 @@ int run_worker(int listener, const Config& config, const TokenVerifier& tokens, 
             [&] { serve(dispatcher, Database(config.database, health), tokens, log); });
     }
     log.event(LogLevel::info, "started", {{"threads", std::to_string(config.threads)}});
+    manager.tell_ready();
     const Dispatcher::End end = dispatcher.run();
     threads.clear();
     log.event(LogLevel::info, "stopped");

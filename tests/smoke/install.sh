@@ -36,6 +36,8 @@ expected() {
         for file in nginx/*.conf sql/*; do
             echo "644 $1/share/kheops-webhooks/$file"
         done
+        echo "644 $1/share/kheops-webhooks/systemd/environment"
+        printf "644 $1/lib/systemd/system/kheops-webhooks.%s\n" service socket
     } | sort -k 2
 }
 
@@ -52,6 +54,8 @@ same 'PREFIX=/usr' "$(expected usr)" "$(installed)"
 for file in nginx/kheops-webhooks.conf nginx/kheops-drop-in.conf sql/schema.sql; do
     cmp "$file" "$directory/usr/share/kheops-webhooks/$file" || fail "$file is not the same"
 done
+grep -qx 'ExecStart=/usr/sbin/kheops-webhooks' "$directory/usr/lib/systemd/system/kheops-webhooks.service" ||
+    fail 'the unit starts another program than the one installed'
 [ -z "$(find "$directory/usr" -type d ! -perm 755)" ] || fail "others cannot enter: $(find "$directory/usr" -type d ! -perm 755)"
 run_make PREFIX=/usr uninstall
 same 'uninstalled' '' "$(installed)"

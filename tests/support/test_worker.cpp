@@ -29,10 +29,18 @@ TestWorker::TestWorker(const Settings& settings) : listener_(listen_unix(socket_
         }
     }
     write_file(directory_.file("log"), "");
-    process_ = std::make_unique<ChildProcess>(Command{.arguments = {program},
-                                                      .environment = environment,
-                                                      .standard_input = listener_.number(),
-                                                      .standard_error = directory_.file("log")});
+    command_ = {.arguments = {program},
+                .environment = environment,
+                .standard_input = listener_.number(),
+                .standard_error = directory_.file("log")};
+    process_ = std::make_unique<ChildProcess>(command_);
+}
+
+int TestWorker::restart() {
+    process_->terminate();
+    const int status = process_->wait();
+    process_ = std::make_unique<ChildProcess>(command_);
+    return status;
 }
 
 std::string TestWorker::log() const {

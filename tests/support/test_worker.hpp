@@ -29,7 +29,11 @@ class TestWorker {
     [[nodiscard]] pid_t pid() const { return process_->pid(); }
     [[nodiscard]] bool is_running() const { return process_->running(); }
 
-    /// All that it has logged.
+    /// Stops the program and starts it again as systemd does: by SIGTERM, waiting for its end, on
+    /// the same listening socket, to which anyone may connect meanwhile. Its exit status.
+    int restart();
+
+    /// All that it has logged, restarts included.
     [[nodiscard]] std::string log() const;
     /// Waits until the log holds `text`; throws with the log when it never does.
     void await_log(const std::string& text) const;
@@ -40,6 +44,7 @@ class TestWorker {
   private:
     TemporaryDirectory directory_;
     Descriptor listener_;
+    Command command_;
     std::unique_ptr<ChildProcess> process_;
 };
 

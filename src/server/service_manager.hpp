@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "config.hpp"
+#include "deadline.hpp"
+
+namespace kheops {
+
+/// The service manager that started the program, where one did that wants to hear from it: the
+/// protocol of systemd's sd_notify(3) and sd_watchdog_enabled(3). Spoken here and not by
+/// libsystemd, which brings a cryptography and three compression libraries along for one datagram.
+///
+/// Where there is none, or it does not listen, nothing happens. For one thread.
+class ServiceManager {
+  public:
+    /// Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID.
+    explicit ServiceManager(const Environment& environment);
+
+    /// The program serves now.
+    void tell_ready() const { tell("READY=1"); }
+    /// It has begun to stop.
+    void tell_stopping() const { tell("STOPPING=1"); }
+
+    /// Shows that the caller's loop turns; to be called at every turn. Tells the watchdog no more
+    /// often than that needs.
+    void show_life();
+    /// How long the loop may wait before it turns again; nothing: as long as it likes.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> longest_wait() const;
+
+  private:
+    void tell(std::string_view state) const;
+
+    std::string address_;  // empty: there is none
+    std::optional<std::chrono::milliseconds> watchdog_;
+    Clock::time_point shown_;
+};
+
+}  // namespace kheops
