@@ -9,6 +9,8 @@
 -- There is always a row. user_known, member and admin say how far the caller gets; total means
 -- something only to an administrator. From id on, columns are NULL in the only row when the page is
 -- empty. last_trigger_ids and last_trigger_passes are parallel, newest first, NULL without triggers.
+-- accelerated says whether accelerate.sql is in force, so that list_webhooks_accelerated.sql may be
+-- asked from now on: the count is ready, and no trigger that keeps it is missing or disabled.
 --
 -- What it must withstand: the only index on the history is webhook_triggers (webhook_fk), histories
 -- may be long and of any shape, and the plan is the generic one, made without knowing which webhook.
@@ -75,7 +77,19 @@ SELECT g.user_known,
        p.enabled,
        history.number_of_triggers,
        newest.ids AS last_trigger_ids,
-       newest.passes AS last_trigger_passes
+       newest.passes AS last_trigger_passes,
+       EXISTS (
+           SELECT
+           FROM pg_class AS c
+           JOIN pg_namespace AS n ON n.oid = c.relnamespace
+           WHERE c.relname = 'ready' AND n.nspname = 'kheops_webhooks_accelerate'
+       ) AND 4 = (
+           SELECT count(*)
+           FROM pg_trigger AS t
+           WHERE t.tgrelid = 'webhook_triggers'::regclass
+             AND t.tgname LIKE 'kheops\_webhooks\_count\_%'
+             AND t.tgenabled IN ('O', 'A')
+       ) AS accelerated
 FROM gate AS g
 LEFT JOIN page AS p ON true
 LEFT JOIN LATERAL (

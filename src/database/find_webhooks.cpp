@@ -2,6 +2,7 @@
 #include "database/find_webhooks.hpp"
 
 #include <algorithm>
+#include <atomic>
 
 namespace kheops {
 
@@ -25,6 +26,7 @@ enum Column : int {
     kNumberOfTriggers,
     kLastTriggerIds,
     kLastTriggerPasses,
+    kAccelerated,
 };
 
 std::vector<Trigger> last_triggers_in(const Result& result, int row) {
@@ -56,22 +58,45 @@ Webhook webhook_in(const Result& result, int row) {
     };
 }
 
+/// Whether the last answer to any thread has found sql/accelerate.sql in force.
+std::atomic<bool> accelerated = false;
+
+Result ask(Database& database, const std::vector<std::optional<std::string>>& parameters,
+           Deadline deadline) {
+    static const Statement stock = {"list_webhooks", kListWebhooksSql};
+    static const Statement faster = {"list_webhooks_accelerated", kListWebhooksAcceleratedSql,
+                                     Statement::Objects::may_be_missing};
+    if (accelerated) {
+        try {
+            Result result = database.query(faster, parameters, deadline);
+            if (!result.is_null(0, kAccelerated) && result.boolean(0, kAccelerated)) {
+                return result;
+            }
+        } catch (const DatabaseError& error) {
+            if (error.kind() != DatabaseError::Kind::unfit) {
+                throw;
+            }
+        }
+    }
+    Result result = database.query(stock, parameters, deadline);
+    accelerated = result.boolean(0, kAccelerated);
+    return result;
+}
+
 }  // namespace
 
 Listing find_webhooks(Database& database, const std::string& subject, const AlbumId& album,
                       const WebhookFilter& filter, Deadline deadline) {
-    static const Statement statement = {"list_webhooks", kListWebhooksSql};
-
-    const Result result = database.query(
-        statement,
-        {
-            subject,
-            album.value,
-            filter.url,
-            filter.limit ? std::optional(std::to_string(*filter.limit)) : std::nullopt,
-            std::to_string(filter.offset),
-        },
-        deadline);
+    const Result result =
+        ask(database,
+            {
+                subject,
+                album.value,
+                filter.url,
+                filter.limit ? std::optional(std::to_string(*filter.limit)) : std::nullopt,
+                std::to_string(filter.offset),
+            },
+            deadline);
 
     // The first row always stands; without a page it has no webhook.
     Listing listing{{.known = result.boolean(0, kUserKnown),

@@ -9,8 +9,9 @@
 
 namespace kheops {
 
-/// The text of sql/list_webhooks.sql.
+/// The texts of sql/list_webhooks.sql and sql/list_webhooks_accelerated.sql.
 extern const char* const kListWebhooksSql;
+extern const char* const kListWebhooksAcceleratedSql;
 
 /// Who asks, as the database knows them. Each member is true only where the ones before it are.
 struct Caller {
@@ -27,6 +28,10 @@ struct Listing {
 /// Asks for the caller's standing and the page of the album's webhooks: one statement, one round
 /// trip, one snapshot (contract section 6). `subject` is UTF-8 without U+0000. Throws
 /// DatabaseError.
+///
+/// Where sql/accelerate.sql is in force, which each answer tells for the next request of whatever
+/// thread, the statement made for it is asked; when that has been undone since, the other one
+/// answers this same request. The answers are the same.
 [[nodiscard]] Listing find_webhooks(Database& database, const std::string& subject,
                                     const AlbumId& album, const WebhookFilter& filter,
                                     Deadline deadline);

@@ -231,7 +231,10 @@ Result Database::query(const Statement& statement, const Parameters& parameters,
             }
         }
     } catch (const DatabaseError& error) {
-        health_.failed(error);
+        if (error.kind() != DatabaseError::Kind::unfit ||
+            statement.objects == Statement::Objects::required) {
+            health_.failed(error);
+        }
         throw;
     }
 }

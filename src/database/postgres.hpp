@@ -64,8 +64,14 @@ class DatabaseError : public std::runtime_error {
 
 /// A statement to prepare: its name, unique in the program, and its text. Both live for ever.
 struct Statement {
+    enum class Objects {
+        required,
+        may_be_missing,  ///< that it is unfit then says nothing of the database's health
+    };
+
     const char* name;
     const char* sql;
+    Objects objects = Objects::required;
 };
 
 /// The rows of an answer. Reading a value as another type than its column's, or one that is_null,

@@ -5,14 +5,9 @@
 
 #include <gtest/gtest.h>
 
-#include <sys/wait.h>
-
-#include <array>
-#include <cstdio>
-#include <sstream>
-
 #include "support/database.hpp"
 #include "support/list_statement.hpp"
+#include "support/psql.hpp"
 
 namespace kheops::test {
 namespace {
@@ -20,60 +15,8 @@ namespace {
 constexpr const char* kRole = "kheops_webhooks";
 constexpr const char* kGrants = "sql/grants.sql";
 constexpr const char* kUndo = "sql/grants-undo.sql";
+constexpr const char* kAccelerate = "sql/accelerate.sql";
 constexpr const char* kNotAllowed = "42501";
-
-struct Outcome {
-    int status;
-    std::string output;
-};
-
-Outcome run(const std::string& command) {
-    FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-    if (pipe == nullptr) {
-        throw std::runtime_error("cannot run " + command);
-    }
-    Outcome outcome{};
-    std::array<char, 4096> buffer{};
-    for (size_t n = 0; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) {
-        outcome.output.append(buffer.data(), n);
-    }
-    outcome.status = WEXITSTATUS(pclose(pipe));
-    return outcome;
-}
-
-std::string client(const std::string& program, const TestDatabase& database,
-                   const std::string& user = "postgres") {
-    return program + " -h '" + database.host() + "' -p 5432 -U " + user + " -d " + database.name();
-}
-
-Outcome run_script(const std::string& file, const TestDatabase& database,
-                   const std::string& user = "postgres") {
-    return run(client("psql", database, user) + " -X -v ON_ERROR_STOP=1 -f '" + KHEOPS_SOURCE_DIR +
-               "/" + file + "'");
-}
-
-void expect_script(const std::string& file, const TestDatabase& database, const std::string& says,
-                   const std::string& user = "postgres") {
-    const Outcome outcome = run_script(file, database, user);
-    EXPECT_EQ(outcome.status, 0) << file << "\n" << outcome.output;
-    EXPECT_NE(outcome.output.find(says), std::string::npos) << file << "\n" << outcome.output;
-    EXPECT_EQ(outcome.output.find("WARNING"), std::string::npos) << file << "\n" << outcome.output;
-}
-
-/// Everything in the database with its owners and rights, and those of the database itself.
-std::string described(const TestDatabase& database) {
-    const Outcome dump = run(client("pg_dump -s -C", database));
-    EXPECT_EQ(dump.status, 0) << dump.output;
-    std::istringstream lines(dump.output);
-    std::string all;
-    for (std::string line; std::getline(lines, line);) {
-        // A new key in every dump.
-        if (line.find("restrict ") == std::string::npos) {
-            all += line + "\n";
-        }
-    }
-    return all;
-}
 
 class Grants : public testing::Test {
   protected:
@@ -121,6 +64,21 @@ TEST_F(Grants, TheRoleGetsTheSameList) {
         secrets += rows.text(row, "use_secret");
     }
     EXPECT_EQ(secrets, "ftftf");
+}
+
+TEST_F(Grants, TheRoleMayReadTheCountWhicheverScriptRanFirst) {
+    for (const bool grants_first : {true, false}) {
+        expect_script(grants_first ? kGrants : kAccelerate, database_, "");
+        expect_script(grants_first ? kAccelerate : kGrants, database_, "");
+        const auto role = connect();
+        prepare_list(*role);
+        EXPECT_EQ(list(*role, {"alice", "DemoAlbum1"}).text(0, "accelerated"), "t");
+        const std::string stock = list(*role, {"alice", "DemoAlbum1"}).dump();
+        prepare_list(*role, kAccelerated);
+        EXPECT_EQ(list(*role, {"alice", "DemoAlbum1"}).dump(), stock);
+        expect_script(kUndo, database_, "role kheops_webhooks: dropped");
+        expect_script("sql/accelerate-undo.sql", database_, "dropped");
+    }
 }
 
 TEST_F(Grants, TheRoleSeesNoSecretAndNothingElse) {

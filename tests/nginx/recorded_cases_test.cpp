@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "support/psql.hpp"
 #include "support/test_site.hpp"
 #include "text/json.hpp"
 
@@ -25,30 +26,17 @@ int status_to_expect(const json::View& recorded) {
     return static_cast<int>(*(contract ? *contract : recorded).member("status")->number());
 }
 
-class RecordedCases : public testing::Test {
-  protected:
-    static void SetUpTestSuite() {
-        site_ = std::make_unique<TestSite>(
-            std::vector<std::string>{"sql/schema.sql", "tests/recorded/seed.sql"});
+HttpAnswer ask(TestSite& site, const json::View& recorded) {
+    HttpHeaders headers;
+    if (recorded.member("token")->is_object()) {
+        headers = site.authorization(text_in(*recorded.member("token"), "sub").value());
     }
-    static void TearDownTestSuite() { site_.reset(); }
-
-    static HttpAnswer ask(const json::View& recorded) {
-        HttpHeaders headers;
-        if (recorded.member("token")->is_object()) {
-            headers = site_->authorization(text_in(*recorded.member("token"), "sub").value());
-        }
-        if (const auto accept = text_in(*recorded.member("headers"), "Accept")) {
-            headers.emplace_back("Accept", *accept);
-        }
-        return site_->fetch(text_in(recorded, "method").value(),
-                            text_in(recorded, "target").value(), headers);
+    if (const auto accept = text_in(*recorded.member("headers"), "Accept")) {
+        headers.emplace_back("Accept", *accept);
     }
-
-    static std::unique_ptr<TestSite> site_;
-};
-
-std::unique_ptr<TestSite> RecordedCases::site_;
+    return site.fetch(text_in(recorded, "method").value(), text_in(recorded, "target").value(),
+                      headers);
+}
 
 /// As compact JSON with every member in its place, so that two texts of the same value are equal.
 std::string normalized(const std::string& body) {
@@ -56,7 +44,7 @@ std::string normalized(const std::string& body) {
     return value ? value->text() : "not JSON: " + body;
 }
 
-TEST_F(RecordedCases, AllAreAnsweredAsKheopsOrTheContractDoes) {
+void expect_all_answered(TestSite& site) {
     std::ifstream file(std::string(KHEOPS_SOURCE_DIR) + "/tests/recorded/cases.json");
     std::ostringstream text;
     text << file.rdbuf();
@@ -68,7 +56,7 @@ TEST_F(RecordedCases, AllAreAnsweredAsKheopsOrTheContractDoes) {
         const std::string method = text_in(recorded, "method").value();
         SCOPED_TRACE(text_in(recorded, "name").value() + ": " + method + " " +
                      text_in(recorded, "target").value());
-        const HttpAnswer answer = ask(recorded);
+        const HttpAnswer answer = ask(site, recorded);
         EXPECT_EQ(answer.status, status_to_expect(recorded)) << answer.body;
         EXPECT_EQ(answer.header("X-Total-Count"),
                   text_in(*recorded.member("response_headers"), "x-total-count").value_or(""));
@@ -82,6 +70,19 @@ TEST_F(RecordedCases, AllAreAnsweredAsKheopsOrTheContractDoes) {
             EXPECT_TRUE(json::parse(answer.body)) << answer.body;
         }
     }
+}
+
+TEST(RecordedCases, AreAnsweredAsKheopsOrTheContractDoes) {
+    TestSite site({"sql/schema.sql", "tests/recorded/seed.sql"});
+    expect_all_answered(site);
+    EXPECT_FALSE(site.asked_the_kept_count());
+}
+
+TEST(RecordedCases, AreAnsweredTheSameWithAccelerateSql) {
+    TestSite site({"sql/schema.sql", "tests/recorded/seed.sql"});
+    expect_script("sql/accelerate.sql", site.database(), "the list is accelerated");
+    expect_all_answered(site);
+    EXPECT_TRUE(site.asked_the_kept_count());
 }
 
 }  // namespace

@@ -38,10 +38,10 @@ std::int64_t first_number(const std::string& json, const std::string& member) {
 
 }  // namespace
 
-void prepare_list(TestConnection& connection) {
-    connection.execute("SET plan_cache_mode = force_generic_plan; SET jit = off");
+void prepare_list(TestConnection& connection, const std::string& statement) {
+    connection.execute("DEALLOCATE ALL; SET plan_cache_mode = force_generic_plan; SET jit = off");
     connection.execute("PREPARE list(text, text, text, bigint, bigint) AS " +
-                       read_file(std::string(KHEOPS_SOURCE_DIR) + "/sql/list_webhooks.sql"));
+                       read_file(std::string(KHEOPS_SOURCE_DIR) + "/" + statement));
 }
 
 Rows list(TestConnection& connection, const ListQuestion& question) {

@@ -9,7 +9,11 @@
 
 namespace kheops::test {
 
-/// What is asked of sql/list_webhooks.sql.
+/// The two statements that answer a ListQuestion, named from the source tree's root.
+constexpr const char* kStock = "sql/list_webhooks.sql";
+constexpr const char* kAccelerated = "sql/list_webhooks_accelerated.sql";
+
+/// What is asked of them.
 struct ListQuestion {
     std::string sub;
     std::string album;
@@ -18,11 +22,11 @@ struct ListQuestion {
     std::int64_t offset = 0;
 };
 
-/// Prepares the statement, read from its file, on this connection, where its plan is the generic
-/// one from then on.
-void prepare_list(TestConnection& connection);
+/// Prepares one of them, read from its file, on this connection, where its plan is the generic one
+/// from then on. An earlier one is forgotten.
+void prepare_list(TestConnection& connection, const std::string& statement = kStock);
 
-/// Runs it.
+/// Runs the one that is prepared.
 [[nodiscard]] Rows list(TestConnection& connection, const ListQuestion& question);
 
 /// How many blocks of shared memory it looks at; what PostgreSQL says of its plan goes to `plan`.

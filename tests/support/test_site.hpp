@@ -30,6 +30,10 @@ class TestSite {
     /// GET by `subject`.
     [[nodiscard]] HttpAnswer get(const std::string& target, const std::string& subject);
 
+    /// Whether the last request that came to the database was answered by
+    /// sql/list_webhooks_accelerated.sql.
+    [[nodiscard]] bool asked_the_kept_count();
+
     [[nodiscard]] TestDatabase& database() { return database_; }
     [[nodiscard]] TestWorker& worker() { return worker_; }
     [[nodiscard]] const TestNginx& nginx() const { return nginx_; }

@@ -1,0 +1,69 @@
+-- SPDX-License-Identifier: MIT
+-- Takes back all that accelerate.sql did: its triggers, its schema, its index.
+--
+--     psql -v ON_ERROR_STOP=1 -d KHEOPS_DATABASE -f accelerate-undo.sql
+--
+-- Run it before an upgrade of Kheops, and accelerate.sql again after it. Workers may go on running:
+-- they count for themselves again, and no request fails.
+-- Who runs it: who could run accelerate.sql. Not inside a transaction. It can be run again, and where
+--   accelerate.sql never was.
+-- What it locks: readers and writers of webhook_triggers wait while its triggers are dropped, which is
+--   a moment, and at most 0.1 s for each try to get that lock, for up to ten minutes. The index is
+--   dropped beside them; that waits for transactions that are using the table.
+
+\set ON_ERROR_STOP on
+\set QUIET on
+SET client_min_messages = notice;
+SET search_path = public, pg_temp;
+
+DO $$
+DECLARE
+    tries integer := 0;
+    made name;
+BEGIN
+    IF to_regnamespace('kheops_webhooks_accelerate') IS NULL THEN
+        RAISE NOTICE 'schema kheops_webhooks_accelerate: not there';
+        RETURN;
+    END IF;
+    PERFORM set_config('lock_timeout', '100ms', true);
+    LOOP
+        BEGIN
+            IF to_regclass('webhook_triggers') IS NOT NULL THEN
+                LOCK TABLE webhook_triggers IN ACCESS EXCLUSIVE MODE;
+                FOR made IN SELECT tgname FROM pg_trigger
+                            WHERE tgrelid = 'webhook_triggers'::regclass
+                              AND tgname LIKE 'kheops\_webhooks\_count\_%' LOOP
+                    EXECUTE format('DROP TRIGGER %I ON webhook_triggers', made);
+                END LOOP;
+            END IF;
+            IF to_regclass('kheops_webhooks_accelerate.ready') IS NOT NULL THEN
+                DROP TABLE kheops_webhooks_accelerate.ready;
+            END IF;
+            DROP TABLE kheops_webhooks_accelerate.trigger_counts;
+            EXIT;
+        EXCEPTION WHEN lock_not_available THEN
+            tries := tries + 1;
+            IF tries = 1 THEN
+                RAISE NOTICE 'triggers: waiting for transactions that use webhook_triggers';
+            ELSIF tries = 600 THEN
+                RAISE EXCEPTION 'webhook_triggers was never free in ten minutes: try again when no long transaction uses it';
+            END IF;
+        END;
+        PERFORM pg_sleep(0.9);
+    END LOOP;
+    DROP FUNCTION kheops_webhooks_accelerate.check_and_repair();
+    DROP FUNCTION kheops_webhooks_accelerate.count_changes();
+    DROP FUNCTION kheops_webhooks_accelerate.add_to_count(bigint, bigint);
+    -- Refused when somebody put something of their own there.
+    DROP SCHEMA kheops_webhooks_accelerate;
+    RAISE NOTICE 'triggers and schema kheops_webhooks_accelerate: dropped';
+END
+$$;
+
+SELECT to_regclass('kheops_webhooks_newest') IS NOT NULL AS is_there \gset
+\if :is_there
+    DROP INDEX CONCURRENTLY kheops_webhooks_newest;
+    DO $$ BEGIN RAISE NOTICE 'index kheops_webhooks_newest: dropped'; END $$;
+\else
+    DO $$ BEGIN RAISE NOTICE 'index kheops_webhooks_newest: not there'; END $$;
+\endif

@@ -1,0 +1,80 @@
+-- SPDX-License-Identifier: MIT
+-- The question of list_webhooks.sql to a database with accelerate.sql: the same parameters, columns
+-- and answers, and what its header says of plans holds here too. Prepared once per connection, when
+-- the other statement has found accelerate.sql in force. Where accelerated is not true,
+-- webhook_triggers is not the table that was counted, and the answer must not be used.
+--
+--   ORDER BY t.webhook_fk, t.pk DESC
+--       The order of the index kheops_webhooks_newest, so that the newest five are five steps in it.
+--   webhook_triggers before trigger_counts
+--       Tables are locked in the order of the text: the one in which writers lock them.
+WITH gate AS MATERIALIZED (
+    SELECT u.pk IS NOT NULL AS user_known,
+           au.pk IS NOT NULL AS member,
+           coalesce(au.admin, false) AS admin,
+           CASE WHEN au.admin THEN au.album_fk END AS album_pk
+    FROM (VALUES (true)) AS always
+    LEFT JOIN users AS u ON u.sub = $1::text
+    LEFT JOIN albums AS a ON a.id = $2::text AND a.pk <> u.inbox_fk
+    LEFT JOIN album_user AS au ON au.album_fk = a.pk AND au.user_fk = u.pk
+),
+matching AS MATERIALIZED (
+    SELECT w.*
+    FROM gate AS g
+    CROSS JOIN LATERAL (
+        SELECT w.pk, w.creation_time, w.id, w.url, w.name, w.secret IS NOT NULL AS use_secret,
+               w.new_series, w.remove_series, w.new_user, w.delete_album, w.enabled
+        FROM webhooks AS w
+        WHERE w.album_fk = g.album_pk AND w.album_fk BETWEEN g.album_pk AND g.album_pk
+          AND ($3::text IS NULL OR w.url = $3::text)
+        OFFSET 0
+    ) AS w
+),
+page AS (
+    SELECT *
+    FROM matching
+    ORDER BY creation_time DESC, pk DESC
+    LIMIT $4::bigint OFFSET $5::bigint
+)
+SELECT g.user_known,
+       g.member,
+       g.admin,
+       (SELECT count(*) FROM matching) AS total,
+       p.id::text,
+       p.url::text,
+       p.name::text,
+       p.use_secret,
+       p.new_series,
+       p.remove_series,
+       p.new_user,
+       p.delete_album,
+       p.enabled,
+       history.number_of_triggers,
+       newest.ids AS last_trigger_ids,
+       newest.passes AS last_trigger_passes,
+       (SELECT r.triggers = 'webhook_triggers'::regclass
+        FROM kheops_webhooks_accelerate.ready AS r) AS accelerated
+FROM gate AS g
+LEFT JOIN page AS p ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(n.id::text) AS ids,
+           array_agg(EXISTS (
+               SELECT
+               FROM webhook_attempts AS a
+               WHERE a.webhook_trigger_fk = n.pk AND a.webhook_trigger_fk BETWEEN n.pk AND n.pk
+                 AND a.status BETWEEN 200 AND 299
+           )) AS passes
+    FROM (
+        SELECT t.pk, t.id
+        FROM webhook_triggers AS t
+        WHERE t.webhook_fk BETWEEN p.pk AND p.pk
+        ORDER BY t.webhook_fk, t.pk DESC
+        LIMIT 5
+    ) AS n
+) AS newest ON true
+LEFT JOIN LATERAL (
+    SELECT coalesce(sum(c.n), 0)::bigint AS number_of_triggers
+    FROM kheops_webhooks_accelerate.trigger_counts AS c
+    WHERE c.webhook_fk = p.pk AND c.webhook_fk BETWEEN p.pk AND p.pk
+) AS history ON p.pk IS NOT NULL
+ORDER BY p.creation_time DESC, p.pk DESC

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+
+// The worker notices while it runs that sql/accelerate.sql has been run, or undone, and no request
+// is answered otherwise for it.
+
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include "support/psql.hpp"
+#include "support/test_site.hpp"
+
+namespace kheops::test {
+namespace {
+
+constexpr const char* kList = "/albums/DemoAlbum1/webhooks";
+constexpr const char* kAccelerate = "sql/accelerate.sql";
+constexpr const char* kUndo = "sql/accelerate-undo.sql";
+constexpr const char* kMakeAnew = R"(
+    CREATE TABLE made_anew (LIKE webhook_triggers INCLUDING ALL);
+    INSERT INTO made_anew SELECT * FROM webhook_triggers;
+    DROP TABLE webhook_triggers CASCADE;
+    ALTER TABLE made_anew RENAME TO webhook_triggers;
+    DELETE FROM webhook_triggers WHERE pk = 1;
+)";
+
+class Acceleration : public testing::Test {
+  protected:
+    /// Asks as often as each of the two threads needs to have been asked.
+    void expect_answered(const std::string& body, bool from_the_kept_count) {
+        for (int i = 0; i < 4; ++i) {
+            const HttpAnswer answer = site_.get(kList, "alice");
+            EXPECT_EQ(answer.status, 200) << answer.body;
+            EXPECT_EQ(answer.body, body);
+            EXPECT_EQ(site_.get(kList, "bob").status, 403);
+            EXPECT_EQ(site_.get("/albums/AliceInbox/webhooks", "alice").status, 404);
+        }
+        EXPECT_EQ(site_.asked_the_kept_count(), from_the_kept_count);
+    }
+
+    TestSite site_{{"sql/schema.sql", "sql/example-data.sql"}, {{"KHEOPS_WEBHOOKS_THREADS", "2"}}};
+};
+
+TEST_F(Acceleration, ComesAndGoesWhileTheWorkerRuns) {
+    const std::string body = site_.get(kList, "alice").body;
+    expect_answered(body, false);
+    for (int round = 0; round < 2; ++round) {
+        expect_script(kAccelerate, site_.database(), "the list is accelerated");
+        expect_answered(body, true);
+        expect_script(kUndo, site_.database(), "dropped");
+        expect_answered(body, false);
+    }
+    // It is no loss of the database that the statement for it failed.
+    EXPECT_EQ(site_.worker().log().find("event=database_lost"), std::string::npos)
+        << site_.worker().log();
+}
+
+TEST_F(Acceleration, OfATableMadeAnewIsNotBelieved) {
+    expect_script(kAccelerate, site_.database(), "the list is accelerated");
+    const std::string body = site_.get(kList, "alice").body;
+    expect_answered(body, true);
+    site_.database().execute(kMakeAnew);
+    std::string with_one_less = body;
+    const std::string count = "\"number_of_triggers\":11";
+    with_one_less.replace(with_one_less.find(count), count.size(), "\"number_of_triggers\":10");
+    expect_answered(with_one_less, false);
+    expect_script(kAccelerate, site_.database(), "the list is accelerated");
+    expect_answered(with_one_less, true);
+}
+
+TEST_F(Acceleration, WithoutTheRightToReadItTheListIsTheSame) {
+    expect_script(kAccelerate, site_.database(), "the list is accelerated");
+    const std::string role = "unaccelerated_" + std::to_string(::getpid());
+    site_.database().execute("CREATE ROLE " + role + " LOGIN");
+    site_.database().execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO " + role);
+    site_.database().execute("REVOKE ALL ON SCHEMA kheops_webhooks_accelerate FROM PUBLIC");
+    {
+        TestSite powerless(
+            {}, {{"KHEOPS_WEBHOOKS_DATABASE", site_.database().conninfo() + " user=" + role}});
+        for (int i = 0; i < 2; ++i) {
+            EXPECT_EQ(powerless.get(kList, "alice").body, site_.get(kList, "alice").body);
+        }
+    }
+    site_.database().execute("DROP OWNED BY " + role);
+    site_.database().execute("DROP ROLE " + role);
+}
+
+}  // namespace
+}  // namespace kheops::test
