@@ -8,10 +8,27 @@ namespace kheops {
 
 using Clock = std::chrono::steady_clock;
 
-/// The moment at which a request's budget is spent (contract section 7, KHEOPS_WEBHOOKS_TIMEOUT).
+/// How long a request is worth working on: until its budget is spent (contract section 7,
+/// KHEOPS_WEBHOOKS_TIMEOUT), or until nobody waits for its answer any more.
 class Deadline {
   public:
     explicit Deadline(Clock::time_point end) : end_(end) {}
+
+    /// The same with a descriptor, not owned, that hangs up when nobody waits any more.
+    [[nodiscard]] Deadline with_caller(int descriptor) const {
+        Deadline with = *this;
+        with.caller_ = descriptor;
+        return with;
+    }
+    /// Below 0 when none is known.
+    [[nodiscard]] int caller() const { return caller_; }
+
+    /// The same, or that long from now, whichever is sooner.
+    [[nodiscard]] Deadline at_most(std::chrono::milliseconds time) const {
+        Deadline sooner = *this;
+        sooner.end_ = std::min(end_, Clock::now() + time);
+        return sooner;
+    }
 
     [[nodiscard]] bool passed() const { return Clock::now() >= end_; }
 
@@ -24,6 +41,7 @@ class Deadline {
 
   private:
     Clock::time_point end_;
+    int caller_ = -1;
 };
 
 }  // namespace kheops

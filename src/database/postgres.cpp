@@ -5,6 +5,7 @@
 
 #include <poll.h>
 
+#include <array>
 #include <cerrno>
 #include <fstream>
 
@@ -14,8 +15,14 @@ namespace {
 
 constexpr int kBinary = 1;
 
-/// How many reasons are logged before the database is back; it could think of ever new ones.
-constexpr size_t kMostReasons = 8;
+/// What a statement whose caller has hung up may still take. Most end by themselves sooner, and a
+/// connection that is closed to end one costs the server more than the rest of it.
+constexpr std::chrono::milliseconds kGraceAfterCaller(250);
+
+/// Since PostgreSQL 14: how often the server looks, while a statement runs, whether the connection
+/// is still there.
+constexpr int kFirstWithConnectionCheck = 140000;
+constexpr const char* kConnectionCheck = "; SET client_connection_check_interval = 500";
 
 /// libpq's messages end in a line feed and may have several lines.
 std::string one_line(const char* message) {
@@ -28,6 +35,10 @@ std::string one_line(const char* message) {
     }
     return line;
 }
+
+/// libpq would print it to standard error. What a server says as it ends a connection is told again
+/// by the query that finds it ended.
+void ignore_notice(void* /*argument*/, const PGresult* /*notice*/) {}
 
 /// The first line of the file; nothing when it cannot be read, which leaves the password to libpq's
 /// own ways.
@@ -190,25 +201,6 @@ std::vector<std::string> Result::text_array(int row, int column) const {
     return {elements.begin(), elements.end()};
 }
 
-void DatabaseHealth::failed(const DatabaseError& error) {
-    if (error.kind() == DatabaseError::Kind::late) {
-        return;  // one request's fate, told in its own line
-    }
-    const std::lock_guard lock(mutex_);
-    if (reasons_.size() < kMostReasons && reasons_.insert(error.what()).second) {
-        log_.event(LogLevel::error, "database_lost",
-                   {{"sqlstate", error.sqlstate()}, {"reason", error.what()}});
-    }
-}
-
-void DatabaseHealth::answered() {
-    const std::lock_guard lock(mutex_);
-    if (!reasons_.empty()) {
-        reasons_.clear();
-        log_.event(LogLevel::info, "database_back");
-    }
-}
-
 void Database::Finish::operator()(pg_conn* connection) const {
     PQfinish(connection);
 }
@@ -243,7 +235,7 @@ Result Database::attempt(const Statement& statement, const Parameters& parameter
                          Deadline deadline) {
     try {
         if (connection_ == nullptr) {
-            connect(deadline);
+            health_.connecting(deadline, [&] { connect(deadline); });
         }
         if (!prepared_.contains(statement.name)) {
             prepare(statement, deadline);
@@ -305,13 +297,17 @@ void Database::connect(Deadline deadline) {
         status = PQconnectPoll(connection_.get());
     }
     PQsetnonblocking(connection_.get(), 1);
+    PQsetNoticeReceiver(connection_.get(), ignore_notice, nullptr);
 
     // One generic plan for all parameters: sql/list_webhooks.sql is written to be safe with it, and
     // planning costs more than running. The rest holds for this role whatever its own settings are.
-    const std::string session =
+    std::string session =
         "SET plan_cache_mode = force_generic_plan; SET jit = off;"
         "SET default_transaction_read_only = on; SET statement_timeout = " +
         std::to_string(settings_.statement_timeout.count());
+    if (PQserverVersion(connection_.get()) >= kFirstWithConnectionCheck) {
+        session += kConnectionCheck;
+    }
     if (PQsendQuery(connection_.get(), session.c_str()) == 0) {
         fail_unreachable();
     }
@@ -374,22 +370,35 @@ Result Database::receive(Deadline deadline) {
 }
 
 void Database::wait(short events, Deadline deadline) {
-    pollfd descriptor = {PQsocket(connection_.get()), events, 0};
+    // Hanging up is reported without being asked for; a descriptor below 0 is passed over.
+    std::array<pollfd, 2> watched = {{
+        {.fd = PQsocket(connection_.get()), .events = events, .revents = 0},
+        {.fd = deadline.caller(), .events = 0, .revents = 0},
+    }};
+    auto& [server, caller] = watched;
+    bool abandoned = false;
     for (;;) {
-        const int ready = ::poll(&descriptor, 1, static_cast<int>(deadline.remaining().count()));
-        if (ready > 0) {
+        const int ready =
+            ::poll(watched.data(), watched.size(), static_cast<int>(deadline.remaining().count()));
+        if (ready < 0 && errno != EINTR) {
+            fail_unreachable();
+        }
+        if (ready > 0 && server.revents != 0) {
             return;
         }
-        if (ready == 0) {
-            if (PQstatus(connection_.get()) == CONNECTION_OK) {
-                throw DatabaseError(DatabaseError::Kind::late, "",
-                                    "no answer within the request's budget");
-            }
-            throw DatabaseError(DatabaseError::Kind::unreachable, "",
-                                "no connection within the request's budget");
+        if (ready > 0) {
+            abandoned = true;
+            caller.fd = -1;
+            deadline = deadline.at_most(kGraceAfterCaller);
         }
-        if (errno != EINTR) {
-            fail_unreachable();
+        if (ready == 0 && abandoned) {
+            throw DatabaseError(DatabaseError::Kind::abandoned, "", "the caller hung up");
+        }
+        if (ready == 0) {
+            throw DatabaseError(DatabaseError::Kind::late, "",
+                                PQstatus(connection_.get()) == CONNECTION_OK
+                                    ? "no answer within the request's budget"
+                                    : "no connection within the request's budget");
         }
     }
 }

@@ -4,16 +4,15 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "database/error.hpp"
+#include "database/health.hpp"
 #include "deadline.hpp"
-#include "log.hpp"
 
 struct pg_conn;
 struct pg_result;
@@ -38,29 +37,6 @@ struct DatabaseSettings {
 /// Whether libpq can parse `connection`. Says nothing of why not: the reason could quote a
 /// password.
 [[nodiscard]] bool is_connection_string(const std::string& connection);
-
-/// The database did not answer. what() is for the log: it names what is missing, never a statement
-/// or a value.
-class DatabaseError : public std::runtime_error {
-  public:
-    enum class Kind {
-        unreachable,  ///< no connection, or it was lost
-        invalidated,  ///< the prepared statement no longer fits the schema; a new connection helps
-        unfit,  ///< a table, a column or a right is missing, or the statement failed otherwise
-        late,   ///< the deadline passed, or the server's own time limit
-    };
-
-    DatabaseError(Kind kind, std::string sqlstate, const std::string& message)
-        : std::runtime_error(message), kind_(kind), sqlstate_(std::move(sqlstate)) {}
-
-    [[nodiscard]] Kind kind() const { return kind_; }
-    /// Five characters (PostgreSQL appendix A), or empty where the server was not reached.
-    [[nodiscard]] const std::string& sqlstate() const { return sqlstate_; }
-
-  private:
-    Kind kind_;
-    std::string sqlstate_;
-};
 
 /// A statement to prepare: its name, unique in the program, and its text. Both live for ever.
 struct Statement {
@@ -100,22 +76,6 @@ class Result {
     std::unique_ptr<pg_result, Clear> result_;
 };
 
-/// Tells the log when the database is lost, once for each reason, and when it is back. Shared by
-/// all threads.
-class DatabaseHealth {
-  public:
-    /// `log` outlives this.
-    explicit DatabaseHealth(const Log& log) : log_(log) {}
-
-    void failed(const DatabaseError& error);
-    void answered();
-
-  private:
-    const Log& log_;
-    std::mutex mutex_;
-    std::set<std::string> reasons_;  // logged since the database was last well
-};
-
 /// One connection, made at the first query and again whenever it is lost. Used by one thread.
 class Database {
   public:
@@ -126,10 +86,14 @@ class Database {
     /// Runs the statement with text parameters (nothing: null) and returns its rows. Prepares it
     /// first on a connection that does not know it yet. A connection that turns out to be lost, or
     /// a plan that no longer fits, is replaced and the statement repeated once. Throws
-    /// DatabaseError, at the latest when `deadline` has passed.
+    /// DatabaseError, at the latest when `deadline` has passed or soon after its caller hung up;
+    /// the connection is closed then, at which the server ends the statement.
     [[nodiscard]] Result query(const Statement& statement,
                                const std::vector<std::optional<std::string>>& parameters,
                                Deadline deadline);
+
+    /// Makes the connection, whatever is known of the database's health. Throws DatabaseError.
+    void connect(Deadline deadline);
 
   private:
     struct Finish {
@@ -138,7 +102,6 @@ class Database {
     using Parameters = std::vector<std::optional<std::string>>;
 
     Result attempt(const Statement& statement, const Parameters& parameters, Deadline deadline);
-    void connect(Deadline deadline);
     void prepare(const Statement& statement, Deadline deadline);
     void flush(Deadline deadline);
     Result receive(Deadline deadline);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <utility>
@@ -27,6 +28,13 @@ class Descriptor {
 
     /// Below 0 when there is none.
     [[nodiscard]] int number() const { return number_; }
+
+    /// Whether the peer has closed its end, as far as the kernel can tell: over TCP, one that only
+    /// finished sending looks the same, and so counts as there.
+    [[nodiscard]] bool has_hung_up() const {
+        pollfd descriptor = {.fd = number_, .events = 0, .revents = 0};
+        return ::poll(&descriptor, 1, 0) > 0;
+    }
 
     /// Gives the descriptor up without closing it.
     int release() { return std::exchange(number_, -1); }

@@ -34,8 +34,14 @@ std::string milliseconds(Clock::duration duration) {
 
 /// The detail of a 503: what is being waited for, in general words.
 std::string waiting_for(const DatabaseError& error) {
-    return error.kind() == DatabaseError::Kind::late ? "The database did not answer in time"
-                                                     : "The database cannot be reached";
+    switch (error.kind()) {
+        case DatabaseError::Kind::late:
+            return "The database did not answer in time";
+        case DatabaseError::Kind::abandoned:
+            return "The web server hung up";
+        default:
+            return "The database cannot be reached";
+    }
 }
 
 HttpError unavailable(const std::string& detail) {

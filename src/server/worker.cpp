@@ -29,13 +29,18 @@ Request read_request(const FastCgi& fastcgi, const RequestFraming& framing) {
 void serve(Dispatcher& dispatcher, Database database, const TokenVerifier& tokens, const Log& log) {
     FastCgi fastcgi;
     while (std::optional<ReadyRequest> ready = dispatcher.next()) {
+        const Deadline deadline = ready->deadline.with_caller(ready->connection.number());
+        if (ready->connection.has_hung_up()) {
+            log.event(LogLevel::debug, "request_abandoned");
+            dispatcher.give_back(ready->id, Descriptor(), Dispatcher::Fate::close);
+            continue;
+        }
         if (!fastcgi.begin(std::move(ready->connection))) {
             dispatcher.give_back(ready->id, Descriptor(), Dispatcher::Fate::close);
             continue;
         }
         const Request request = read_request(fastcgi, ready->framing);
-        const Response response =
-            answer(request, tokens, database, ready->arrived, ready->deadline, log);
+        const Response response = answer(request, tokens, database, ready->arrived, deadline, log);
         fastcgi.write(to_gateway_text(response, request));
 
         FastCgi::Ended ended = fastcgi.end(ready->framing.ends_here);
@@ -53,6 +58,12 @@ int run_worker(int listener, const Config& config, const TokenVerifier& tokens, 
     ServiceManager manager([](const char* name) { return std::getenv(name); });
     Dispatcher dispatcher(listener, config.timeout, manager, log);
     DatabaseHealth health(log);
+
+    std::jthread watchman([&](const std::stop_token& stop) {
+        health.look_after(stop, config.timeout, [&](Deadline deadline) {
+            Database(config.database, health).connect(deadline);
+        });
+    });
 
     std::vector<std::jthread> threads;
     for (unsigned i = 0; i < config.threads; ++i) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/await.hpp"
 #include "support/test_site.hpp"
 
 namespace kheops::test {
@@ -40,7 +41,7 @@ TEST_F(DatabaseFaults, OneThatIsNotThereAtTheStartIsUsedWhenItComes) {
     expect_unavailable(site.get(kList, "alice"));
     expect_unavailable(site.get(kList, "alice"));
     site.database().rename_back();
-    EXPECT_EQ(site.get(kList, "alice").status, 200);
+    await("the list is there", [&] { return site.get(kList, "alice").status == 200; });
 
     const std::string log = site.worker().log();
     EXPECT_EQ(count(log, "event=database_lost level=error"), 1U) << log;
@@ -97,7 +98,7 @@ TEST_F(DatabaseFaults, ASlowOneIsNotWaitedForBeyondTheBudget) {
     expect_unavailable(answer);
     EXPECT_NE(answer.body.find("The database did not answer in time"), std::string::npos);
     lock->release();
-    EXPECT_EQ(site.get(kList, "alice").status, 200);
+    await("the list is there", [&] { return site.get(kList, "alice").status == 200; });
 }
 
 TEST_F(DatabaseFaults, ConnectionsNameThemselves) {

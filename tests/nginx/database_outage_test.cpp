@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT
+
+// A database that goes and comes back while clients keep asking: each is answered with the list or
+// with 503, within the budget, and all is well again soon after the database is.
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "support/await.hpp"
+#include "support/database_wire.hpp"
+#include "support/fastcgi_client.hpp"
+#include "support/files.hpp"
+#include "support/nginx.hpp"
+#include "support/test_cluster.hpp"
+#include "support/test_keys.hpp"
+#include "support/test_worker.hpp"
+#include "support/traffic.hpp"
+
+namespace kheops::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* kList = "/albums/DemoAlbum1/webhooks";
+constexpr auto kBudget = 2s;
+/// What a crowded machine may add to a time that was promised.
+constexpr auto kMargin = 8s;
+constexpr int kThreads = 3;
+
+class DatabaseOutage : public testing::Test {
+  protected:
+    static void SetUpTestSuite() {
+        cluster_ = std::make_unique<TestCluster>(
+            std::vector<std::string>{"max_connections = 12", "superuser_reserved_connections = 2"});
+        cluster_->load({"sql/schema.sql", "sql/example-data.sql"});
+        TestConnection(cluster_->conninfo())
+            .execute(
+                "CREATE ROLE clerk LOGIN PASSWORD 'first';"
+                "GRANT SELECT ON ALL TABLES IN SCHEMA public TO clerk");
+    }
+    static void TearDownTestSuite() { cluster_.reset(); }
+
+    /// The worker, nginx and clients that ask all the time, the first of them answered with 200.
+    class Site {
+      public:
+        explicit Site(const std::string& database)
+            : worker_({{"KHEOPS_WEBHOOKS_DATABASE", database},
+                       {"KHEOPS_WEBHOOKS_THREADS", std::to_string(kThreads)},
+                       {"KHEOPS_WEBHOOKS_TIMEOUT", "2"}}),
+              nginx_(nginx_file("kheops-webhooks.conf",
+                                {{"listen 127.0.0.1:8080;", "listen 127.0.0.1:@PORT@;"},
+                                 {"rate=100r/s", "rate=100000r/s"},
+                                 {"server unix:/run/kheops-webhooks/worker.sock;",
+                                  "server unix:" + worker_.socket_path() + ";"}})),
+              traffic_(nginx_.url(kList), {{"Authorization", "Bearer " + mint_token("alice")}}) {
+            traffic_.await_status(200);
+        }
+
+        TestWorker& worker() { return worker_; }
+        Traffic& traffic() { return traffic_; }
+
+        /// The database is back: so must the list be, soon.
+        void expect_recovery() {
+            const auto back = Traffic::Clock::now();
+            traffic_.await_status(200);
+            EXPECT_LT(Traffic::Clock::now() - back, 2s + kMargin) << worker_.log();
+            // And without exception, once all threads have noticed.
+            traffic_.await_answers(100);
+            const int unavailable = traffic_.statuses()[503];
+            traffic_.await_answers(100);
+            EXPECT_EQ(traffic_.statuses()[503], unavailable) << worker_.log();
+        }
+
+        void expect_only_lists_and_503() {
+            traffic_.stop();
+            for (const auto& [status, count] : traffic_.statuses()) {
+                EXPECT_TRUE(status == 200 || status == 503)
+                    << count << " answers have status " << status << '\n'
+                    << worker_.log();
+            }
+            EXPECT_EQ(traffic_.bodies(200).size(), 1U);
+            EXPECT_LT(traffic_.slowest(), kBudget + kMargin);
+            await("no more connections than threads are open",
+                  [] { return cluster_->connections("kheops-webhooks") <= kThreads; });
+        }
+
+      private:
+        TestWorker worker_;
+        TestNginx nginx_;
+        Traffic traffic_;
+    };
+
+    static std::string through(const DatabaseWire& wire) {
+        return "host=127.0.0.1 port=" + std::to_string(wire.port()) +
+               " user=postgres dbname=postgres";
+    }
+    static std::string socket_path() { return cluster_->host() + "/.s.PGSQL.5432"; }
+
+    static std::unique_ptr<TestCluster> cluster_;
+};
+
+std::unique_ptr<TestCluster> DatabaseOutage::cluster_;
+
+TEST_F(DatabaseOutage, ARestart) {
+    Site site(cluster_->conninfo());
+    cluster_->stop();
+    site.traffic().await_status(503);
+    cluster_->start();
+    site.expect_recovery();
+    site.expect_only_lists_and_503();
+}
+
+TEST_F(DatabaseOutage, ACrash) {
+    Site site(cluster_->conninfo());
+    cluster_->crash();
+    site.traffic().await_status(503);
+    cluster_->start();
+    site.expect_recovery();
+    site.expect_only_lists_and_503();
+}
+
+TEST_F(DatabaseOutage, AFrozenServer) {
+    Site site(cluster_->conninfo());
+    cluster_->freeze();
+    site.worker().await_log("event=database_lost");
+    site.traffic().await_answers(100);  // at once: each would take the budget otherwise
+    cluster_->thaw();
+    site.expect_recovery();
+    site.expect_only_lists_and_503();
+}
+
+TEST_F(DatabaseOutage, ASilentNetwork) {
+    DatabaseWire wire(socket_path());
+    Site site(through(wire));
+    wire.set(DatabaseWire::State::silent);
+    site.worker().await_log("event=database_lost");
+    site.traffic().await_answers(100);
+    wire.set(DatabaseWire::State::whole);
+    site.expect_recovery();
+    site.expect_only_lists_and_503();
+}
+
+TEST_F(DatabaseOutage, NobodyStormsAServerThatTurnsThemAway) {
+    DatabaseWire wire(socket_path());
+    Site site(through(wire));
+    wire.set(DatabaseWire::State::cut);
+    site.traffic().await_status(503);
+    const auto begin = Traffic::Clock::now();
+    const int before = wire.connections();
+    site.traffic().await_answers(500);
+    const int tries = wire.connections() - before;
+    // No two tries in 200 ms, and what was under way at the beginning.
+    EXPECT_LE(tries, (Traffic::Clock::now() - begin) / 200ms + kThreads + 1) << site.worker().log();
+    wire.set(DatabaseWire::State::whole);
+    site.expect_recovery();
+    site.expect_only_lists_and_503();
+}
+
+TEST_F(DatabaseOutage, NoConnectionLeft) {
+    Site site(cluster_->conninfo() + " user=clerk");
+    {
+        // Whoever is let in after the worker's connections have ended leaves it none.
+        TestConnection administrator(cluster_->conninfo());
+        administrator.execute("ALTER ROLE clerk NOLOGIN");
+        administrator.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'clerk'");
+        administrator.execute("CREATE ROLE crowd LOGIN");
+        std::vector<TestConnection> crowd;
+        EXPECT_THROW(
+            for (;;) { crowd.emplace_back(cluster_->conninfo() + " user=crowd"); },
+            std::runtime_error);
+        administrator.execute("ALTER ROLE clerk LOGIN");
+        site.worker().await_log("remaining connection slots are reserved");
+        site.traffic().await_status(503);
+    }
+    site.expect_recovery();
+    TestConnection(cluster_->conninfo()).execute("DROP ROLE crowd");
+    site.expect_only_lists_and_503();
+}
+
+TEST_F(DatabaseOutage, AChangedPassword) {
+    const TemporaryDirectory directory;
+    const std::string file = directory.file("passwords");
+    write_file(file, "*:*:*:clerk:first\n");
+    ::chmod(file.c_str(), 0600);  // libpq reads no other
+    cluster_->put_access_rule("local all clerk scram-sha-256");
+    TestConnection administrator(cluster_->conninfo());
+    Site site(cluster_->conninfo() + " user=clerk passfile='" + file + "'");
+    administrator.execute("ALTER ROLE clerk PASSWORD 'second'");
+    administrator.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'clerk'");
+    site.worker().await_log("password authentication failed for user");
+    site.traffic().await_status(503);
+    write_file(file, "*:*:*:clerk:second\n");
+    site.expect_recovery();
+    site.expect_only_lists_and_503();
+}
+
+TEST_F(DatabaseOutage, LostConnectionsAreReplacedWithoutOneRefusal) {
+    Site site(cluster_->conninfo());
+    TestConnection(cluster_->conninfo())
+        .execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'kheops-webhooks'");
+    site.traffic().await_answers(100);
+    site.traffic().stop();
+    EXPECT_EQ(site.traffic().statuses().size(), 1U) << site.worker().log();
+    site.expect_only_lists_and_503();
+    // libpq's own words to whoever starts it are no lines of the log.
+    EXPECT_EQ(site.worker().log().find("\nFATAL"), std::string::npos) << site.worker().log();
+}
+
+TEST_F(DatabaseOutage, AStatementEndsInTheServerWhenNobodyWaitsForItAnyMore) {
+    TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", cluster_->conninfo()},
+                       {"KHEOPS_WEBHOOKS_THREADS", "1"},
+                       {"KHEOPS_WEBHOOKS_TIMEOUT", "300"}});
+    const TableLock lock(cluster_->conninfo(), "webhooks");
+    TestConnection administrator(cluster_->conninfo());
+    const auto waits_for_lock = [&] {
+        return administrator
+                   .execute(
+                       "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND "
+                       "application_name = 'kheops-webhooks'")
+                   .count() > 0;
+    };
+    {
+        FastCgiClient leaving(worker.socket_path());
+        leaving.send(fastcgi_request(get_parameters(kList, mint_token("alice")), true));
+        await("the statement waits for the lock", waits_for_lock);
+    }
+    await("the statement has ended", [&] { return !waits_for_lock(); });
+}
+
+TEST_F(DatabaseOutage, WhatNobodyWaitsForIsNotAskedAtAll) {
+    TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", cluster_->conninfo()},
+                       {"KHEOPS_WEBHOOKS_THREADS", "1"},
+                       {"KHEOPS_WEBHOOKS_TIMEOUT", "300"},
+                       {"KHEOPS_WEBHOOKS_LOG", "debug"}});
+    TableLock lock(cluster_->conninfo(), "webhooks");
+    const std::string request = fastcgi_request(get_parameters(kList, mint_token("alice")), true);
+    FastCgiClient first(worker.socket_path());
+    first.send(request);
+    TestConnection administrator(cluster_->conninfo());
+    await("the statement waits for the lock", [&] {
+        return administrator
+                   .execute(
+                       "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND "
+                       "application_name = 'kheops-webhooks'")
+                   .count() > 0;
+    });
+    {
+        FastCgiClient leaving(worker.socket_path());
+        leaving.send(request);
+        // It is among the waiting once the worker has taken a later one.
+        FastCgiClient later(worker.socket_path());
+        later.send("no request");
+        later.await_close();
+    }
+    lock.release();
+    EXPECT_EQ(status_of(first.receive_answer()), 200);
+    first.send(request);
+    EXPECT_EQ(status_of(first.receive_answer()), 200);
+    worker.await_log("event=request_abandoned");
+    EXPECT_EQ(worker.log().find("status=503"), std::string::npos) << worker.log();
+}
+
+}  // namespace
+}  // namespace kheops::test

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <list>
+#include <string>
+#include <thread>
+
+#include "server/descriptor.hpp"
+
+namespace kheops::test {
+
+/// A TCP line to a server on a Unix socket, which a test can spoil.
+class DatabaseWire {
+  public:
+    /// Listens on a free port of 127.0.0.1 and joins each connection with one to `socket_path`.
+    explicit DatabaseWire(const std::string& socket_path);
+    ~DatabaseWire();
+    DatabaseWire(const DatabaseWire&) = delete;
+    DatabaseWire& operator=(const DatabaseWire&) = delete;
+
+    [[nodiscard]] std::uint16_t port() const { return port_; }
+
+    enum class State {
+        whole,
+        silent,  ///< nothing goes through, in either direction; nobody is told
+        cut,     ///< connections are closed, new ones as soon as they are made
+    };
+    /// What was held back while the wire was silent goes through when it is whole again.
+    void set(State state);
+
+    /// How many connections have been made so far.
+    [[nodiscard]] int connections() const { return connections_; }
+
+  private:
+    struct Line {
+        Descriptor client;
+        Descriptor server;
+    };
+
+    void run();
+    void accept_connection();
+    /// Carries what has come from one end to the other; false when either is gone.
+    static bool carry(const Descriptor& from, const Descriptor& to);
+
+    std::string socket_path_;
+    std::uint16_t port_ = 0;
+    Descriptor listener_;
+    Descriptor wake_;  // an eventfd: the state has changed
+    std::list<Line> lines_;
+    std::atomic<State> state_ = State::whole;
+    std::atomic<bool> stopping_ = false;
+    std::atomic<int> connections_ = 0;
+    std::thread thread_;
+};
+
+}  // namespace kheops::test
