@@ -123,7 +123,7 @@ TEST_F(DatabaseOutage, AFrozenServer) {
     Site site(cluster_->conninfo());
     cluster_->freeze();
     site.worker().await_log("event=database_lost");
-    site.traffic().await_answers(100);  // at once: each would take the budget otherwise
+    site.traffic().await_answers(300);  // at once: each would take the budget otherwise
     cluster_->thaw();
     site.expect_recovery();
     site.expect_only_lists_and_503();
@@ -134,7 +134,7 @@ TEST_F(DatabaseOutage, ASilentNetwork) {
     Site site(through(wire));
     wire.set(DatabaseWire::State::silent);
     site.worker().await_log("event=database_lost");
-    site.traffic().await_answers(100);
+    site.traffic().await_answers(300);
     wire.set(DatabaseWire::State::whole);
     site.expect_recovery();
     site.expect_only_lists_and_503();
