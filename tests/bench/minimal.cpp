@@ -14,6 +14,7 @@
 #include <openssl/pem.h>
 
 #include <array>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -160,6 +161,7 @@ void serve(const char* conninfo, EVP_PKEY* key, const std::string& statement) {
 
 int main(int, char** arguments) {
     FCGX_Init();
+    std::signal(SIGTERM, SIG_DFL);
     FILE* file = std::fopen(arguments[2], "r");
     EVP_PKEY* key = PEM_read_PUBKEY(file, nullptr, nullptr, nullptr);
     std::ifstream stream(arguments[3]);

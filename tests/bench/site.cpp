@@ -116,6 +116,13 @@ Site::Site(const std::vector<Program>& programs, bool keep) {
     nginx_ = std::make_unique<test::TestNginx>(http);
 }
 
+Site::~Site() {
+    for (const auto& [name, process] : running_) {
+        process->terminate();
+        static_cast<void>(process->ends_within(std::chrono::seconds(60)));
+    }
+}
+
 void Site::stop(const std::string& name) {
     running_.at(name)->terminate();
     running_.at(name)->wait();

@@ -63,6 +63,10 @@ class Site {
     /// FastCGI programs, a kept connection occupies a thread or process for as long as it lasts;
     /// with more connections than these, some would never be served.
     explicit Site(const std::vector<Program>& programs, bool keep = true);
+    /// Ends all, and waits: PHP-FPM, killed, would leave its children behind.
+    ~Site();
+    Site(const Site&) = delete;
+    Site& operator=(const Site&) = delete;
 
     [[nodiscard]] std::uint16_t port() const { return nginx_->port(); }
     [[nodiscard]] pid_t nginx() const { return nginx_->pid(); }
