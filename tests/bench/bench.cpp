@@ -11,7 +11,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -24,6 +23,7 @@
 #include "support/database.hpp"
 #include "support/files.hpp"
 #include "support/http_client.hpp"
+#include "support/psql.hpp"
 #include "support/test_keys.hpp"
 #include "text/json.hpp"
 
@@ -121,7 +121,10 @@ class Data {
     }
     /// Runs sql/accelerate.sql as an administrator does.
     void accelerate() {
-        psql("sql/accelerate.sql");
+        const test::Outcome outcome = test::run_script("sql/accelerate.sql", database_);
+        if (outcome.status != 0) {
+            throw std::runtime_error(outcome.output);
+        }
         analyze();
     }
 
@@ -143,21 +146,8 @@ class Data {
   private:
     void call(const std::string& function) { database_.execute("SELECT " + function); }
     void analyze() { database_.execute("VACUUM ANALYZE"); }
-    void psql(const std::string& file) {
-        test::ChildProcess process({.arguments = {"psql", "-X", "-q", "-o", "/dev/null", "-v",
-                                                  "ON_ERROR_STOP=1", "-f", kSources + "/" + file},
-                                    .environment = environment()});
-        if (process.wait(std::chrono::minutes(30)) != 0) {
-            throw std::runtime_error(file + " failed");
-        }
-    }
-
     test::TestDatabase database_;
 };
-
-bool can_accelerate() {
-    return std::filesystem::exists(kSources + "/sql/accelerate.sql");
-}
 
 std::string statement_file(bool accelerated) {
     return kSources +
@@ -329,9 +319,6 @@ void measure_programs(Measurement& bench) {
     const pid_t database = data.server();
 
     for (const bool accelerated : {false, true}) {
-        if (accelerated && !can_accelerate()) {
-            break;
-        }
         if (accelerated) {
             data.accelerate();
         }
@@ -384,9 +371,6 @@ void measure_history(Measurement& bench) {
     data.execute("SET max_parallel_workers_per_gather = 0");  // for the pass: one process for each
 
     for (const bool accelerated : {false, true}) {
-        if (accelerated && !can_accelerate()) {
-            break;
-        }
         if (accelerated) {
             say("history: running accelerate.sql");
             data.accelerate();
@@ -463,9 +447,6 @@ void measure_around(Measurement& bench) {
         programs.push_back(bench.bench_worker(around, data));
     }
     for (const bool accelerated : {false, true}) {
-        if (accelerated && !can_accelerate()) {
-            break;
-        }
         const pid_t database = databases.begin()->second.server();
         for (auto& [around, data] : databases) {
             if (accelerated) {
