@@ -114,12 +114,13 @@ postgres_stop() { # DIR
 nginx_package='nginx|nginx-core|nginx-light|nginx-full|nginx-extras'
 postgresql_package='postgresql|postgresql-[0-9][0-9]'
 # shellcheck disable=SC2034 # for the scripts that source this file
-build_packages=(g++ make cmake 'pkg-config|pkgconf' libfcgi-dev libcjson-dev libssl-dev libpq-dev)
+build_packages=(g++ make cmake 'pkg-config|pkgconf' libfcgi-dev libcjson-dev libssl-dev libpq-dev
+    'libcurl4-openssl-dev|libcurl4-gnutls-dev')
 # shellcheck disable=SC2034
 demo_packages=("$nginx_package" "$postgresql_package" spawn-fcgi curl openssl)
 # shellcheck disable=SC2034
 test_packages=("$nginx_package" "$postgresql_package" spawn-fcgi curl openssl
-    libgtest-dev 'libcurl4-openssl-dev|libcurl4-gnutls-dev' jq shellcheck systemd php-fpm php-pgsql)
+    libgtest-dev jq shellcheck systemd php-fpm php-pgsql)
 
 # Installs those of the packages that are not there, which takes root or sudo; where all are there,
 # it does nothing and needs neither. Returns 1 when it cannot.

@@ -7,13 +7,10 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <filesystem>
-#include <fstream>
 #include <optional>
-#include <sstream>
-#include <system_error>
 
-#include "token/jwk_set.hpp"
+#include "provider/download.hpp"
+#include "token/key_file.hpp"
 
 namespace kheops {
 
@@ -28,6 +25,9 @@ constexpr const char* kKeyFile = "KHEOPS_WEBHOOKS_JWKS";
 constexpr const char* kKeyFileAllowed = "must name a file with a JWK Set or public keys in PEM";
 constexpr const char* kProvider = "KHEOPS_OIDC_PROVIDER";
 constexpr const char* kAuthProvider = "KHEOPS_AUTH_OIDC_PROVIDER";
+constexpr const char* kProviderHttp = "KHEOPS_WEBHOOKS_PROVIDER_HTTP";
+constexpr const char* kKeysMaxAge = "KHEOPS_WEBHOOKS_KEYS_MAX_AGE";
+constexpr const char* kKeysCache = "KHEOPS_WEBHOOKS_KEYS_CACHE";
 constexpr const char* kIssuer = "KHEOPS_WEBHOOKS_ISSUER";
 constexpr const char* kAudience = "KHEOPS_WEBHOOKS_AUDIENCE";
 constexpr const char* kScope = "KHEOPS_OAUTH_SCOPE";
@@ -147,53 +147,91 @@ DatabaseSettings read_database(const Variables& variables) {
     return settings;
 }
 
-std::string read_key_file(const Variables& variables) {
-    const char* provider = variables.is_set(kAuthProvider) ? kAuthProvider : kProvider;
-    if (variables.is_set(provider)) {
-        refuse(provider, variables[provider],
-               variables.is_set(kKeyFile)
-                   ? "must not be set beside KHEOPS_WEBHOOKS_JWKS: one of them says where keys are"
-                   : "keys cannot be fetched from a provider yet; set KHEOPS_WEBHOOKS_JWKS and "
-                     "KHEOPS_WEBHOOKS_ISSUER instead");
+/// The provider's variable that counts; null where none is set.
+const char* provider_variable(const Variables& variables) {
+    for (const char* name : {kAuthProvider, kProvider}) {
+        if (variables.is_set(name)) {
+            return name;
+        }
     }
+    return nullptr;
+}
+
+bool read_provider_http(const Variables& variables) {
+    const std::string value = variables[kProviderHttp];
+    if (!value.empty() && value != "allow") {
+        refuse(kProviderHttp, value, "must be allow, or not be set");
+    }
+    return !value.empty();
+}
+
+std::string read_provider_url(const char* variable, const Variables& variables, bool allow_http) {
+    std::string url = variables[variable];
+    const std::optional<Transport> transport = transport_of(url);
+    if (!transport) {
+        refuse(variable, url,
+               "must be the provider's URL, such as https://keycloak.example/realms/kheops");
+    }
+    if (transport == Transport::open && !allow_http) {
+        refuse(variable, url,
+               "must be https, or http to this machine; KHEOPS_WEBHOOKS_PROVIDER_HTTP=allow lets "
+               "anyone on the network between decide which tokens are good");
+    }
+    return url.ends_with('/') ? url.substr(0, url.size() - 1) : url;
+}
+
+/// Keys that are fetched in time, and once missed, are never too old.
+std::chrono::seconds read_keys_max_age(const Variables& variables, const KeyTimes& times) {
+    constexpr unsigned kDay = 86400;
+    constexpr unsigned kMost = 30 * kDay;
+    if (!variables.is_set(kKeysMaxAge)) {
+        return std::chrono::seconds(kDay);
+    }
+    const auto least = std::chrono::ceil<std::chrono::seconds>(2 * times.shortest_refresh).count();
+    const auto seconds = parse_number<unsigned>(variables[kKeysMaxAge]);
+    if (!seconds || *seconds < least || *seconds > kMost) {
+        refuse(
+            kKeysMaxAge, variables[kKeysMaxAge],
+            "must be whole seconds from " + std::to_string(least) + " to " + std::to_string(kMost));
+    }
+    return std::chrono::seconds(*seconds);
+}
+
+ProviderSettings read_provider(const char* variable, const Variables& variables,
+                               const KeyTimes& times, unsigned threads) {
+    const bool allow_http = read_provider_http(variables);
+    return {.provider = {.url = read_provider_url(variable, variables, allow_http),
+                         .issuer = variables[kIssuer],
+                         .allow_http = allow_http},
+            .times = times,
+            .max_age = read_keys_max_age(variables, times),
+            .cache_file = variables[kKeysCache],
+            .most_waiting = std::max(1U, threads / 2)};
+}
+
+std::string read_key_file(const Variables& variables) {
     if (!variables.is_set(kKeyFile)) {
-        refuse(kKeyFile, "", kKeyFileAllowed);
+        refuse(kKeyFile, "",
+               std::string(kKeyFileAllowed) + ", or KHEOPS_OIDC_PROVIDER must be a provider's URL");
+    }
+    if (!variables.is_set(kIssuer)) {
+        refuse(kIssuer, "",
+               "must be the issuer (iss) of the tokens, as KHEOPS_WEBHOOKS_JWKS is set");
     }
     return variables[kKeyFile];
 }
 
 TokenRules read_token_rules(const Variables& variables) {
-    if (!variables.is_set(kIssuer)) {
-        refuse(kIssuer, "",
-               "must be the issuer (iss) of the tokens, as KHEOPS_WEBHOOKS_JWKS is set");
-    }
     const std::string scope = variables[kScope];
     if (scope.find(' ') != std::string::npos) {
         refuse(kScope, scope, "must be one word");
     }
-    return {.issuer = variables[kIssuer], .audience = variables[kAudience], .scope = scope};
-}
-
-[[noreturn]] void refuse_key_file(const std::string& path, const std::string& reason) {
-    refuse(kKeyFile, path, reason + "; " + kKeyFileAllowed);
-}
-
-std::string read_file(const std::string& path) {
-    const std::ifstream stream(path, std::ios::binary);
-    if (!stream.is_open()) {
-        refuse_key_file(path, "cannot be read: " + std::generic_category().message(errno));
-    }
-    if (std::filesystem::is_directory(path)) {  // opens, and then reads as an empty file
-        refuse_key_file(path, "is a directory");
-    }
-    std::ostringstream text;
-    text << stream.rdbuf();
-    return text.str();
+    return {.audience = variables[kAudience], .scope = scope};
 }
 
 }  // namespace
 
-Config read_config(const Environment& environment) {
+Config read_config(const Environment& environment, const KeyTimes& key_times) {
     const Variables variables(environment);
     Config config;
     config.log_level = read_log_level(variables);
@@ -201,22 +239,28 @@ Config read_config(const Environment& environment) {
     config.timeout = read_timeout(variables);
     config.database = read_database(variables);
     config.database.statement_timeout = config.timeout;
-    config.key_file = read_key_file(variables);
+    if (const char* provider = provider_variable(variables)) {
+        if (variables.is_set(kKeyFile)) {
+            refuse(provider, variables[provider],
+                   "must not be set beside KHEOPS_WEBHOOKS_JWKS: one of them says where keys are");
+        }
+        config.provider = read_provider(provider, variables, key_times, config.threads);
+    } else {
+        config.key_file = read_key_file(variables);
+    }
+    config.issuer = variables[kIssuer];
     config.token_rules = read_token_rules(variables);
     return config;
 }
 
-std::shared_ptr<const KeySet> load_keys(const Config& config, const Log& log) {
+std::unique_ptr<KeySource> open_keys(const Config& config, const Log& log) {
+    if (config.key_file.empty()) {
+        return std::make_unique<ProviderKeys>(config.provider, log);
+    }
     try {
-        auto keys = std::make_shared<const KeySet>(parse_key_set(read_file(config.key_file)));
-        for (const std::string& reason : keys->left_out) {
-            log.event(LogLevel::warning, "key_left_out", {{"reason", reason}});
-        }
-        log.event(LogLevel::info, "keys",
-                  {{"file", config.key_file}, {"usable", std::to_string(keys->keys.size())}});
-        return keys;
+        return std::make_unique<FileKeys>(config.key_file, config.issuer, log);
     } catch (const KeySetError& error) {
-        refuse_key_file(config.key_file, error.what());
+        refuse(kKeyFile, config.key_file, std::string(error.what()) + "; " + kKeyFileAllowed);
     }
 }
 
@@ -228,8 +272,20 @@ std::string config_help() {
   KHEOPS_AUTHDB_URL, KHEOPS_AUTHDB_NAME, KHEOPS_AUTHDB_USER
                             Kheops' own settings, used where the one above is not set; the
                             password is read from /run/secrets/kheops_authdb_pass
-  KHEOPS_WEBHOOKS_JWKS      file with a JWK Set, or public keys or certificates in PEM (required)
-  KHEOPS_WEBHOOKS_ISSUER    what a token's iss must equal (required)
+  KHEOPS_OIDC_PROVIDER      URL of the OpenID Connect provider that signs the tokens; its keys are
+                            fetched and kept fresh (KHEOPS_AUTH_OIDC_PROVIDER wins where it is set)
+  KHEOPS_WEBHOOKS_JWKS      instead of a provider: file with a JWK Set, or public keys or
+                            certificates in PEM; read again at SIGHUP
+  KHEOPS_WEBHOOKS_ISSUER    what a token's iss must equal (default: the provider's issuer; required
+                            with KHEOPS_WEBHOOKS_JWKS)
+  KHEOPS_WEBHOOKS_KEYS_MAX_AGE
+                            whole seconds, 600 to 2592000, for which a provider's keys serve while it
+                            is down (default: 86400)
+  KHEOPS_WEBHOOKS_KEYS_CACHE
+                            file that keeps a provider's keys for a restart (default: none)
+  KHEOPS_WEBHOOKS_PROVIDER_HTTP
+                            allow: the provider may be reached by http on another machine
+                            (default: only https, or http to this machine)
   KHEOPS_WEBHOOKS_AUDIENCE  what a token's aud must contain (default: not checked)
   KHEOPS_OAUTH_SCOPE        what a token's scope must contain (default: not checked)
   KHEOPS_WEBHOOKS_THREADS   requests served at once, each on its own database connection, 1 to

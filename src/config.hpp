@@ -3,11 +3,14 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 
 #include "database/postgres.hpp"
+#include "key_times.hpp"
 #include "log.hpp"
+#include "provider/provider_keys.hpp"
 #include "token/access_token.hpp"
 
 namespace kheops {
@@ -15,7 +18,9 @@ namespace kheops {
 /// The program's settings (contract section 7).
 struct Config {
     DatabaseSettings database;
-    std::string key_file;  ///< a JWK Set, or public keys or certificates in PEM
+    std::string key_file;  ///< a JWK Set, or public keys or certificates in PEM; empty: a provider
+    std::string issuer;    ///< empty: the provider's own
+    ProviderSettings provider;
     TokenRules token_rules;
     unsigned threads = 4;                     ///< requests served at once
     std::chrono::milliseconds timeout{5000};  ///< one request's whole budget
@@ -31,12 +36,14 @@ class ConfigError : public std::runtime_error {
 /// Looks an environment variable up; null when it is not set.
 using Environment = std::function<const char*(const char* name)>;
 
-/// Reads and checks all variables; an empty one counts as not set. Throws ConfigError.
-[[nodiscard]] Config read_config(const Environment& environment);
+/// Reads and checks all variables; an empty one counts as not set. `key_times` are how a provider
+/// is to be asked. Throws ConfigError.
+[[nodiscard]] Config read_config(const Environment& environment, const KeyTimes& key_times);
 
-/// Reads and parses the key file, and tells the log which of its keys are left out. Throws
-/// ConfigError when the file cannot be read or no key in it can be used.
-[[nodiscard]] std::shared_ptr<const KeySet> load_keys(const Config& config, const Log& log);
+/// The configured source of keys; `log`, which hears of keys that are left out, outlives it. Throws
+/// ConfigError when the key file cannot be read or no key in it can be used; what a provider has is
+/// found out later.
+[[nodiscard]] std::unique_ptr<KeySource> open_keys(const Config& config, const Log& log);
 
 /// The variables, their defaults and meanings, for --help.
 [[nodiscard]] std::string config_help();

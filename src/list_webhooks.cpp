@@ -91,7 +91,7 @@ Response list_webhooks(const Request& request, const TokenVerifier& tokens, Data
     }
     require_json_accepted(request.accept);
 
-    const Identity identity = tokens.verify(bearer_token(request.authorization), now);
+    const Identity identity = tokens.verify(bearer_token(request.authorization), now, deadline);
     record.user = identity.subject;
     const WebhookFilter filter = filter_in_query(request.query);
 

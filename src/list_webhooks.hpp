@@ -21,9 +21,9 @@ struct RequestRecord {
 };
 
 /// Answers `GET /albums/{album_id}/webhooks`, and HEAD with the same body, which the gateway leaves
-/// out. `now` is the time that the token's claims are held against; `deadline` bounds the database.
-/// Throws HttpError where a gate refuses (contract section 3) and DatabaseError where the database
-/// does not answer in time.
+/// out. `now` is the time that the token's claims are held against; `deadline` bounds the waiting
+/// for keys and for the database. Throws HttpError where a gate refuses (contract section 3),
+/// KeysUnavailable and DatabaseError where the keys or the database are not there in time.
 [[nodiscard]] Response list_webhooks(const Request& request, const TokenVerifier& tokens,
                                      Database& database, std::chrono::system_clock::time_point now,
                                      Deadline deadline, RequestRecord& record);

@@ -8,9 +8,11 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <memory>
 #include <string>
 
 #include "config.hpp"
+#include "key_times.hpp"
 #include "log.hpp"
 #include "server/cgi.hpp"
 #include "server/worker.hpp"
@@ -59,12 +61,13 @@ int run() {
         return print_usage_error("started by hand");
     }
     try {
-        const kheops::Config config =
-            kheops::read_config([](const char* name) { return std::getenv(name); });
+        const kheops::Config config = kheops::read_config(
+            [](const char* name) { return std::getenv(name); }, kheops::kKeyTimes);
         const kheops::Log log(config.log_level);
-        const kheops::TokenVerifier tokens(kheops::load_keys(config, log), config.token_rules);
+        const std::unique_ptr<kheops::KeySource> keys = kheops::open_keys(config, log);
+        const kheops::TokenVerifier tokens(*keys, config.token_rules);
         if (is_worker) {
-            return kheops::run_worker(STDIN_FILENO, config, tokens, log);
+            return kheops::run_worker(STDIN_FILENO, config, *keys, tokens, log);
         }
         kheops::answer_as_cgi(config, tokens, log);
         return EXIT_SUCCESS;

@@ -45,11 +45,12 @@ int require(int result, const char* what) {
     return result;
 }
 
-sigset_t stop_signals() {
+sigset_t handled_signals() {
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     return signals;
 }
 
@@ -71,10 +72,11 @@ bool means_lost_listener(int error) {
 }  // namespace
 
 Dispatcher::Dispatcher(int listener, std::chrono::milliseconds budget, ServiceManager& manager,
-                       const Log& log)
+                       std::function<void()> on_hangup, const Log& log)
     : listener_(listener),
       budget_(budget),
       manager_(manager),
+      on_hangup_(std::move(on_hangup)),
       log_(log),
       epoll_(require(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(require(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
@@ -83,7 +85,7 @@ Dispatcher::Dispatcher(int listener, std::chrono::milliseconds budget, ServiceMa
     // Another process may take the connection that this one was told of.
     require(::fcntl(listener, F_SETFL, ::fcntl(listener, F_GETFL) | O_NONBLOCK), "fcntl");
 
-    const sigset_t signals = stop_signals();
+    const sigset_t signals = handled_signals();
     if (const int error = ::pthread_sigmask(SIG_BLOCK, &signals, nullptr); error != 0) {
         throw std::system_error(error, std::generic_category(), "pthread_sigmask");
     }
@@ -171,7 +173,7 @@ void Dispatcher::handle(std::uint64_t id, std::uint32_t events) {
             }
             return;
         case kSignalsId:
-            stop_accepting(End::stopped);
+            take_signals();
             return;
         case kWakeId:
             take_back();
@@ -225,6 +227,17 @@ void Dispatcher::pause_accepting() {
     ::epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, listener_, nullptr);
     paused_ = true;
     ticking_ = true;
+}
+
+void Dispatcher::take_signals() {
+    signalfd_siginfo signal{};
+    while (::read(signals_.number(), &signal, sizeof signal) == sizeof signal) {
+        if (signal.ssi_signo == SIGHUP) {
+            on_hangup_();
+        } else {
+            stop_accepting(End::stopped);
+        }
+    }
 }
 
 void Dispatcher::lose_listener() {

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -12,8 +13,8 @@
 #include <vector>
 
 #include "deadline.hpp"
+#include "descriptor.hpp"
 #include "log.hpp"
-#include "server/descriptor.hpp"
 #include "server/fastcgi_records.hpp"
 #include "server/service_manager.hpp"
 
@@ -36,11 +37,12 @@ class Dispatcher {
   public:
     /// `listener` is a listening socket and stays the caller's. `budget` bounds one request from
     /// its first octet, a new connection from its acceptance. `manager` hears of the stop and, at
-    /// every turn, that it serves; it and `log` outlive this. SIGTERM and
-    /// SIGINT are blocked in the calling thread, and so in every thread that it starts from here
-    /// on. Throws std::system_error when the kernel refuses.
+    /// every turn, that it serves; it and `log` outlive this. `on_hangup` is called at each SIGHUP,
+    /// by the thread that dispatches, and must not wait. SIGTERM, SIGINT and SIGHUP are blocked in
+    /// the calling thread, and so in every thread that it starts from here on. Throws
+    /// std::system_error when the kernel refuses.
     Dispatcher(int listener, std::chrono::milliseconds budget, ServiceManager& manager,
-               const Log& log);
+               std::function<void()> on_hangup, const Log& log);
 
     enum class End { stopped, listener_lost };
     /// Serves until SIGTERM or SIGINT, or until the listening socket is lost, and then until every
@@ -84,6 +86,7 @@ class Dispatcher {
     void handle(std::uint64_t id, std::uint32_t events);
     void accept_connections();
     void pause_accepting();
+    void take_signals();
     void lose_listener();
     void stop_accepting(End end);
     void take_back();
@@ -99,6 +102,7 @@ class Dispatcher {
     int listener_;
     std::chrono::milliseconds budget_;
     ServiceManager& manager_;
+    std::function<void()> on_hangup_;
     const Log& log_;
     Descriptor epoll_;
     Descriptor signals_;

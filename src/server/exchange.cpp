@@ -44,8 +44,10 @@ std::string waiting_for(const DatabaseError& error) {
     }
 }
 
-HttpError unavailable(const std::string& detail) {
-    return {503, "Service Unavailable", detail, {{"Retry-After", "1"}}};
+HttpError unavailable(const std::string& detail,
+                      std::chrono::seconds retry_after = std::chrono::seconds(1)) {
+    return {
+        503, "Service Unavailable", detail, {{"Retry-After", std::to_string(retry_after.count())}}};
 }
 
 /// Throws HttpError for whatever keeps the request from its list.
@@ -60,6 +62,8 @@ Response list_in_time(const Request& request, const TokenVerifier& tokens, Datab
     try {
         return list_webhooks(request, tokens, database, std::chrono::system_clock::now(), deadline,
                              record);
+    } catch (const KeysUnavailable& error) {
+        throw unavailable("The keys that verify tokens are not there yet", error.retry_after());
     } catch (const DatabaseError& error) {
         throw unavailable(waiting_for(error));
     }

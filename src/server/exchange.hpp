@@ -11,10 +11,10 @@
 
 namespace kheops {
 
-/// Answers one request whatever happens: a refusal, a silent database or a fault of our own becomes
-/// the error that contract section 3 names, and one line goes to the log. `arrived` is when the
-/// request's connection was accepted or, kept alive, its first octet came. Never throws, short of
-/// memory apart.
+/// Answers one request whatever happens: a refusal, missing keys, a silent database or a fault of
+/// our own becomes the error that contract section 3 names, and one line goes to the log. `arrived`
+/// is when the request's connection was accepted or, kept alive, its first octet came. Never
+/// throws, short of memory apart.
 [[nodiscard]] Response answer(const Request& request, const TokenVerifier& tokens,
                               Database& database, Clock::time_point arrived, Deadline deadline,
                               const Log& log);

@@ -4,8 +4,8 @@
 #include <memory>
 #include <string_view>
 
+#include "descriptor.hpp"
 #include "http/message.hpp"
-#include "server/descriptor.hpp"
 
 struct FCGX_Request;
 

@@ -9,7 +9,7 @@
 #include <charconv>
 #include <cstddef>
 
-#include "server/descriptor.hpp"
+#include "descriptor.hpp"
 
 namespace kheops {
 

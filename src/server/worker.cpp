@@ -53,10 +53,13 @@ void serve(Dispatcher& dispatcher, Database database, const TokenVerifier& token
 
 }  // namespace
 
-int run_worker(int listener, const Config& config, const TokenVerifier& tokens, const Log& log) {
+int run_worker(int listener, const Config& config, KeySource& keys, const TokenVerifier& tokens,
+               const Log& log) {
     initialize_fastcgi();
     ServiceManager manager([](const char* name) { return std::getenv(name); });
-    Dispatcher dispatcher(listener, config.timeout, manager, log);
+    Dispatcher dispatcher(
+        listener, config.timeout, manager, [&keys] { keys.reload(); }, log);
+    keys.keep_fresh();
     DatabaseHealth health(log);
 
     std::jthread watchman([&](const std::stop_token& stop) {

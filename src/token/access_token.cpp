@@ -76,8 +76,8 @@ bool has_scope(const json::View& claims, const std::string& scope) {
     return words.find(" " + scope + " ") != std::string::npos;
 }
 
-void require_rules(const json::View& claims, const TokenRules& rules) {
-    if (text_claim(claims, "iss") != rules.issuer ||
+void require_rules(const json::View& claims, const std::string& issuer, const TokenRules& rules) {
+    if (text_claim(claims, "iss") != issuer ||
         (!rules.audience.empty() && !is_for(claims, rules.audience)) ||
         (!rules.scope.empty() && !has_scope(claims, rules.scope))) {
         throw unaccepted_token();
@@ -115,6 +115,24 @@ std::string subject_of(const json::View& claims) {
     return *std::move(subject);
 }
 
+// --- The signature
+
+/// The keys that verify the token; newer ones where it names one that is not known yet.
+KeySource::Keys keys_that_verify(const Jws& jws, KeySource& source, Deadline deadline) {
+    KeySource::Keys keys = source.current();
+    while (!keys || !is_verified(jws, keys->keys)) {
+        if (keys && !names_unknown_key(jws, keys->keys)) {
+            throw unaccepted_token();
+        }
+        KeySource::Keys newer = source.renew(keys, deadline);
+        if (newer == keys) {
+            throw unaccepted_token();
+        }
+        keys = std::move(newer);
+    }
+    return keys;
+}
+
 }  // namespace
 
 std::string_view bearer_token(std::string_view authorization) {
@@ -133,14 +151,16 @@ std::string_view bearer_token(std::string_view authorization) {
     return token;
 }
 
-Identity TokenVerifier::verify(std::string_view token,
-                               std::chrono::system_clock::time_point now) const {
-    const std::optional<json::Value> payload = json::parse(verified_payload(token, *keys_));
+Identity TokenVerifier::verify(std::string_view token, std::chrono::system_clock::time_point now,
+                               Deadline deadline) const {
+    const Jws jws = parse_jws(token);
+    const KeySource::Keys keys = keys_that_verify(jws, keys_, deadline);
+    const std::optional<json::Value> payload = json::parse(jws.payload);
     if (!payload || !payload->view().is_object()) {
         throw malformed_token();
     }
     const json::View claims = payload->view();
-    require_rules(claims, rules_);
+    require_rules(claims, keys->issuer, rules_);
     require_valid_at(claims, now);
     return {subject_of(claims)};
 }

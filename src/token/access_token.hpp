@@ -2,18 +2,17 @@
 #pragma once
 
 #include <chrono>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "token/jwk_set.hpp"
+#include "deadline.hpp"
+#include "token/key_source.hpp"
 
 namespace kheops {
 
-/// What the claims of a token must say (contract section 5).
+/// What the claims of a token must say (contract section 5), beside the issuer of the keys.
 struct TokenRules {
-    std::string issuer;
     std::string audience;  ///< empty: not checked
     std::string scope;     ///< one word; empty: not checked
 };
@@ -31,17 +30,18 @@ struct Identity {
 /// Turns bearer tokens into identities. Safe to use from several threads.
 class TokenVerifier {
   public:
-    TokenVerifier(std::shared_ptr<const KeySet> keys, TokenRules rules)
-        : keys_(std::move(keys)), rules_(std::move(rules)) {}
+    /// `keys` outlives this.
+    TokenVerifier(KeySource& keys, TokenRules rules) : keys_(keys), rules_(std::move(rules)) {}
 
     /// The caller that a token (RFC 7519) names, at the time `now`. The signature is checked before
-    /// any claim is read. Throws HttpError 401 (gate 5 of contract section 3) when it does not
-    /// verify.
-    [[nodiscard]] Identity verify(std::string_view token,
-                                  std::chrono::system_clock::time_point now) const;
+    /// any claim is read. A token that names an unknown key may wait for newer ones until
+    /// `deadline`. Throws HttpError 401 (gate 5 of contract section 3) when it does not verify, and
+    /// KeysUnavailable when it cannot be judged.
+    [[nodiscard]] Identity verify(std::string_view token, std::chrono::system_clock::time_point now,
+                                  Deadline deadline) const;
 
   private:
-    std::shared_ptr<const KeySet> keys_;
+    KeySource& keys_;
     TokenRules rules_;
 };
 

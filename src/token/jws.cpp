@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "token/jws.hpp"
 
-#include <optional>
+#include <algorithm>
+#include <utility>
 
 #include "text/base64url.hpp"
 #include "text/json.hpp"
@@ -65,9 +66,9 @@ bool is_candidate(const Key& key, const std::optional<std::string>& kid) {
     return !kid || !key.kid || *key.kid == *kid;
 }
 
-/// The one candidate that fits the algorithm. Where several do, the token does not say which it
-/// means, and trying them in turn would let it be any.
-const VerificationKey& find_key(const KeySet& keys, Algorithm algorithm,
+/// The one candidate that fits the algorithm; null where there is none. And null where several do:
+/// the token does not say which it means, and trying them in turn would let it be any.
+const VerificationKey* find_key(const KeySet& keys, Algorithm algorithm,
                                 const std::optional<std::string>& kid) {
     const VerificationKey* found = nullptr;
     for (const Key& key : keys.keys) {
@@ -75,36 +76,40 @@ const VerificationKey& find_key(const KeySet& keys, Algorithm algorithm,
             continue;
         }
         if (found != nullptr) {
-            throw unaccepted_token();
+            return nullptr;
         }
         found = &key.key;
     }
-    if (found == nullptr) {
-        throw unaccepted_token();
-    }
-    return *found;
+    return found;
 }
 
 }  // namespace
 
-std::string verified_payload(std::string_view token, const KeySet& keys) {
+Jws parse_jws(std::string_view token) {
     if (token.size() > kLongestToken) {
         throw malformed_token();
     }
     const Parts parts = split(token);
-    const JoseHeader header = parse_header(decode(parts.header));
+    JoseHeader header = parse_header(decode(parts.header));
     std::string payload = decode(parts.payload);
-    const std::string signature = decode(parts.signature);
+    std::string signature = decode(parts.signature);
 
     const std::optional<Algorithm> algorithm = algorithm_named(header.algorithm);
     if (!algorithm) {
         throw unaccepted_token();
     }
-    const VerificationKey& key = find_key(keys, *algorithm, header.kid);
-    if (!key.verify(*algorithm, parts.signed_text, signature)) {
-        throw unaccepted_token();
-    }
-    return payload;
+    return {*algorithm, std::move(header.kid), std::move(payload), std::move(signature),
+            parts.signed_text};
+}
+
+bool is_verified(const Jws& jws, const KeySet& keys) {
+    const VerificationKey* key = find_key(keys, jws.algorithm, jws.kid);
+    return key != nullptr && key->verify(jws.algorithm, jws.signed_text, jws.signature);
+}
+
+bool names_unknown_key(const Jws& jws, const KeySet& keys) {
+    return jws.kid && std::none_of(keys.keys.begin(), keys.keys.end(),
+                                   [&jws](const Key& key) { return key.kid == jws.kid; });
 }
 
 }  // namespace kheops

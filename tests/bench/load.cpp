@@ -15,7 +15,7 @@
 #include <system_error>
 
 #include "deadline.hpp"
-#include "server/descriptor.hpp"
+#include "descriptor.hpp"
 
 namespace kheops::bench {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "server/descriptor.hpp"
+#include "descriptor.hpp"
 #include "support/nginx.hpp"
 #include "support/process.hpp"
 #include "support/temporary_directory.hpp"

@@ -8,9 +8,10 @@ cd "$(dirname "$0")/../../src"
 # From the bottom up. What stands on one line does not include each other, a folder's own files
 # apart.
 rings='
-deadline webhook text/
+deadline descriptor key_times webhook text/
 log http/
 token/ database/ webhook_filter webhook_json
+provider/
 config list_webhooks
 server/
 main
@@ -21,6 +22,7 @@ doors='
 cjson/ text/json.cpp
 openssl/ token/signature.cpp
 libpq-fe.h database/postgres.cpp
+curl/ provider/download.cpp
 fcgiapp.h server/fastcgi.cpp
 '
 

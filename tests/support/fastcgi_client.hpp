@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/descriptor.hpp"
+#include "descriptor.hpp"
 
 namespace kheops::test {
 

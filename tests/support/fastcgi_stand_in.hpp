@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "server/descriptor.hpp"
+#include "descriptor.hpp"
 
 namespace kheops::test {
 

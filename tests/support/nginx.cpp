@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "server/descriptor.hpp"
+#include "descriptor.hpp"
 #include "support/files.hpp"
 
 namespace kheops::test {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "server/descriptor.hpp"
+#include "descriptor.hpp"
 
 namespace kheops::test {
 

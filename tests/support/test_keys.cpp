@@ -282,13 +282,18 @@ std::string test_key_set() {
 }
 
 std::string mint_token(const std::string& subject) {
+    return mint_token(subject, kTestIssuer, minting_key(), "test");
+}
+
+std::string mint_token(const std::string& subject, const std::string& issuer, const SigningKey& key,
+                       const std::string& kid) {
     const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
     json::Value claims = json::Value::object();
-    claims.add("iss", json::Value::string(kTestIssuer));
+    claims.add("iss", json::Value::string(issuer));
     claims.add("sub", json::Value::string(subject));
     claims.add("iat", json::Value::number(static_cast<double>(now)));
     claims.add("exp", json::Value::number(static_cast<double>(now + 3600)));
-    return sign_jws_with(minting_key(), "ES256", claims.text(), R"("kid":"test")");
+    return sign_jws_with(key, "ES256", claims.text(), member("kid", kid));
 }
 
 }  // namespace kheops::test

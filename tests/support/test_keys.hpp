@@ -68,4 +68,8 @@ inline constexpr const char* kTestIssuer = "https://issuer.example/realms/kheops
 /// A token for `subject` from kTestIssuer, good for an hour from now.
 [[nodiscard]] std::string mint_token(const std::string& subject);
 
+/// The same from any issuer, signed by a P-256 key that the token names by `kid`.
+[[nodiscard]] std::string mint_token(const std::string& subject, const std::string& issuer,
+                                     const SigningKey& key, const std::string& kid);
+
 }  // namespace kheops::test

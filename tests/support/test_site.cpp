@@ -23,9 +23,9 @@ std::vector<Substitution> with_addresses(std::vector<Substitution> substitutions
 }  // namespace
 
 TestSite::TestSite(const std::vector<std::string>& sql_files, Settings settings,
-                   std::vector<Substitution> substitutions)
+                   std::vector<Substitution> substitutions, Patience patience)
     : database_(sql_files),
-      worker_(with_database(std::move(settings), database_)),
+      worker_(with_database(std::move(settings), database_), patience),
       nginx_(
           nginx_file("kheops-webhooks.conf", with_addresses(std::move(substitutions), worker_))) {}
 

@@ -16,9 +16,11 @@ namespace kheops::test {
 class TestSite {
   public:
     /// `sql_files` are loaded into the new database, named from the source tree's root; `settings`
-    /// are the worker's and win over its database; `substitutions` are made in nginx's file.
+    /// are the worker's and win over its database; `substitutions` are made in nginx's file;
+    /// `times` choose the program.
     explicit TestSite(const std::vector<std::string>& sql_files, Settings settings = {},
-                      std::vector<Substitution> substitutions = {});
+                      std::vector<Substitution> substitutions = {},
+                      Patience patience = Patience::usual);
 
     /// The header Authorization with a token for that subject, made once for each.
     [[nodiscard]] HttpHeaders authorization(const std::string& subject);

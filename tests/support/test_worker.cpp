@@ -13,26 +13,40 @@
 
 namespace kheops::test {
 
-TestWorker::TestWorker(const Settings& settings) : listener_(listen_unix(socket_path())) {
-    const char* program = std::getenv("KHEOPS_WORKER");
+std::string worker_program(Patience patience) {
+    const char* variable =
+        patience == Patience::shortened ? "KHEOPS_WORKER_SHORT_TIMES" : "KHEOPS_WORKER";
+    const char* program = std::getenv(variable);
     if (program == nullptr) {
-        throw std::runtime_error("KHEOPS_WORKER must name the worker's program; ctest sets it");
+        throw std::runtime_error(std::string(variable) +
+                                 " must name the worker's program; ctest sets it");
     }
-    write_file(directory_.file("keys.json"), test_key_set());
+    return program;
+}
 
+Settings worker_environment(const Settings& settings, const std::string& key_file) {
     Settings environment = settings;
-    environment.emplace("KHEOPS_WEBHOOKS_JWKS", directory_.file("keys.json"));
-    environment.emplace("KHEOPS_WEBHOOKS_ISSUER", kTestIssuer);
+    if (!settings.contains("KHEOPS_OIDC_PROVIDER") &&
+        !settings.contains("KHEOPS_AUTH_OIDC_PROVIDER")) {
+        environment.emplace("KHEOPS_WEBHOOKS_JWKS", key_file);
+        environment.emplace("KHEOPS_WEBHOOKS_ISSUER", kTestIssuer);
+    }
     for (const char* sanitizer : {"ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"}) {
         if (const char* options = std::getenv(sanitizer)) {
             environment.emplace(sanitizer, options);
         }
     }
+    return environment;
+}
+
+TestWorker::TestWorker(const Settings& settings, Patience patience)
+    : listener_(listen_unix(socket_path())),
+      command_{.arguments = {worker_program(patience)},
+               .environment = worker_environment(settings, directory_.file("keys.json")),
+               .standard_input = listener_.number(),
+               .standard_error = directory_.file("log")} {
+    write_file(directory_.file("keys.json"), test_key_set());
     write_file(directory_.file("log"), "");
-    command_ = {.arguments = {program},
-                .environment = environment,
-                .standard_input = listener_.number(),
-                .standard_error = directory_.file("log")};
     process_ = std::make_unique<ChildProcess>(command_);
 }
 

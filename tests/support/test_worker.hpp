@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "server/descriptor.hpp"
+#include "descriptor.hpp"
 #include "support/process.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -14,12 +14,23 @@ namespace kheops::test {
 /// Environment variables by name.
 using Settings = std::map<std::string, std::string>;
 
+/// Which build of the program: the one for operators, or the one that differs from it only in that
+/// it asks a provider more often and for shorter (tests/support/short_key_times.cpp).
+enum class Patience { usual, shortened };
+
+/// Where that program is.
+[[nodiscard]] std::string worker_program(Patience patience);
+
+/// The environment of a worker: `settings` and, where those name no provider, the key file
+/// `key_file` and the issuer of the tests' own tokens; what sanitizers are to do.
+[[nodiscard]] Settings worker_environment(const Settings& settings, const std::string& key_file);
+
 /// The real program as a FastCGI worker on a Unix socket in a directory of its own. It trusts the
-/// tests' key and issuer (mint_token). Ended when this is destroyed.
+/// tests' key and issuer (mint_token), or a provider. Ended when this is destroyed.
 class TestWorker {
   public:
     /// `settings` win over the key file and the issuer.
-    explicit TestWorker(const Settings& settings);
+    explicit TestWorker(const Settings& settings, Patience patience = Patience::usual);
 
     [[nodiscard]] std::string socket_path() const { return directory_.file("worker.sock"); }
 

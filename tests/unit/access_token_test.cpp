@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -29,10 +30,50 @@ const SigningKey& signer() {
     return key;
 }
 
-std::shared_ptr<const KeySet> keys() {
-    static const auto set =
-        std::make_shared<const KeySet>(parse_key_set(test::jwk_set({signer().jwk()})));
-    return set;
+constexpr const char* kIssuer = "https://i.example";
+
+/// A source that has one state after the other: renew() goes on to the next, and at the end says
+/// that there is none newer, or that it cannot tell.
+class ScriptedKeys : public KeySource {
+  public:
+    enum class End { no_newer, unavailable };
+
+    explicit ScriptedKeys(std::vector<Keys> states, End end = End::no_newer)
+        : states_(std::move(states)), end_(end) {}
+
+    [[nodiscard]] Keys current() const override { return states_.at(position_); }
+    [[nodiscard]] Keys renew(const Keys& known, Deadline /*deadline*/) override {
+        EXPECT_EQ(known, current());
+        if (position_ + 1 < states_.size()) {
+            return states_.at(++position_);
+        }
+        if (end_ == End::unavailable) {
+            throw KeysUnavailable(std::chrono::seconds(7));
+        }
+        return known;
+    }
+    void reload() override {}
+
+    [[nodiscard]] size_t renewals() const { return position_; }
+
+  private:
+    std::vector<Keys> states_;
+    End end_;
+    size_t position_ = 0;
+};
+
+KeySource::Keys trusted(const std::vector<std::string>& jwks) {
+    return std::make_shared<const TrustedKeys>(
+        TrustedKeys{parse_key_set(test::jwk_set(jwks)), kIssuer});
+}
+
+KeySource& keys() {
+    static ScriptedKeys source({trusted({signer().jwk()})});
+    return source;
+}
+
+Deadline some_time() {
+    return Deadline(Clock::now() + std::chrono::minutes(1));
 }
 
 std::string sign(const std::string& payload) {
@@ -46,14 +87,14 @@ std::chrono::system_clock::time_point at(double seconds) {
 }
 
 TokenRules rules(const std::string& audience = "", const std::string& scope = "") {
-    return {"https://i.example", audience, scope};
+    return {audience, scope};
 }
 
 /// The subject, or the reason for the refusal.
 std::string outcome_of_token(const std::string& token, double now = 1000,
                              const TokenRules& token_rules = rules()) {
     try {
-        return TokenVerifier(keys(), token_rules).verify(token, at(now)).subject;
+        return TokenVerifier(keys(), token_rules).verify(token, at(now), some_time()).subject;
     } catch (const HttpError& error) {
         return error.detail();
     }
@@ -127,7 +168,7 @@ TEST(BearerToken, HeaderIsRefusedWhereItIsAnythingElse) {
 
 TEST(AccessToken, RefusalIsTheOneOfRfc6750) {
     try {
-        static_cast<void>(TokenVerifier(keys(), rules()).verify("a.b.c", at(1000)));
+        static_cast<void>(TokenVerifier(keys(), rules()).verify("a.b.c", at(1000), some_time()));
         FAIL() << "the token was accepted";
     } catch (const HttpError& error) {
         EXPECT_EQ(error.status(), 401);
@@ -311,8 +352,9 @@ TEST(AccessToken, IsVerifiedByManyThreadsAtOnce) {
     for (int i = 0; i < 4; ++i) {
         threads.emplace_back([&] {
             for (int j = 0; j < 50; ++j) {
-                EXPECT_EQ(verifier.verify(token, at(1000)).subject, "alice");
-                EXPECT_THROW(static_cast<void>(verifier.verify(token + "A", at(1000))), HttpError);
+                EXPECT_EQ(verifier.verify(token, at(1000), some_time()).subject, "alice");
+                EXPECT_THROW(static_cast<void>(verifier.verify(token + "A", at(1000), some_time())),
+                             HttpError);
             }
         });
     }
@@ -322,11 +364,70 @@ TEST(AccessToken, IsVerifiedByManyThreadsAtOnce) {
 }
 
 TEST(MintedToken, VerifiesAgainstTheTestKeySet) {
-    const TokenVerifier verifier(
-        std::make_shared<const KeySet>(parse_key_set(test::test_key_set())),
-        {test::kTestIssuer, "", ""});
-    EXPECT_EQ(verifier.verify(test::mint_token("a\"b"), std::chrono::system_clock::now()).subject,
-              "a\"b");
+    ScriptedKeys source({std::make_shared<const TrustedKeys>(
+        TrustedKeys{parse_key_set(test::test_key_set()), test::kTestIssuer})});
+    const TokenVerifier verifier(source, rules());
+    const auto now = std::chrono::system_clock::now();
+    EXPECT_EQ(verifier.verify(test::mint_token("a\"b"), now, some_time()).subject, "a\"b");
+}
+
+// --- Keys that change
+
+std::string token_of(const SigningKey& key, const std::string& kid) {
+    return test::sign_jws_with(key, "ES256", "{" + std::string(kGood) + "}",
+                               R"("kid":")" + kid + '"');
+}
+
+std::string jwk_of(const SigningKey& key, const std::string& kid) {
+    return key.jwk(R"("kid":")" + kid + '"');
+}
+
+std::string outcome_with(KeySource& source, const std::string& token) {
+    try {
+        return TokenVerifier(source, rules()).verify(token, at(1000), some_time()).subject;
+    } catch (const HttpError& error) {
+        return error.detail();
+    } catch (const KeysUnavailable& error) {
+        return "retry after " + std::to_string(error.retry_after().count());
+    }
+}
+
+TEST(TokenVerifier, KnownKeyNeedsNoNewerOnes) {
+    ScriptedKeys source({trusted({jwk_of(signer(), "a")}), trusted({jwk_of(signer(), "b")})});
+    EXPECT_EQ(outcome_with(source, token_of(signer(), "a")), "alice");
+    EXPECT_EQ(source.renewals(), 0U);
+}
+
+TEST(TokenVerifier, UnknownKeyIsLookedForInNewerKeys) {
+    ScriptedKeys source({trusted({jwk_of(signer(), "a")}), trusted({jwk_of(signer(), "b")})});
+    EXPECT_EQ(outcome_with(source, token_of(signer(), "b")), "alice");
+    EXPECT_EQ(source.renewals(), 1U);
+    EXPECT_EQ(outcome_with(source, token_of(signer(), "c")), kUnaccepted);
+}
+
+TEST(TokenVerifier, TokenThatNoNewerKeyCouldVerifyAsksForNone) {
+    const SigningKey other = SigningKey::ec("P-256");
+    ScriptedKeys source({trusted({jwk_of(signer(), "a")}), trusted({jwk_of(other, "a")})});
+    EXPECT_EQ(outcome_with(source, token_of(other, "a")), kUnaccepted);  // a forged signature
+    EXPECT_EQ(outcome_with(source, sign("{" + std::string(kGood) + "}")), "alice");  // no kid
+    EXPECT_EQ(outcome_with(source,
+                           test::sign_jws(signer(), "ES256", R"({"alg":"none","kid":"c"})", "{}")),
+              kUnaccepted);
+    EXPECT_EQ(outcome_with(source, "a.b.c"), kMalformed);
+    EXPECT_EQ(source.renewals(), 0U);
+}
+
+TEST(TokenVerifier, WithoutKeysNothingIsRefusedThatCouldBeGood) {
+    ScriptedKeys none({nullptr}, ScriptedKeys::End::unavailable);
+    EXPECT_EQ(outcome_with(none, token_of(signer(), "a")), "retry after 7");
+    EXPECT_EQ(outcome_with(none, "a.b.c"), kMalformed);
+
+    ScriptedKeys first({nullptr, trusted({jwk_of(signer(), "a")})});
+    EXPECT_EQ(outcome_with(first, token_of(signer(), "a")), "alice");
+
+    ScriptedKeys old({trusted({jwk_of(signer(), "a")})}, ScriptedKeys::End::unavailable);
+    EXPECT_EQ(outcome_with(old, token_of(signer(), "b")), "retry after 7");
+    EXPECT_EQ(outcome_with(old, token_of(signer(), "a")), "alice");
 }
 
 }  // namespace

@@ -11,6 +11,11 @@ namespace {
 
 using Variables = std::map<std::string, std::string>;
 
+constexpr KeyTimes kTimes = {.cool_down = std::chrono::seconds(10),
+                             .shortest_refresh = std::chrono::minutes(5),
+                             .longest_refresh = std::chrono::hours(1),
+                             .download = std::chrono::seconds(10)};
+
 const Variables kLeast = {{"KHEOPS_WEBHOOKS_JWKS", "/etc/keys.json"},
                           {"KHEOPS_WEBHOOKS_ISSUER", "https://issuer.example"}};
 
@@ -20,10 +25,12 @@ Variables with(Variables more) {
 }
 
 Config read(const Variables& set) {
-    return read_config([&set](const char* name) {
-        const auto found = set.find(name);
-        return found == set.end() ? nullptr : found->second.c_str();
-    });
+    return read_config(
+        [&set](const char* name) {
+            const auto found = set.find(name);
+            return found == set.end() ? nullptr : found->second.c_str();
+        },
+        kTimes);
 }
 
 std::string error_of(const Variables& set) {
@@ -43,7 +50,7 @@ TEST(Config, DefaultsAreTheContracts) {
     EXPECT_GE(config.threads, 4U);
     EXPECT_EQ(config.log_level, LogLevel::info);
     EXPECT_EQ(config.key_file, "/etc/keys.json");
-    EXPECT_EQ(config.token_rules.issuer, "https://issuer.example");
+    EXPECT_EQ(config.issuer, "https://issuer.example");
     EXPECT_EQ(config.token_rules.audience, "");
     EXPECT_EQ(config.token_rules.scope, "");
     EXPECT_EQ(config.database.connection, "");
@@ -110,9 +117,60 @@ TEST(Config, KeysComeFromOnePlace) {
     EXPECT_NE(error_of(with({{"KHEOPS_OIDC_PROVIDER", "https://p.example"}}))
                   .find("KHEOPS_OIDC_PROVIDER=https://p.example: must not be set beside"),
               std::string::npos);
-    EXPECT_NE(error_of({{"KHEOPS_AUTH_OIDC_PROVIDER", "https://p.example"}})
-                  .find("KHEOPS_AUTH_OIDC_PROVIDER=https://p.example: "),
-              std::string::npos);
+}
+
+TEST(Config, AProviderNeedsNothingElse) {
+    const Config config = read({{"KHEOPS_OIDC_PROVIDER", "https://p.example/realms/kheops/"}});
+    EXPECT_EQ(config.key_file, "");
+    EXPECT_EQ(config.provider.provider.url, "https://p.example/realms/kheops");
+    EXPECT_EQ(config.provider.provider.issuer, "");
+    EXPECT_FALSE(config.provider.provider.allow_http);
+    EXPECT_EQ(config.provider.max_age.count(), 86400);
+    EXPECT_EQ(config.provider.cache_file, "");
+    EXPECT_EQ(config.provider.most_waiting, config.threads / 2);
+}
+
+TEST(Config, WhatIsSaidOfAProviderIsTaken) {
+    const Config config = read({{"KHEOPS_OIDC_PROVIDER", "https://p.example"},
+                                {"KHEOPS_AUTH_OIDC_PROVIDER", "http://keycloak:8080/realms/k"},
+                                {"KHEOPS_WEBHOOKS_PROVIDER_HTTP", "allow"},
+                                {"KHEOPS_WEBHOOKS_ISSUER", "https://outside.example"},
+                                {"KHEOPS_WEBHOOKS_KEYS_MAX_AGE", "600"},
+                                {"KHEOPS_WEBHOOKS_KEYS_CACHE", "/var/lib/k/keys"},
+                                {"KHEOPS_WEBHOOKS_THREADS", "1"}});
+    EXPECT_EQ(config.provider.provider.url, "http://keycloak:8080/realms/k");
+    EXPECT_EQ(config.provider.provider.issuer, "https://outside.example");
+    EXPECT_TRUE(config.provider.provider.allow_http);
+    EXPECT_EQ(config.provider.max_age.count(), 600);
+    EXPECT_EQ(config.provider.cache_file, "/var/lib/k/keys");
+    EXPECT_EQ(config.provider.most_waiting, 1U);
+}
+
+TEST(Config, AWrongProviderIsNamedWithWhatIsAllowed) {
+    const std::vector<std::pair<std::string, std::vector<std::string>>> wrong = {
+        {"KHEOPS_OIDC_PROVIDER",
+         {"p.example", "ftp://p.example", "https://", "/realms", "https://u:p@p.example",
+          "https://p.example?x", "https://p.example#x", "http://p.example", "http://10.0.0.1",
+          "http://127.0.0.1.example", "http://128.0.0.1", "http://[::2]"}},
+        {"KHEOPS_WEBHOOKS_KEYS_MAX_AGE", {"599", "2592001", "-1", "1d", "600.5", " 600"}},
+        {"KHEOPS_WEBHOOKS_PROVIDER_HTTP", {"yes", "1", "Allow"}},
+    };
+    for (const auto& [variable, values] : wrong) {
+        for (const std::string& value : values) {
+            Variables set = {{"KHEOPS_OIDC_PROVIDER", "https://p.example"}};
+            set[variable] = value;
+            const std::string error = error_of(set);
+            EXPECT_EQ(error.find(variable + "=" + log_value(value) + ": must be "), 0U)
+                << variable << "=" << value << " gave: " << error;
+        }
+    }
+}
+
+TEST(Config, HttpToThisMachineIsAllowed) {
+    for (const char* url : {"http://localhost:8080/realms/k", "http://127.0.0.1",
+                            "http://127.9.8.7", "http://[::1]:8080"}) {
+        EXPECT_EQ(error_of({{"KHEOPS_OIDC_PROVIDER", url}}), "");
+    }
 }
 
 TEST(Config, AConnectionStringIsNeverShown) {
@@ -135,7 +193,9 @@ TEST(Config, HelpNamesEveryVariable) {
          {"KHEOPS_WEBHOOKS_DATABASE", "KHEOPS_AUTHDB_URL", "KHEOPS_AUTHDB_NAME",
           "KHEOPS_AUTHDB_USER", "KHEOPS_WEBHOOKS_JWKS", "KHEOPS_WEBHOOKS_ISSUER",
           "KHEOPS_WEBHOOKS_AUDIENCE", "KHEOPS_OAUTH_SCOPE", "KHEOPS_WEBHOOKS_THREADS",
-          "KHEOPS_WEBHOOKS_TIMEOUT", "KHEOPS_WEBHOOKS_LOG"}) {
+          "KHEOPS_WEBHOOKS_TIMEOUT", "KHEOPS_WEBHOOKS_LOG", "KHEOPS_OIDC_PROVIDER",
+          "KHEOPS_AUTH_OIDC_PROVIDER", "KHEOPS_WEBHOOKS_KEYS_MAX_AGE", "KHEOPS_WEBHOOKS_KEYS_CACHE",
+          "KHEOPS_WEBHOOKS_PROVIDER_HTTP"}) {
         EXPECT_NE(help.find(variable), std::string::npos) << variable;
     }
 }

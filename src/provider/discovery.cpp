@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#include "provider/discovery.hpp"
+
+#include <utility>
+
+#include "provider/download.hpp"
+#include "text/json.hpp"
+
+namespace kheops {
+
+namespace {
+
+/// What counts of a discovery document (OpenID Connect Discovery 1.0 section 3).
+struct Discovery {
+    std::string issuer;
+    std::string jwks_uri;
+};
+
+Discovery parse_discovery(const std::string& text) {
+    const std::optional<json::Value> root = json::parse(text);
+    const auto member = [&root](const char* name) {
+        const std::optional<json::View> found = root ? root->view().member(name) : std::nullopt;
+        return found ? found->string().value_or("") : "";
+    };
+    Discovery discovery{member("issuer"), member("jwks_uri")};
+    if (discovery.issuer.empty() || discovery.jwks_uri.empty()) {
+        throw DownloadError("the discovery document is not JSON with issuer and jwks_uri");
+    }
+    return discovery;
+}
+
+std::string without_slash(const std::string& url) {
+    return url.ends_with('/') ? url.substr(0, url.size() - 1) : url;
+}
+
+/// Section 4.3: who answers must be who was asked.
+void require_issuer(const Discovery& discovery, const Provider& provider) {
+    if (without_slash(discovery.issuer) != provider.url &&
+        (provider.issuer.empty() || discovery.issuer != provider.issuer)) {
+        throw DownloadError("the discovery document names another issuer");
+    }
+}
+
+void require_protection(const Discovery& discovery, const Provider& provider) {
+    const std::optional<Transport> transport = transport_of(discovery.jwks_uri);
+    if (!transport || (transport == Transport::open && !provider.allow_http)) {
+        throw DownloadError("the discovery document's jwks_uri is not https");
+    }
+}
+
+Download download_part(const char* part, const std::string& url, Deadline deadline,
+                       const std::stop_token& stop) {
+    try {
+        return download(url, deadline, stop);
+    } catch (const DownloadError& error) {
+        throw DownloadError(std::string(part) + ": " + error.what());
+    }
+}
+
+}  // namespace
+
+KeySet parse_published_keys(const std::string& jwk_set) {
+    const std::optional<json::Value> root = json::parse(jwk_set);
+    const std::optional<json::View> list = root ? root->view().member("keys") : std::nullopt;
+    if (!list || !list->is_array()) {
+        throw KeySetError("the key set is not JSON with keys");
+    }
+    KeySet set = parse_key_set(jwk_set);
+    const auto shared_secrets =
+        std::erase_if(set.keys, [](const Key& key) { return key.key.fits(Algorithm::HS256); });
+    if (shared_secrets > 0) {
+        set.left_out.emplace_back("keys of the type oct: a published secret is none");
+    }
+    if (set.keys.empty()) {
+        throw KeySetError("the key set holds no public key");
+    }
+    return set;
+}
+
+PublishedKeys fetch_keys(const Provider& provider, Deadline deadline, const std::stop_token& stop) {
+    const std::string url = provider.url + "/.well-known/openid-configuration";
+    const Discovery discovery =
+        parse_discovery(download_part("discovery document", url, deadline, stop).body);
+    require_issuer(discovery, provider);
+    require_protection(discovery, provider);
+
+    Download keys = download_part("key set", discovery.jwks_uri, deadline, stop);
+    TrustedKeys trusted{parse_published_keys(keys.body),
+                        provider.issuer.empty() ? discovery.issuer : provider.issuer};
+    return {std::move(trusted), std::move(keys.body), keys.lifetime};
+}
+
+}  // namespace kheops

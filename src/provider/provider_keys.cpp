@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: MIT
+#include "provider/provider_keys.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "provider/download.hpp"
+#include "token/key_file.hpp"
+
+namespace kheops {
+
+namespace {
+
+/// A clock that was set back a little is no reason to distrust a cache file.
+constexpr std::chrono::seconds kClockSkew(60);
+
+/// A download's time cut down where something is left to answer with when it fails.
+Deadline half_of(Deadline deadline) {
+    return Deadline(Clock::now() + deadline.remaining() / 2);
+}
+
+}  // namespace
+
+ProviderKeys::ProviderKeys(ProviderSettings settings, const Log& log)
+    : settings_(std::move(settings)), log_(log) {
+    if (!settings_.cache_file.empty()) {
+        load_cache();
+    }
+}
+
+// --- For requests
+
+KeySource::Keys ProviderKeys::current() const {
+    const std::lock_guard lock(mutex_);
+    const bool nobody_refreshes = !keeper_.joinable() && downloads_ == 0;
+    if (nobody_refreshes && Clock::now() - fetched_ >= settings_.times.longest_refresh) {
+        return nullptr;  // so that renew() is asked, which has these to fall back on
+    }
+    return usable();
+}
+
+KeySource::Keys ProviderKeys::renew(const Keys& known, Deadline deadline) {
+    std::unique_lock lock(mutex_);
+    const Keys before = usable();
+    if (before && known && before != known) {
+        return before;
+    }
+    if (!downloading_ && Clock::now() < cool_until_) {
+        if (before && is_well_) {
+            return before;
+        }
+        throw unavailable();
+    }
+
+    if (!keeper_.joinable()) {
+        update(lock, before ? half_of(deadline) : deadline, {});
+        const bool is_answer = is_well_ || known == nullptr;
+        if (Keys after = usable(); after && is_answer) {
+            return after;
+        }
+        throw unavailable();
+    }
+
+    if (before && waiting_ >= settings_.most_waiting) {
+        throw KeysUnavailable(std::chrono::seconds(1));
+    }
+    if (!downloading_) {
+        wanted_ = true;
+        changed_.notify_all();
+    }
+    ++waiting_;
+    const unsigned last = downloads_;
+    const auto ended = [&] { return downloads_ != last; };
+    const bool in_time = changed_.wait_for(lock, deadline.remaining(), ended);
+    --waiting_;
+    if (Keys after = usable(); in_time && is_well_ && after) {
+        return after;
+    }
+    throw unavailable();
+}
+
+KeySource::Keys ProviderKeys::usable() const {
+    return Clock::now() - fetched_ < settings_.max_age ? keys_ : nullptr;
+}
+
+KeysUnavailable ProviderKeys::unavailable() const {
+    const auto left = std::chrono::ceil<std::chrono::seconds>(cool_until_ - Clock::now());
+    return KeysUnavailable(std::max(std::chrono::seconds(1), left));
+}
+
+// --- When to download
+
+void ProviderKeys::reload() {
+    const std::lock_guard lock(mutex_);
+    reload_ = true;
+    changed_.notify_all();
+}
+
+void ProviderKeys::keep_fresh() {
+    const Provider& provider = settings_.provider;
+    if (transport_of(provider.url) == Transport::open) {
+        log_.event(LogLevel::warning, "provider_over_http", {{"provider", provider.url}});
+    }
+    keeper_ = std::jthread([this](const std::stop_token& stop) { keep(stop); });
+}
+
+void ProviderKeys::keep(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    while (!stop.stop_requested()) {
+        const Clock::time_point now = Clock::now();
+        if (is_due(now)) {
+            update(lock, Deadline(now + settings_.times.download), stop);
+            continue;
+        }
+        changed_.wait_until(lock, stop, next_, [this] { return is_due(Clock::now()); });
+    }
+}
+
+bool ProviderKeys::is_due(Clock::time_point now) const {
+    return reload_ || wanted_ || now >= next_;
+}
+
+void ProviderKeys::update(std::unique_lock<std::mutex>& lock, Deadline deadline,
+                          const std::stop_token& stop) {
+    downloading_ = true;
+    wanted_ = false;
+    reload_ = false;
+    lock.unlock();
+    const Outcome outcome = download(deadline, stop);
+    lock.lock();
+    downloading_ = false;
+    record(outcome);
+    changed_.notify_all();
+}
+
+void ProviderKeys::record(const Outcome& outcome) {
+    const Clock::time_point now = Clock::now();
+    is_well_ = outcome.keys != nullptr;
+    ++downloads_;
+    if (is_well_) {
+        keys_ = outcome.keys;
+        fetched_ = now;
+        failures_ = 0;
+    } else {
+        ++failures_;
+        if (keys_ && !usable()) {
+            keys_ = nullptr;
+            log_.event(LogLevel::error, "keys_expired",
+                       {{"max_age_s", std::to_string(settings_.max_age.count())}});
+        }
+    }
+    cool_until_ = now + settings_.times.cool_down;
+    next_ = now + until_next(outcome);
+}
+
+Clock::duration ProviderKeys::until_next(const Outcome& outcome) {
+    // Spread over time, so that many workers that start together do not ask together for ever.
+    using Milliseconds = std::chrono::duration<double, std::milli>;
+    const auto spread = [this](double low, double high) {
+        return std::uniform_real_distribution<double>(low, high)(random_);
+    };
+    const KeyTimes& times = settings_.times;
+    Milliseconds next;
+    if (outcome.keys) {
+        constexpr double kEarliest = 0.9;
+        const Milliseconds least = Milliseconds(times.shortest_refresh) / kEarliest;
+        const Milliseconds most =
+            std::min<Milliseconds>(times.longest_refresh, Milliseconds(settings_.max_age) / 2);
+        const Milliseconds asked = outcome.lifetime ? Milliseconds(*outcome.lifetime) : most;
+        next = std::clamp(asked, least, std::max(least, most)) * spread(kEarliest, 1);
+    } else {
+        constexpr unsigned kMostDoublings = 16;
+        const unsigned doublings = std::min(failures_ - 1, kMostDoublings);
+        next = std::min<Milliseconds>(Milliseconds(times.cool_down) * (1U << doublings),
+                                      times.shortest_refresh) *
+               spread(1, 1.25);
+    }
+    return std::chrono::duration_cast<Clock::duration>(next);
+}
+
+// --- Downloading
+
+ProviderKeys::Outcome ProviderKeys::download(Deadline deadline, const std::stop_token& stop) {
+    try {
+        PublishedKeys published = fetch_keys(settings_.provider, deadline, stop);
+        const auto lifetime = published.lifetime;
+        const std::string issuer = published.trusted.issuer;
+        published_ = unchanged_or_new(std::move(published));
+        failure_.clear();
+        save(issuer);
+        return {published_, lifetime};
+    } catch (const std::exception& error) {  // whatever it is, requests are waiting for the end
+        if (!stop.stop_requested()) {
+            tell_failure(error.what());
+        }
+        return {};
+    }
+}
+
+/// The keys in use where the provider still publishes just those, so that nobody takes them for
+/// newer ones.
+KeySource::Keys ProviderKeys::unchanged_or_new(PublishedKeys published) {
+    const bool is_unchanged = published_ && published.jwk_set == jwk_set_ &&
+                              published.trusted.issuer == published_->issuer;
+    if (!is_unchanged) {
+        log_left_out(published.trusted.keys, log_);
+    }
+    if (!is_unchanged || !told_ || !failure_.empty()) {
+        log_.event(LogLevel::info, "keys",
+                   {{"provider", settings_.provider.url},
+                    {"usable", std::to_string(published.trusted.keys.keys.size())}});
+        told_ = true;
+    }
+    if (is_unchanged) {
+        return published_;
+    }
+    jwk_set_ = std::move(published.jwk_set);
+    return std::make_shared<const TrustedKeys>(std::move(published.trusted));
+}
+
+void ProviderKeys::tell_failure(const std::string& reason) {
+    if (std::exchange(failure_, reason) != reason) {
+        log_.event(LogLevel::error, "keys_lost",
+                   {{"reason", reason}, {"provider", settings_.provider.url}});
+    }
+}
+
+// --- The cache file
+
+void ProviderKeys::load_cache() {
+    const auto ignore = [this](const std::string& reason) {
+        log_.event(LogLevel::warning, "keys_cache_ignored",
+                   {{"file", settings_.cache_file}, {"reason", reason}});
+    };
+    try {
+        const std::optional<CachedKeys> cached = read_key_cache(settings_.cache_file);
+        if (!cached) {
+            return;
+        }
+        const Provider& provider = settings_.provider;
+        if (cached->provider != provider.url ||
+            (!provider.issuer.empty() && cached->issuer != provider.issuer)) {
+            ignore("of another provider or issuer");
+            return;
+        }
+        const auto age = std::chrono::system_clock::now() - cached->fetched;
+        if (age >= settings_.max_age || age < -kClockSkew) {
+            ignore(age < -kClockSkew ? "from the future" : "too old");
+            return;
+        }
+        published_ = std::make_shared<const TrustedKeys>(
+            TrustedKeys{parse_published_keys(cached->jwk_set), cached->issuer});
+        jwk_set_ = cached->jwk_set;
+        keys_ = published_;
+        fetched_ = Clock::now() - std::max<Clock::duration>(age, Clock::duration::zero());
+        is_well_ = true;
+        cool_until_ = fetched_ + settings_.times.cool_down;
+        log_.event(
+            LogLevel::info, "keys",
+            {{"file", settings_.cache_file}, {"usable", std::to_string(keys_->keys.keys.size())}});
+    } catch (const CacheError& error) {
+        ignore(error.what());
+    } catch (const KeySetError& error) {
+        ignore(error.what());
+    }
+}
+
+void ProviderKeys::save(const std::string& issuer) {
+    if (settings_.cache_file.empty()) {
+        return;
+    }
+    try {
+        write_key_cache(settings_.cache_file, {settings_.provider.url, issuer, jwk_set_,
+                                               std::chrono::system_clock::now()});
+        save_failure_.clear();
+    } catch (const CacheError& error) {
+        if (std::exchange(save_failure_, error.what()) != error.what()) {
+            log_.event(LogLevel::error, "keys_cache_not_written",
+                       {{"file", settings_.cache_file}, {"reason", error.what()}});
+        }
+    }
+}
+
+}  // namespace kheops

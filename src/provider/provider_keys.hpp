@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <random>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include "key_times.hpp"
+#include "log.hpp"
+#include "provider/discovery.hpp"
+#include "provider/key_cache.hpp"
+#include "token/key_source.hpp"
+
+namespace kheops {
+
+/// How a provider's keys are had and kept.
+struct ProviderSettings {
+    Provider provider;
+    KeyTimes times;
+    std::chrono::seconds max_age{0};  ///< keys fetched longer ago are used no more
+    std::string cache_file;           ///< keeps them for a restart; empty: nothing does
+    /// How many requests may wait for a key that is unknown while others are known, so that there
+    /// are threads left for those that name a known one. At least 1.
+    unsigned most_waiting = 1;
+};
+
+/// The keys that an OpenID Connect provider publishes. The last good ones serve on, up to their
+/// greatest age, while the provider is down or publishes none.
+///
+/// At most one download is under way, at most one is begun in a cool-down, and the only requests
+/// that wait for it are those whose key is unknown. Once keep_fresh() was called, a thread of its
+/// own downloads, also for those. Without it, in a program that answers one request, who needs
+/// newer keys downloads them.
+class ProviderKeys : public KeySource {
+  public:
+    /// Reads the cache file, if there is one. `log` outlives this.
+    ProviderKeys(ProviderSettings settings, const Log& log);
+
+    [[nodiscard]] Keys current() const override;
+    [[nodiscard]] Keys renew(const Keys& known, Deadline deadline) override;
+    /// Asks the provider at once, a cool-down notwithstanding.
+    void reload() override;
+    void keep_fresh() override;
+
+  private:
+    /// How a download went.
+    struct Outcome {
+        Keys keys;  // null: it failed
+        std::optional<std::chrono::seconds> lifetime;
+    };
+
+    void load_cache();
+    [[nodiscard]] Outcome download(Deadline deadline, const std::stop_token& stop);
+    [[nodiscard]] Keys unchanged_or_new(PublishedKeys published);
+    void tell_failure(const std::string& reason);
+    void save(const std::string& issuer);
+
+    void keep(const std::stop_token& stop);
+    [[nodiscard]] bool is_due(Clock::time_point now) const;
+    /// Downloads with `lock` let go meanwhile, and tells all that wait.
+    void update(std::unique_lock<std::mutex>& lock, Deadline deadline, const std::stop_token& stop);
+    void record(const Outcome& outcome);
+    [[nodiscard]] Clock::duration until_next(const Outcome& outcome);
+
+    [[nodiscard]] Keys usable() const;
+    [[nodiscard]] KeysUnavailable unavailable() const;
+
+    ProviderSettings settings_;
+    const Log& log_;
+
+    // Of whoever downloads, one at a time.
+    std::string jwk_set_;       // of keys_; empty: none has been seen
+    std::string failure_;       // what the log was told last; empty: all is well
+    std::string save_failure_;  // the same of the cache file
+    bool told_ = false;         // the log knows that the provider's keys are in use
+    Keys published_;            // the last from the provider or the cache file
+
+    mutable std::mutex mutex_;
+    std::condition_variable_any changed_;
+    // Under mutex_.
+    Keys keys_;
+    Clock::time_point fetched_;  // when keys_ were published, as far as is known
+    bool downloading_ = false;
+    bool is_well_ = false;    // the last download succeeded
+    unsigned downloads_ = 0;  // that ended
+    unsigned failures_ = 0;   // since the last success
+    unsigned waiting_ = 0;    // requests
+    bool wanted_ = false;     // by a request, after the cool-down
+    bool reload_ = false;     // by the administrator, now
+    Clock::time_point cool_until_;
+    Clock::time_point next_;  // the next download without being asked
+    std::minstd_rand random_{std::random_device{}()};
+
+    std::jthread keeper_;  // the last member: it uses the others to its end
+};
+
+}  // namespace kheops
