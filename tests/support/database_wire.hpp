@@ -7,7 +7,7 @@
 #include <string>
 #include <thread>
 
-#include "server/descriptor.hpp"
+#include "descriptor.hpp"
 
 namespace kheops::test {
 

@@ -10,7 +10,7 @@ const KeyTimes kKeyTimes = {
     .cool_down = 500ms,
     .shortest_refresh = 1000ms,
     .longest_refresh = 4000ms,
-    .download = 1000ms,
+    .download = 2000ms,
 };
 
 }  // namespace kheops

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: MIT
+
+// An OpenID Connect provider that is not there, or does not do what it should.
+
+#include <gtest/gtest.h>
+
+#include <sys/stat.h>
+
+#include <csignal>
+#include <filesystem>
+#include <optional>
+#include <tuple>
+
+#include "support/await.hpp"
+#include "support/files.hpp"
+#include "support/provider_site.hpp"
+#include "text/json.hpp"
+
+namespace kheops::test {
+namespace {
+
+constexpr const char* kLost = "event=keys_lost level=error reason=";
+constexpr const char* kTaken = "event=keys ";
+
+void expect_unavailable(const HttpAnswer& answer) {
+    EXPECT_EQ(answer.status, 503);
+    EXPECT_NE(answer.header("Retry-After"), "");
+    EXPECT_EQ(answer.header("WWW-Authenticate"), "");
+    EXPECT_EQ(answer.header("Content-Type"), "application/json");
+    // How the provider is reached is nobody's concern.
+    EXPECT_EQ(answer.body.find("127.0.0.1"), std::string::npos) << answer.body;
+}
+
+/// Returns when the provider has been asked so often again.
+void await_connections(const TestProvider& provider, size_t count) {
+    const size_t before = provider.connections();
+    await("the provider is asked again", [&] { return provider.connections() >= before + count; });
+}
+
+/// Which document is delivered how.
+using Delivery = std::tuple<Document, Behaviour>;
+
+std::string name_of(const testing::TestParamInfo<Delivery>& test) {
+    return testing::PrintToString(std::get<Document>(test.param)) +
+           testing::PrintToString(std::get<Behaviour>(test.param));
+}
+
+/// One of the documents is not as it should be.
+class ProviderFault : public testing::TestWithParam<Delivery> {
+  protected:
+    void break_it() { provider_.behave(document_, behaviour_); }
+    void mend_it() { provider_.behave(document_, Behaviour::good); }
+
+    const Document document_ = std::get<Document>(GetParam());
+    const Behaviour behaviour_ = std::get<Behaviour>(GetParam());
+    TestProvider provider_;
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    Of, ProviderFault,
+    testing::Combine(testing::Values(Document::discovery, Document::keys),
+                     testing::Values(Behaviour::server_error, Behaviour::silent,
+                                     Behaviour::dripping, Behaviour::truncated, Behaviour::web_page,
+                                     Behaviour::broken_json, Behaviour::other_json,
+                                     Behaviour::empty, Behaviour::over_1_mib, Behaviour::endless,
+                                     Behaviour::moved_elsewhere, Behaviour::moved_in_circles)),
+    name_of);
+
+TEST_P(ProviderFault, AtTheStartIsUnavailableUntilItIsMended) {
+    break_it();
+    ProviderSite site(provider_.url());
+    site.worker().await_log(kLost);
+    await_connections(provider_, 2);
+    expect_unavailable(site.list(provider_.token("alice")));
+    expect_unavailable(site.list(token_of_unknown_key(provider_)));
+    EXPECT_EQ(site.logged(kLost), 1U) << site.worker().log();
+    EXPECT_EQ(site.logged(kTaken), 0U) << site.worker().log();
+
+    mend_it();
+    site.await_status(provider_.token("alice"), 200);
+    EXPECT_EQ(site.logged(kLost), 1U) << site.worker().log();
+    EXPECT_EQ(site.logged(kTaken), 1U) << site.worker().log();
+    EXPECT_EQ(provider_.requests_elsewhere(), 0U);
+}
+
+TEST_P(ProviderFault, LeavesTheLastGoodKeysInServiceUntilItIsMended) {
+    const std::string known = provider_.token("alice");
+    ProviderSite site(provider_.url());
+    site.await_status(known, 200);
+    break_it();
+    site.worker().signal(SIGHUP);  // the keys and, where they are kept longer, the configuration
+    site.worker().await_log(kLost);
+    await_connections(provider_, 2);
+    EXPECT_EQ(site.status(known), 200);
+    expect_unavailable(site.list(token_of_unknown_key(provider_)));
+    EXPECT_EQ(site.status(known), 200);
+    EXPECT_EQ(site.logged(kLost), 1U) << site.worker().log();
+
+    mend_it();
+    provider_.add_key();
+    site.await_status(provider_.token("alice"), 200);
+    EXPECT_EQ(site.status(known), 200);
+    site.await_status(token_of_unknown_key(provider_), 401);
+    EXPECT_EQ(site.logged(kLost), 1U) << site.worker().log();
+
+    break_it();
+    site.worker().signal(SIGHUP);
+    await("the second loss is logged", [&] { return site.logged(kLost) == 2; });
+    EXPECT_EQ(provider_.requests_elsewhere(), 0U);
+}
+
+/// One of the documents comes in an unusual way that is right.
+class ProviderManner : public testing::TestWithParam<Delivery> {};
+
+INSTANTIATE_TEST_SUITE_P(Of, ProviderManner,
+                         testing::Combine(testing::Values(Document::discovery, Document::keys),
+                                          testing::Values(Behaviour::good_of_1_mib,
+                                                          Behaviour::moved_on_host)),
+                         name_of);
+
+TEST_P(ProviderManner, IsAccepted) {
+    TestProvider provider;
+    provider.behave(std::get<Document>(GetParam()), std::get<Behaviour>(GetParam()));
+    ProviderSite site(provider.url());
+    site.await_status(provider.token("alice"), 200);
+    EXPECT_EQ(site.logged(kLost), 0U) << site.worker().log();
+}
+
+TEST(ProviderOutage, OneThatIsNotThereAtTheStartIsUsedWhenItComes) {
+    TestProvider provider;
+    provider.stop();
+    ProviderSite site(provider.url());
+    site.worker().await_log(kLost);
+    expect_unavailable(site.list(provider.token("alice")));
+    expect_unavailable(site.list(provider.token("alice")));
+    provider.start();
+    site.await_status(provider.token("alice"), 200);
+    EXPECT_EQ(site.logged(kLost), 1U) << site.worker().log();
+    EXPECT_EQ(site.logged(kTaken), 1U) << site.worker().log();
+}
+
+TEST(ProviderOutage, WithoutATokenItMakesNoDifference) {
+    TestProvider provider;
+    provider.stop();
+    ProviderSite site(provider.url());
+    EXPECT_EQ(site.fetch("GET", "/albums/DemoAlbum1/webhooks").status, 401);
+    EXPECT_EQ(site.fetch("OPTIONS", "/albums/DemoAlbum1/webhooks").status, 204);
+    EXPECT_EQ(site.fetch("GET", "/elsewhere").status, 404);
+}
+
+TEST(ProviderOutage, ARestartedProviderIsNoticed) {
+    TestProvider provider;
+    ProviderSite site(provider.url());
+    const std::string known = provider.token("alice");
+    site.await_status(known, 200);
+    provider.stop();
+    site.worker().await_log(kLost);
+    EXPECT_EQ(site.status(known), 200);
+    provider.rotate();
+    expect_unavailable(site.list(provider.token("alice")));
+    provider.start();
+    site.await_status(provider.token("alice"), 200);
+    EXPECT_EQ(site.status(known), 401);
+}
+
+TEST(ProviderOutage, KeysBeyondTheirAgeAreNotServedAndNotRefused) {
+    TestProvider provider;
+    const TemporaryDirectory directory;
+    ProviderSite site(provider.url(), {{"KHEOPS_WEBHOOKS_KEYS_MAX_AGE", "6"},
+                                       {"KHEOPS_WEBHOOKS_KEYS_CACHE", directory.file("keys")}});
+    const std::string token = provider.token("alice");
+    site.await_status(token, 200);
+    provider.stop();
+    std::optional<HttpAnswer> answer;
+    await("the keys are too old", [&] {
+        answer = site.list(token);
+        return answer->status != 200;
+    });
+    expect_unavailable(*answer);
+
+    // Nor does the file make them younger.
+    site.worker().restart();
+    expect_unavailable(site.list(token));
+
+    provider.start();
+    site.await_status(token, 200);
+}
+
+TEST(ProviderOutage, ItStopsAtOnceWhileTheProviderIsSilent) {
+    TestProvider provider;
+    provider.behave(Document::keys, Behaviour::silent);
+    ProviderSite site(provider.url());
+    await("the keys are asked for", [&] { return provider.count(Document::keys) > 0; });
+    site.worker().signal(SIGTERM);
+    EXPECT_EQ(site.worker().exit_status(), 0) << site.worker().log();
+}
+
+/// What the configuration says of itself.
+TEST(ProviderIssuer, MayEndWithASlash) {
+    TestProvider provider;
+    provider.set_issuer(provider.url() + "/");
+    ProviderSite site(provider.url());
+    site.await_status(provider.token("alice"), 200);
+    // A token must name it exactly.
+    provider.set_issuer(provider.url());
+    EXPECT_EQ(site.status(provider.token("alice")), 401);
+}
+
+TEST(ProviderIssuer, MayBeConfiguredWithASlash) {
+    TestProvider provider;
+    ProviderSite site(provider.url(), {{"KHEOPS_OIDC_PROVIDER", provider.url() + "/"}});
+    site.await_status(provider.token("alice"), 200);
+}
+
+TEST(ProviderIssuer, OfAnotherNameIsRefused) {
+    TestProvider provider;
+    provider.set_issuer("https://keycloak.example/realms/kheops");
+    ProviderSite site(provider.url());
+    site.worker().await_log(kLost);
+    expect_unavailable(site.list(provider.token("alice")));
+}
+
+TEST(ProviderIssuer, OfAnotherNameIsAcceptedWhereItIsConfigured) {
+    TestProvider provider;
+    provider.set_issuer("https://keycloak.example/realms/kheops");
+    ProviderSite site(provider.url(),
+                      {{"KHEOPS_WEBHOOKS_ISSUER", "https://keycloak.example/realms/kheops"}});
+    site.await_status(provider.token("alice"), 200);
+}
+
+TEST(ProviderIssuer, KheopsOwnVariableWins) {
+    TestProvider provider;
+    ProviderSite site(provider.url(), {{"KHEOPS_OIDC_PROVIDER", "http://127.0.0.1:1/realms/nobody"},
+                                       {"KHEOPS_AUTH_OIDC_PROVIDER", provider.url()}});
+    site.await_status(provider.token("alice"), 200);
+}
+
+TEST(ProviderKeysUrl, OfAFileIsRefused) {
+    TestProvider provider;
+    const TemporaryDirectory directory;
+    const SigningKey key = SigningKey::ec("P-256");
+    write_file(directory.file("keys.json"), jwk_set({key.jwk(R"("kid":"filed")")}));
+    provider.set_keys_url("file://" + directory.file("keys.json"));
+    ProviderSite site(provider.url());
+    site.worker().await_log(kLost);
+    expect_unavailable(site.list(mint_token("alice", provider.url(), key, "filed")));
+}
+
+// TLS.
+
+TEST(ProviderOverTls, IsUsedWhereItsAuthorityIsTrusted) {
+    TestProvider provider(TestProvider::Scheme::https);
+    ProviderSite site(provider.url(), {{"SSL_CERT_FILE", provider.authority_file()}});
+    site.await_status(provider.token("alice"), 200);
+    provider.rotate();
+    site.await_status(provider.token("alice"), 200);
+}
+
+TEST(ProviderOverTls, IsRefusedWhereItsAuthorityIsNot) {
+    TestProvider provider(TestProvider::Scheme::https);
+    ProviderSite site(provider.url());
+    site.worker().await_log(kLost);
+    await_connections(provider, 2);
+    expect_unavailable(site.list(provider.token("alice")));
+    EXPECT_EQ(provider.count(Document::discovery), 0U);
+    EXPECT_EQ(site.logged(kLost), 1U) << site.worker().log();
+}
+
+TEST(ProviderOverTls, IsRefusedWithTheCertificateOfAnotherHost) {
+    TestProvider provider(TestProvider::Scheme::https);
+    provider.show(Certificate::of_another_host);
+    ProviderSite site(provider.url(), {{"SSL_CERT_FILE", provider.authority_file()}});
+    site.worker().await_log(kLost);
+    expect_unavailable(site.list(provider.token("alice")));
+    EXPECT_EQ(provider.count(Document::discovery), 0U);
+}
+
+TEST(ProviderOverTls, ServesOnWhenItsCertificateExpiresAndIsAskedAgainWhenItIsRenewed) {
+    TestProvider provider(TestProvider::Scheme::https);
+    ProviderSite site(provider.url(), {{"SSL_CERT_FILE", provider.authority_file()}});
+    const std::string known = provider.token("alice");
+    site.await_status(known, 200);
+    provider.show(Certificate::expired);
+    site.worker().await_log(kLost);
+    await_connections(provider, 2);
+    EXPECT_EQ(site.status(known), 200);
+    EXPECT_EQ(site.logged(kLost), 1U) << site.worker().log();
+    provider.add_key();
+    expect_unavailable(site.list(provider.token("alice")));
+    provider.show(Certificate::valid);
+    site.await_status(provider.token("alice"), 200);
+}
+
+// Plain HTTP to another machine. The name leads nowhere.
+
+TEST(ProviderOverHttp, IsRefusedAtTheStart) {
+    TestWorker worker(Settings{{"KHEOPS_OIDC_PROVIDER", "http://keycloak.invalid/realms/kheops"}});
+    EXPECT_EQ(worker.exit_status(), 2);
+    EXPECT_NE(worker.log().find("KHEOPS_OIDC_PROVIDER"), std::string::npos) << worker.log();
+    EXPECT_NE(worker.log().find("KHEOPS_WEBHOOKS_PROVIDER_HTTP"), std::string::npos)
+        << worker.log();
+}
+
+TEST(ProviderOverHttp, IsAllowedWithAWarning) {
+    TestWorker worker({{"KHEOPS_OIDC_PROVIDER", "http://keycloak.invalid/realms/kheops"},
+                       {"KHEOPS_WEBHOOKS_PROVIDER_HTTP", "allow"}});
+    worker.await_log("event=provider_over_http level=warning");
+    worker.await_log(kLost);
+    EXPECT_TRUE(worker.is_running());
+}
+
+TEST(ProviderOverHttp, ToThisMachineIsNoConcern) {
+    TestProvider provider;
+    ProviderSite site(provider.url());
+    site.await_status(provider.token("alice"), 200);
+    EXPECT_EQ(site.logged("provider_over_http"), 0U);
+}
+
+}  // namespace
+}  // namespace kheops::test

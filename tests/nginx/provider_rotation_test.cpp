@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: MIT
+
+// Keys of an OpenID Connect provider that come, change and go, and tokens with keys that it does
+// not know.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "support/await.hpp"
+#include "support/provider_site.hpp"
+
+namespace kheops::test {
+namespace {
+
+using std::chrono::steady_clock;
+
+/// What a test leaves a loaded machine beyond a promised time.
+constexpr auto kMargin = std::chrono::seconds(2);
+
+class ProviderRotation : public testing::Test {
+  protected:
+    /// Returns when a token of an unknown key would be asked about.
+    void await_end_of_cool_down() {
+        await("no download is recent", [this] {
+            return provider_.count(Document::keys) > 0 &&
+                   steady_clock::now() - provider_.downloads(Document::keys).back() > 2 * kCoolDown;
+        });
+    }
+
+    /// Returns when the set has been asked for once more.
+    void await_download() {
+        const size_t before = provider_.count(Document::keys);
+        await("the keys are asked for again",
+              [&] { return provider_.count(Document::keys) > before; });
+    }
+
+    /// How many downloads the rules allow in that time: one to begin with, one for each cool-down,
+    /// one of the refresh.
+    static size_t allowed_downloads(steady_clock::duration time) {
+        return 2 + static_cast<size_t>(time / kCoolDown);
+    }
+
+    TestProvider provider_;
+    ProviderSite site_{provider_.url(), {{"KHEOPS_WEBHOOKS_THREADS", "16"}}};
+};
+
+TEST_F(ProviderRotation, OneDownloadServesAllRequests) {
+    const auto begin = steady_clock::now();
+    site_.await_status(provider_.token("alice"), 200);
+    for (int i = 0; i < 50; ++i) {
+        ASSERT_EQ(site_.status(provider_.token("alice")), 200) << site_.worker().log();
+    }
+    // The refresh comes on top, in case this took long.
+    const auto most = 1 + static_cast<size_t>((steady_clock::now() - begin) / kFloor);
+    EXPECT_LE(provider_.count(Document::discovery), most);
+    EXPECT_LE(provider_.count(Document::keys), most);
+    EXPECT_EQ(site_.logged("event=keys "), 1U) << site_.worker().log();
+    EXPECT_EQ(site_.logged("keys_lost"), 0U) << site_.worker().log();
+}
+
+TEST_F(ProviderRotation, TheFirstTokenOfANewKeyIsAccepted) {
+    site_.await_status(provider_.token("alice"), 200);
+    await_end_of_cool_down();
+    provider_.add_key();
+    EXPECT_EQ(site_.status(provider_.token("alice")), 200) << site_.worker().log();
+}
+
+TEST_F(ProviderRotation, OldAndNewKeysServeSideBySide) {
+    const std::string old_token = provider_.token("alice");
+    provider_.add_key();
+    site_.await_status(provider_.token("alice"), 200);
+    EXPECT_EQ(site_.status(old_token), 200);
+}
+
+TEST_F(ProviderRotation, AfterTwoRotationsAtOnceOnlyTheLastKeyServes) {
+    const std::string first = provider_.token("alice");
+    site_.await_status(first, 200);
+    for (int i = 0; i < 5; ++i) {
+        provider_.rotate();
+        const std::string passed_over = provider_.token("alice");
+        provider_.rotate();
+        const auto rotated = steady_clock::now();
+        site_.await_status(provider_.token("alice"), 200);
+        // No later than one cool-down.
+        EXPECT_LT(steady_clock::now() - rotated, kCoolDown + kMargin);
+        EXPECT_EQ(site_.status(provider_.token("alice")), 200);
+        EXPECT_EQ(site_.status(passed_over), 401);
+        EXPECT_EQ(site_.status(first), 401);
+    }
+}
+
+TEST_F(ProviderRotation, ARemovedKeyStopsServingWithTheNextSet) {
+    const std::string old_token = provider_.token("alice");
+    site_.await_status(old_token, 200);
+    provider_.add_key();
+    site_.await_status(provider_.token("alice"), 200);
+    EXPECT_EQ(site_.status(old_token), 200);
+
+    provider_.remove_old_keys();
+    const auto removed = steady_clock::now();
+    site_.await_status(old_token, 401);
+    EXPECT_LT(steady_clock::now() - removed, kCeiling + kMargin);
+    EXPECT_EQ(site_.status(provider_.token("alice")), 200);
+    EXPECT_EQ(site_.status(old_token), 401);
+}
+
+TEST_F(ProviderRotation, AnotherKeyOfTheSameKidReplacesTheFirst) {
+    const std::string old_token = provider_.token("alice");
+    site_.await_status(old_token, 200);
+    provider_.replace_key();
+    const auto replaced = steady_clock::now();
+    site_.await_status(provider_.token("alice"), 200);
+    EXPECT_LT(steady_clock::now() - replaced, kCeiling + kMargin);
+    EXPECT_EQ(site_.status(old_token), 401);
+}
+
+TEST_F(ProviderRotation, SighupAsksAtOnce) {
+    site_.await_status(provider_.token("alice"), 200);
+    // The refresh alone would leave a floor's time between any two downloads.
+    auto shortest = steady_clock::duration::max();
+    for (int i = 0; i < 10 && shortest > kFloor / 4; ++i) {
+        const auto before = provider_.downloads(Document::keys).back();
+        provider_.replace_key();
+        site_.worker().signal(SIGHUP);
+        await_download();
+        shortest = std::min(shortest, provider_.downloads(Document::keys).back() - before);
+        site_.await_status(provider_.token("alice"), 200);
+    }
+    EXPECT_LT(shortest, kFloor / 2) << site_.worker().log();
+}
+
+TEST_F(ProviderRotation, SymmetricKeysOfAProviderAreLeftOut) {
+    site_.await_status(provider_.token("alice"), 200);
+    const SigningKey secret = SigningKey::hmac("a secret that anybody can read at the provider");
+    provider_.publish(secret.jwk(R"("kid":"secret","alg":"HS256")"));
+    site_.worker().signal(SIGHUP);
+    await_download();
+    site_.await_status(provider_.token("alice"), 200);
+    const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+    const std::string claims = R"({"iss":")" + provider_.url() + R"(","sub":"alice","exp":)" +
+                               std::to_string(now + 60) + "}";
+    const std::string forged = sign_jws_with(secret, "HS256", claims, R"("kid":"secret")");
+    EXPECT_EQ(site_.status(forged), 401);
+    EXPECT_EQ(site_.status(sign_jws_with(secret, "HS256", claims)), 401);
+}
+
+TEST_F(ProviderRotation, AnUnknownKeyIsAskedForAndRefused) {
+    site_.await_status(provider_.token("alice"), 200);
+    await_end_of_cool_down();
+    const size_t before = provider_.count(Document::keys);
+    const HttpAnswer answer = site_.list(token_of_unknown_key(provider_));
+    EXPECT_EQ(answer.status, 401);
+    EXPECT_NE(answer.header("WWW-Authenticate").find("invalid_token"), std::string::npos);
+    EXPECT_GT(provider_.count(Document::keys), before);
+    // In the cool-down after a download that succeeded.
+    EXPECT_EQ(site_.status(token_of_unknown_key(provider_, "another")), 401);
+    EXPECT_EQ(site_.logged("keys_lost"), 0U) << site_.worker().log();
+}
+
+TEST_F(ProviderRotation, OneDownloadServesAllThatWaitForANewKey) {
+    site_.await_status(provider_.token("alice"), 200);
+    const std::string known = provider_.token("alice");
+    await_end_of_cool_down();
+    provider_.behave(Document::keys, Behaviour::silent);
+    const size_t before = provider_.count(Document::keys);
+    provider_.add_key();
+
+    std::atomic<int> served = 0;
+    std::vector<std::thread> waiting;
+    for (int i = 0; i < 8; ++i) {
+        waiting.emplace_back([this, &served, token = provider_.token("alice")] {
+            if (fetch("GET", site_.nginx().url("/albums/DemoAlbum1/webhooks"), bearer(token))
+                    .status == 200) {
+                ++served;
+            }
+        });
+    }
+    await("the keys are asked for", [&] { return provider_.count(Document::keys) > before; });
+    EXPECT_EQ(site_.status(known), 200);
+    EXPECT_EQ(served, 0);
+    provider_.behave(Document::keys, Behaviour::good);
+    for (std::thread& thread : waiting) {
+        thread.join();
+    }
+    EXPECT_EQ(served, 8) << site_.worker().log();
+    EXPECT_EQ(provider_.count(Document::keys), before + 1);
+}
+
+/// Thousands of tokens with invented keys, over many connections at once.
+class ProviderFlood : public ProviderRotation, public testing::WithParamInterface<Behaviour> {
+  protected:
+    static constexpr int kClients = 8;
+    static constexpr int kTokensEach = 400;
+
+    /// Sends them all; returns how often each status came.
+    std::map<int, int> flood() {
+        std::mutex mutex;
+        std::map<int, int> answers;
+        std::vector<std::thread> clients;
+        for (int client = 0; client < kClients; ++client) {
+            clients.emplace_back([&, client] {
+                HttpClient http;
+                for (int i = 0; i < kTokensEach; ++i) {
+                    const std::string kid = std::to_string(client) + "-" + std::to_string(i);
+                    const int status =
+                        http.fetch("GET", site_.nginx().url("/albums/DemoAlbum1/webhooks"),
+                                   bearer(token_of_unknown_key(provider_, kid)))
+                            .status;
+                    const std::lock_guard lock(mutex);
+                    ++answers[status];
+                }
+            });
+        }
+        for (std::thread& client : clients) {
+            client.join();
+        }
+        return answers;
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(While, ProviderFlood,
+                         testing::Values(Behaviour::good, Behaviour::server_error,
+                                         Behaviour::silent),
+                         [](const auto& test) { return testing::PrintToString(test.param); });
+
+TEST_P(ProviderFlood, CausesOneDownloadForEachCoolDownAndDelaysNobodyElse) {
+    site_.await_status(provider_.token("alice"), 200);
+    provider_.behave(Document::keys, GetParam());
+    const size_t before = provider_.count(Document::keys);
+    const auto begin = steady_clock::now();
+
+    std::atomic<bool> flooding = true;
+    std::thread others([&] {
+        HttpClient http;
+        while (flooding) {
+            EXPECT_EQ(http.fetch("GET", site_.nginx().url("/albums/DemoAlbum1/webhooks"),
+                                 bearer(provider_.token("alice")))
+                          .status,
+                      200);
+        }
+    });
+    const std::map<int, int> answers = flood();
+    flooding = false;
+    others.join();
+
+    const size_t downloads = provider_.count(Document::keys) - before;
+    EXPECT_LE(downloads, allowed_downloads(steady_clock::now() - begin));
+    EXPECT_EQ(provider_.most_at_once(Document::keys), 1U);
+    int answered = 0;
+    for (const auto& [status, count] : answers) {
+        EXPECT_TRUE(status == 401 || (status == 503 && GetParam() != Behaviour::good))
+            << count << " answers " << status;
+        answered += count;
+    }
+    EXPECT_EQ(answered, kClients * kTokensEach);
+    EXPECT_LE(site_.logged("event=keys_lost"), 1U) << site_.worker().log();
+}
+
+/// What a provider says of how long its keys are good, and how soon it may be asked again.
+struct Freshness {
+    const char* name;
+    HttpHeaders headers;
+    steady_clock::duration at_least = kFloor;
+};
+
+TEST(ProviderFreshness, KeysAreAskedForAgainWithinFloorAndCeilingWhateverTheHeadersSay) {
+    const std::vector<Freshness> cases = {
+        {"nothing", {}},
+        {"no-cache", {{"Cache-Control", "no-cache"}}},
+        {"no-store", {{"Cache-Control", "no-store"}}},
+        {"max-age=0", {{"Cache-Control", "max-age=0"}}},
+        {"three seconds", {{"Cache-Control", "public, max-age=3"}}, 2 * kFloor},
+        {"a year", {{"Cache-Control", "max-age=31536000"}}},
+        {"no number", {{"Cache-Control", "max-age=a while"}}},
+        {"past all numbers", {{"Cache-Control", "max-age=99999999999999999999999"}}},
+        {"expired", {{"Expires", "Thu, 01 Jan 1970 00:00:00 GMT"}}},
+        {"expires in 2100", {{"Expires", "Fri, 01 Jan 2100 00:00:00 GMT"}}}};
+    constexpr int kTimes = 2;
+
+    std::vector<std::unique_ptr<TestProvider>> providers;
+    std::vector<std::unique_ptr<TestWorker>> workers;
+    for (const Freshness& freshness : cases) {
+        providers.push_back(std::make_unique<TestProvider>());
+        providers.back()->set_headers(freshness.headers);
+        workers.push_back(std::make_unique<TestWorker>(
+            Settings{{"KHEOPS_OIDC_PROVIDER", providers.back()->url()}}, Patience::shortened));
+    }
+    for (size_t i = 0; i < cases.size(); ++i) {
+        SCOPED_TRACE(cases[i].name);
+        await("the keys are asked for again",
+              [&] { return providers[i]->count(Document::keys) > kTimes; });
+        const auto times = providers[i]->downloads(Document::keys);
+        const auto taken = times.at(kTimes) - times.front();
+        // Half a floor, as what is seen of a time here is not what the worker sees.
+        EXPECT_GT(taken, kTimes * cases[i].at_least - kFloor / 2);
+        EXPECT_LT(taken, kTimes * (kCeiling + kMargin));
+        EXPECT_EQ(workers[i]->log().find("keys_lost"), std::string::npos) << workers[i]->log();
+    }
+}
+
+}  // namespace
+}  // namespace kheops::test

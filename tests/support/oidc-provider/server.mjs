@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+//
+// A real OpenID Connect provider on a free port of 127.0.0.1, until it is ended. Each line on
+// standard output is its issuer, written when it is ready: at the start, and after each SIGHUP, upon
+// which a new key signs and the one before it stays published. The client alice, whose secret is
+// "secret", gets tokens for herself (grant type client_credentials).
+
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import Provider from 'oidc-provider';
+
+const keys = [];
+let handle;
+
+function rotate(issuer) {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    keys.unshift({ ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'sig', alg: 'RS256' });
+    keys.splice(2);
+    const provider = new Provider(issuer, {
+        jwks: { keys },
+        clients: [{
+            client_id: 'alice',
+            client_secret: 'secret',
+            grant_types: ['client_credentials'],
+            response_types: [],
+            redirect_uris: [],
+        }],
+        features: {
+            clientCredentials: { enabled: true },
+            devInteractions: { enabled: false },
+            resourceIndicators: {
+                enabled: true,
+                // What makes its access tokens JWTs.
+                defaultResource: () => 'https://kheops.example',
+                getResourceServerInfo: () => ({
+                    scope: '',
+                    audience: 'kheops',
+                    accessTokenFormat: 'jwt',
+                    accessTokenTTL: 3600,
+                    jwt: { sign: { alg: 'RS256', kid: keys[0].kid } },
+                }),
+            },
+        },
+        ttl: { ClientCredentials: 3600 },
+    });
+    handle = provider.callback();
+    console.log(issuer);
+}
+
+const server = createServer((request, response) => handle(request, response));
+server.listen(0, '127.0.0.1', () => {
+    const issuer = `http://127.0.0.1:${server.address().port}`;
+    rotate(issuer);
+    process.on('SIGHUP', () => rotate(issuer));
+});

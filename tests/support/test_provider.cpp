@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: MIT
+#include "support/test_provider.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "support/files.hpp"
+#include "text/json.hpp"
+
+namespace kheops::test {
+
+namespace {
+
+constexpr const char* kRealm = "/realms/kheops";
+constexpr const char* kDiscoveryPath = "/realms/kheops/.well-known/openid-configuration";
+constexpr const char* kKeysPath = "/realms/kheops/certs";
+// Before the path of a document that was redirected.
+constexpr std::string_view kMoved = "/moved";
+constexpr std::string_view kElsewhere = "/elsewhere";
+
+constexpr size_t kMebibyte = size_t{1} << 20U;
+constexpr auto kDrip = std::chrono::milliseconds(50);
+constexpr auto kGlance = std::chrono::milliseconds(5);
+
+const char* path_of(Document document) {
+    return document == Document::discovery ? kDiscoveryPath : kKeysPath;
+}
+
+std::optional<Document> document_at(std::string_view path) {
+    for (const Document document : {Document::discovery, Document::keys}) {
+        if (path == path_of(document)) {
+            return document;
+        }
+    }
+    return std::nullopt;
+}
+
+std::string to_http(const std::string& status, const HttpHeaders& headers) {
+    std::string text = "HTTP/1.1 " + status + "\r\nConnection: close\r\n";
+    for (const auto& [name, value] : headers) {
+        text += name;
+        text += ": " + value + "\r\n";
+    }
+    return text + "\r\n";
+}
+
+std::string redirect(const std::string& url) {
+    return to_http("302 Found", {{"Location", url}, {"Content-Length", "0"}});
+}
+
+std::string json_answer(const std::string& body) {
+    return to_http("200 OK", {{"Content-Type", "application/json"},
+                              {"Content-Length", std::to_string(body.size())}}) +
+           body;
+}
+
+sockaddr* generic(sockaddr_in& address) {
+    return reinterpret_cast<sockaddr*>(&address);
+}
+
+/// Bound to that port of 127.0.0.1, 0 for any, beside others of this process.
+Descriptor bound_socket(std::uint16_t port) {
+    Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const int on = 1;
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::setsockopt(socket.number(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
+        ::bind(socket.number(), generic(address), sizeof address) != 0) {
+        throw std::system_error(errno, std::generic_category(), "the provider's port");
+    }
+    return socket;
+}
+
+std::uint16_t port_of(const Descriptor& socket) {
+    sockaddr_in address = {};
+    socklen_t size = sizeof address;
+    if (::getsockname(socket.number(), generic(address), &size) != 0) {
+        throw std::system_error(errno, std::generic_category(), "the provider's port");
+    }
+    return ntohs(address.sin_port);
+}
+
+bool take_prefix(std::string& text, std::string_view prefix) {
+    const bool found = text.starts_with(prefix);
+    if (found) {
+        text.erase(0, prefix.size());
+    }
+    return found;
+}
+
+}  // namespace
+
+std::ostream& operator<<(std::ostream& stream, Behaviour behaviour) {
+    constexpr std::array<const char*, 15> kNames = {
+        "Good",     "GoodOf1MiB", "MovedOnHost", "ServerError",    "Silent",
+        "Dripping", "Truncated",  "WebPage",     "BrokenJson",     "OtherJson",
+        "Empty",    "Over1MiB",   "Endless",     "MovedElsewhere", "MovedInCircles"};
+    return stream << kNames.at(static_cast<size_t>(behaviour));
+}
+
+std::ostream& operator<<(std::ostream& stream, Document document) {
+    return stream << (document == Document::discovery ? "Discovery" : "Keys");
+}
+
+/// The server's end of a connection, with or without TLS.
+class TestProvider::Stream {
+  public:
+    Stream(int socket, ssl_ctx_st* tls) : socket_(socket) {
+        if (tls != nullptr) {
+            tls_.reset(SSL_new(tls));
+            SSL_set_fd(tls_.get(), socket_);
+        }
+    }
+
+    /// The path of the request; nothing when none becomes whole.
+    std::optional<std::string> receive_path() {
+        if (tls_ && SSL_accept(tls_.get()) != 1) {
+            return std::nullopt;
+        }
+        std::string head;
+        while (head.find("\r\n\r\n") == std::string::npos) {
+            std::array<char, 4096> octets = {};
+            const ssize_t size =
+                tls_ ? SSL_read(tls_.get(), octets.data(), static_cast<int>(octets.size()))
+                     : ::recv(socket_, octets.data(), octets.size(), 0);
+            if (size <= 0) {
+                return std::nullopt;
+            }
+            head.append(octets.data(), static_cast<size_t>(size));
+        }
+        const size_t begin = head.find(' ') + 1;
+        return head.substr(begin, head.find(' ', begin) - begin);
+    }
+
+    /// False when the peer has left.
+    bool send(std::string_view text) {
+        while (!text.empty()) {
+            const ssize_t size =
+                tls_ ? SSL_write(tls_.get(), text.data(), static_cast<int>(text.size()))
+                     : ::send(socket_, text.data(), text.size(), 0);
+            if (size <= 0) {
+                return false;
+            }
+            text.remove_prefix(static_cast<size_t>(size));
+        }
+        return true;
+    }
+
+    /// Waits for a moment; whether the peer is still there after it.
+    [[nodiscard]] bool stays(std::chrono::milliseconds moment) const {
+        pollfd peer = {.fd = socket_, .events = POLLRDHUP, .revents = 0};
+        return ::poll(&peer, 1, static_cast<int>(moment.count())) == 0;
+    }
+
+  private:
+    int socket_;
+    std::unique_ptr<SSL, decltype(&SSL_free)> tls_{nullptr, SSL_free};
+};
+
+TestProvider::TestProvider(Scheme scheme)
+    : scheme_(scheme), holder_(bound_socket(0)), port_(port_of(holder_)) {
+    issuer_ = url();
+    keys_url_ = address("127.0.0.1") + kKeysPath;
+    if (scheme_ == Scheme::https) {
+        write_file(authority_file(), authority_.pem());
+        show(Certificate::valid);
+    }
+    append_key();
+    start();
+}
+
+TestProvider::~TestProvider() {
+    stop();
+    for (std::thread& server : servers_) {
+        server.join();
+    }
+}
+
+std::string TestProvider::address(const char* host) const {
+    return std::string(scheme_ == Scheme::https ? "https" : "http") + "://" + host + ":" +
+           std::to_string(port_);
+}
+
+std::string TestProvider::url() const {
+    return address("127.0.0.1") + kRealm;
+}
+
+void TestProvider::start() {
+    listener_ = bound_socket(port_);
+    if (::listen(listener_.number(), SOMAXCONN) != 0) {
+        throw std::system_error(errno, std::generic_category(), "the provider's port");
+    }
+    acceptor_ = std::thread([this] { accept_connections(); });
+}
+
+void TestProvider::stop() {
+    ::shutdown(listener_.number(), SHUT_RDWR);
+    if (acceptor_.joinable()) {
+        acceptor_.join();
+    }
+    listener_ = Descriptor();
+    const std::lock_guard lock(mutex_);
+    for (const Descriptor& connection : connections_) {
+        ::shutdown(connection.number(), SHUT_RDWR);
+    }
+}
+
+void TestProvider::behave(Document document, Behaviour behaviour) {
+    const std::lock_guard lock(mutex_);
+    state(document).behaviour = behaviour;
+}
+
+void TestProvider::show(Certificate certificate) {
+    auto context = authority_.server_context(certificate);
+    const std::lock_guard lock(mutex_);
+    tls_ = std::move(context);
+}
+
+void TestProvider::set_headers(const HttpHeaders& headers) {
+    const std::lock_guard lock(mutex_);
+    headers_ = headers;
+}
+
+void TestProvider::set_issuer(const std::string& issuer) {
+    const std::lock_guard lock(mutex_);
+    issuer_ = issuer;
+}
+
+void TestProvider::set_keys_url(const std::string& url) {
+    const std::lock_guard lock(mutex_);
+    keys_url_ = url;
+}
+
+void TestProvider::append_key() {
+    keys_.push_back({"key-" + std::to_string(++keys_made_), SigningKey::ec("P-256")});
+}
+
+void TestProvider::add_key() {
+    const std::lock_guard lock(mutex_);
+    append_key();
+}
+
+void TestProvider::remove_old_keys() {
+    const std::lock_guard lock(mutex_);
+    keys_.erase(keys_.begin(), keys_.end() - 1);
+}
+
+void TestProvider::rotate() {
+    const std::lock_guard lock(mutex_);
+    keys_.clear();
+    append_key();
+}
+
+void TestProvider::replace_key() {
+    const std::lock_guard lock(mutex_);
+    keys_.back().key = SigningKey::ec("P-256");
+}
+
+void TestProvider::publish(const std::string& jwk) {
+    const std::lock_guard lock(mutex_);
+    other_jwks_.push_back(jwk);
+}
+
+std::string TestProvider::token(const std::string& subject) const {
+    const std::lock_guard lock(mutex_);
+    return mint_token(subject, issuer_, keys_.back().key, keys_.back().kid);
+}
+
+std::vector<TestProvider::Time> TestProvider::downloads(Document document) const {
+    const std::lock_guard lock(mutex_);
+    return state(document).downloads;
+}
+
+size_t TestProvider::most_at_once(Document document) const {
+    const std::lock_guard lock(mutex_);
+    return state(document).most_at_once;
+}
+
+size_t TestProvider::requests_elsewhere() const {
+    const std::lock_guard lock(mutex_);
+    return requests_elsewhere_;
+}
+
+size_t TestProvider::connections() const {
+    const std::lock_guard lock(mutex_);
+    return connections_.size();
+}
+
+TestProvider::DocumentState& TestProvider::state(Document document) {
+    return documents_.at(static_cast<size_t>(document));
+}
+
+const TestProvider::DocumentState& TestProvider::state(Document document) const {
+    return documents_.at(static_cast<size_t>(document));
+}
+
+void TestProvider::accept_connections() {
+    for (;;) {
+        Descriptor connection(::accept4(listener_.number(), nullptr, nullptr, SOCK_CLOEXEC));
+        if (connection.number() < 0) {
+            return;
+        }
+        const std::lock_guard lock(mutex_);
+        const int number = connections_.emplace_back(std::move(connection)).number();
+        servers_.emplace_back([this, number] { serve(number); });
+    }
+}
+
+void TestProvider::serve(int connection) {
+    // OpenSSL writes to peers that have left; only this thread shall not be told by a signal.
+    sigset_t broken_pipe;
+    sigemptyset(&broken_pipe);
+    sigaddset(&broken_pipe, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
+
+    std::shared_ptr<ssl_ctx_st> tls;
+    {
+        const std::lock_guard lock(mutex_);
+        tls = tls_;
+    }
+    Stream stream(connection, tls.get());
+    if (const std::optional<std::string> path = stream.receive_path()) {
+        answer(stream, *path);
+    }
+    // Closed with this object, so that its number cannot come to mean another connection.
+    ::shutdown(connection, SHUT_RDWR);
+}
+
+void TestProvider::answer(Stream& stream, const std::string& path) {
+    std::string target = path;
+    const bool elsewhere = take_prefix(target, kElsewhere);
+    const bool moved = elsewhere || take_prefix(target, kMoved);
+    const std::optional<Document> document = document_at(target);
+    if (!document) {
+        stream.send(to_http("404 Not Found", {{"Content-Length", "0"}}));
+        return;
+    }
+    if (moved) {
+        {
+            const std::lock_guard lock(mutex_);
+            requests_elsewhere_ += elsewhere ? 1 : 0;
+        }
+        stream.send(good_answer(*document, 0));
+        return;
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        DocumentState& asked = state(*document);
+        asked.downloads.push_back(std::chrono::steady_clock::now());
+        asked.most_at_once = std::max(asked.most_at_once, ++asked.under_way);
+    }
+    answer_document(stream, *document);
+    const std::lock_guard lock(mutex_);
+    --state(*document).under_way;
+}
+
+void TestProvider::answer_document(Stream& stream, Document document) {
+    const auto behaviour = [&] {
+        const std::lock_guard lock(mutex_);
+        return state(document).behaviour;
+    };
+    while (behaviour() == Behaviour::silent) {
+        if (!stream.stays(kGlance)) {
+            return;
+        }
+    }
+    switch (behaviour()) {
+        case Behaviour::silent:
+            break;
+        case Behaviour::good:
+            stream.send(good_answer(document, 0));
+            break;
+        case Behaviour::good_of_1_mib:
+            stream.send(good_answer(document, kMebibyte));
+            break;
+        case Behaviour::over_1_mib:
+            stream.send(good_answer(document, kMebibyte + 1));
+            break;
+        case Behaviour::moved_on_host:
+            stream.send(redirect(address("127.0.0.1") + std::string(kMoved) + path_of(document)));
+            break;
+        case Behaviour::moved_elsewhere:
+            stream.send(
+                redirect(address("localhost") + std::string(kElsewhere) + path_of(document)));
+            break;
+        case Behaviour::moved_in_circles:
+            stream.send(redirect(address("127.0.0.1") + path_of(document)));
+            break;
+        case Behaviour::server_error:
+            stream.send(to_http("500 Internal Server Error", {{"Content-Length", "0"}}));
+            break;
+        case Behaviour::dripping:
+            for (const char octet : good_answer(document, 0)) {
+                if (!stream.send({&octet, 1}) || !stream.stays(kDrip)) {
+                    break;
+                }
+            }
+            break;
+        case Behaviour::truncated: {
+            const std::string answer = good_answer(document, 0);
+            stream.send(std::string_view(answer).substr(0, answer.size() - 20));
+            break;
+        }
+        case Behaviour::web_page:
+            stream.send(to_http("200 OK", {{"Content-Type", "text/html"}}) +
+                        "<!DOCTYPE html><title>Maintenance</title><p>We will be back soon.\n");
+            break;
+        case Behaviour::broken_json: {
+            const std::string text = text_of(document);
+            stream.send(json_answer(text.substr(0, text.size() - 1)));
+            break;
+        }
+        case Behaviour::other_json:
+            stream.send(json_answer(document == Document::keys ? R"({"keys":{"kty":"EC"}})"
+                                                               : R"(["issuer","jwks_uri"])"));
+            break;
+        case Behaviour::empty:
+            stream.send(json_answer(document == Document::keys ? R"({"keys":[]})" : "{}"));
+            break;
+        case Behaviour::endless:
+            stream.send(to_http("200 OK", {{"Content-Type", "application/json"}}) +
+                        text_of(document));
+            while (stream.send(std::string(4096, ' '))) {
+            }
+            break;
+    }
+}
+
+std::string TestProvider::text_of(Document document) const {
+    const std::lock_guard lock(mutex_);
+    if (document == Document::keys) {
+        std::vector<std::string> jwks = other_jwks_;
+        for (const auto& [kid, key] : keys_) {
+            jwks.push_back(key.jwk(R"("alg":"ES256","use":"sig","kid":")" + kid + '"'));
+        }
+        return jwk_set(jwks);
+    }
+    json::Value configuration = json::Value::object();
+    configuration.add("issuer", json::Value::string(issuer_));
+    configuration.add("authorization_endpoint", json::Value::string(url() + "/auth"));
+    configuration.add("jwks_uri", json::Value::string(keys_url_));
+    return configuration.text();
+}
+
+std::string TestProvider::good_answer(Document document, size_t size) const {
+    std::string body = text_of(document);
+    body.resize(std::max(size, body.size()), ' ');
+    HttpHeaders headers = {{"Content-Type", "application/json"},
+                           {"Content-Length", std::to_string(body.size())}};
+    const std::lock_guard lock(mutex_);
+    headers.insert(headers.end(), headers_.begin(), headers_.end());
+    return to_http("200 OK", headers) + body;
+}
+
+}  // namespace kheops::test
