@@ -21,7 +21,7 @@ UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SOURCES = find src tests cmake -name '*.[ch]pp' -print0
 
 .PHONY: all test asan tsan build-test build-asan build-tsan tidy format check-format
-.PHONY: bench build-bench install uninstall clean help
+.PHONY: fuzz bench build-bench install uninstall clean help
 
 # No target is a file: CMake knows what is up to date, and a path may have spaces.
 
@@ -58,6 +58,9 @@ bench: ## what it costs, beside what it could be compared with (scripts/bench)
 build-bench: # a tree that is configured stays as it is
 	@test -d "$(BUILD)/tests" || $(CONFIGURE) "$(BUILD)"
 	$(COMPILE) "$(BUILD)" --parallel $(JOBS) --target kheops-webhooks bench bench_minimal
+
+fuzz: ## libFuzzer on the parsers, a minute each; `scripts/fuzz --help` says more
+	scripts/fuzz
 
 tidy: all ## clang-tidy over src/; any finding is an error
 	find src -name '*.cpp' -print0 | \

@@ -121,6 +121,8 @@ demo_packages=("$nginx_package" "$postgresql_package" spawn-fcgi curl openssl)
 # shellcheck disable=SC2034
 test_packages=("$nginx_package" "$postgresql_package" spawn-fcgi curl openssl
     libgtest-dev jq shellcheck systemd php-fpm php-pgsql)
+# shellcheck disable=SC2034
+fuzz_packages=(clang 'libclang-rt-dev|libclang-rt-[0-9][0-9]-dev' libgtest-dev)
 
 # Installs those of the packages that are not there, which takes root or sudo; where all are there,
 # it does nothing and needs neither. Returns 1 when it cannot.

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+
+// Key sets, in JSON and in PEM. Oracles: the same text says the same twice, and the keys of a text
+// that holds another twice are the other's, twice; what is said of a key left out stays on its
+// line.
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fuzz/target.hpp"
+#include "text/json.hpp"
+#include "text/utf8.hpp"
+#include "token/jwk_set.hpp"
+
+namespace kheops {
+namespace {
+
+constexpr std::array kAlgorithms = {
+    Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::PS384,
+    Algorithm::PS512, Algorithm::ES256, Algorithm::ES384, Algorithm::ES512, Algorithm::HS256,
+    Algorithm::HS384, Algorithm::HS512, Algorithm::EdDSA};
+
+void check_line(const std::string& line) {
+    FUZZ_CHECK(!line.empty() && is_utf8(line));
+    FUZZ_CHECK(std::none_of(line.begin(), line.end(), [](char c) { return c >= 0 && c < ' '; }));
+}
+
+/// What the text says, as far as it can be compared; nothing when it has no usable key.
+std::optional<std::vector<std::string>> keys_in(const std::string& text, size_t& left_out) {
+    left_out = 0;
+    try {
+        const KeySet set = parse_key_set(text);
+        FUZZ_CHECK(!set.keys.empty());
+        left_out = set.left_out.size();
+        for (const std::string& line : set.left_out) {
+            check_line(line);
+        }
+        std::vector<std::string> keys;
+        for (const Key& key : set.keys) {
+            std::string fits;
+            for (const Algorithm algorithm : kAlgorithms) {
+                fits += key.fits(algorithm) ? '1' : '0';
+                FUZZ_CHECK(!key.fits(algorithm) || key.key.fits(algorithm));
+                FUZZ_CHECK(!key.key.verify(algorithm, text, "no signature of anything"));
+            }
+            FUZZ_CHECK(fits.find('1') != std::string::npos);
+            FUZZ_CHECK(!key.only || std::count(fits.begin(), fits.end(), '1') == 1);
+            keys.push_back(fits + (key.kid ? "kid " + *key.kid : ""));
+        }
+        return keys;
+    } catch (const KeySetError& error) {
+        check_line(error.what());
+        return std::nullopt;
+    }
+}
+
+std::vector<std::string> twice(std::vector<std::string> keys) {
+    const std::vector<std::string> same = keys;
+    keys.insert(keys.end(), same.begin(), same.end());
+    return keys;
+}
+
+}  // namespace
+}  // namespace kheops
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    using namespace kheops;
+    const std::string text(fuzz::text_of(data, size));
+    size_t left_out = 0;
+    size_t again = 0;
+    const std::optional<std::vector<std::string>> keys = keys_in(text, left_out);
+    FUZZ_CHECK(keys_in(" \r\n" + text, again) == keys && again == left_out);
+    if (!keys) {
+        return 0;
+    }
+
+    const std::optional<json::Value> root = json::parse(text);
+    std::string doubled = text + '\n' + text;  // PEM
+    if (root) {
+        const std::optional<json::View> list = root->view().member("keys");
+        if (list && list->is_array()) {
+            // As an element of another set it is a key that cannot serve, unless it is that too.
+            FUZZ_CHECK(root->view().member("kty") || !keys_in("{\"keys\":[" + text + "]}", again));
+            return 0;
+        }
+        doubled = "{\"keys\":[" + text + ',' + text + "]}";
+    } else if (!text.starts_with("-----BEGIN ")) {
+        return 0;  // what stands before the first block would come to stand behind the last
+    }
+    FUZZ_CHECK(keys_in(doubled, again) == twice(*keys) && again == 2 * left_out);
+    return 0;
+}
