@@ -19,16 +19,23 @@
 --       when one webhook has the whole history, and then a webhook that has none costs a scan of the
 --       table. A range between unknown bounds is taken to match 0.5 % whatever the statistics say,
 --       which keeps the index; "=" beside it makes the estimate, and the cost, smaller still.
---   ORDER BY t.pk + 0
---       Ordered by pk itself, the newest five would be looked for by walking the primary key from its
---       end: through the whole table for a webhook whose triggers are old or few.
---   t.pk >= coalesce(…, t.pk)
---       Sorting is what a long history costs most. The fifth newest of any of its rows is a lower
---       bound to what can be among the newest five, and the last rows by index are usually the very
---       newest, so that next to nothing is left to sort. t.pk on the right keeps this a filter: the
---       primary key is no way in here either.
---   ORDER BY t.webhook_fk DESC
---       Reads that index from its end. With "=" beside BETWEEN it would mean nothing and be dropped.
+--   bound
+--       Of a long history, the count can be read from the index, and reading the rows would be what
+--       costs most. The fifth newest of any of its rows is a lower bound to what can be among the
+--       newest five, and the last rows by index are usually the very newest. is_near: from there to
+--       the end of the table are fewer triggers, of whatever webhook, than this one has; then they
+--       are walked, and the walk ends at the fifth. Else its own rows are read, and next to nothing
+--       is left to sort.
+--   t.pk BETWEEN bound.pk AND bound.last, t.webhook_fk + 0
+--       The walk is on the primary key, and only there. Without its lower end it would go through the
+--       whole table for a webhook whose triggers are old or few.
+--   ORDER BY t.webhook_fk DESC with LIMIT
+--       Reads that index from its end, row by row: of many rows, PostgreSQL would otherwise make a
+--       bitmap, which forgets the rows and keeps the pages when it is larger than work_mem; in a mixed
+--       history these are all pages, for each webhook again. The limit cuts nothing off. With "="
+--       beside BETWEEN the order would mean nothing and be dropped.
+--   t.pk >= coalesce(bound.pk, t.pk)
+--       t.pk on the right keeps this a filter: the primary key is no way in here.
 --   MATERIALIZED, OFFSET 0, LATERAL
 --       Keep each part apart, so that it is asked with the values of the part before it. Without an
 --       administrator, album_pk is NULL and nothing behind the gate reads a page.
@@ -98,6 +105,18 @@ LEFT JOIN LATERAL (
     WHERE t.webhook_fk = p.pk AND t.webhook_fk BETWEEN p.pk AND p.pk
 ) AS history ON p.pk IS NOT NULL
 LEFT JOIN LATERAL (
+    SELECT s.pk, l.pk AS last, l.pk - s.pk < history.number_of_triggers AS is_near
+    FROM (
+        SELECT t.pk
+        FROM webhook_triggers AS t
+        WHERE t.webhook_fk BETWEEN p.pk AND p.pk
+        ORDER BY t.webhook_fk DESC
+        LIMIT 50
+    ) AS s, (SELECT max(pk) AS pk FROM webhook_triggers) AS l
+    ORDER BY s.pk DESC
+    LIMIT 1 OFFSET 4
+) AS bound ON history.number_of_triggers > 1000
+LEFT JOIN LATERAL (
     SELECT array_agg(n.id::text) AS ids,
            array_agg(EXISTS (
                SELECT
@@ -106,25 +125,23 @@ LEFT JOIN LATERAL (
                  AND a.status BETWEEN 200 AND 299
            )) AS passes
     FROM (
-        SELECT t.pk, t.id
-        FROM webhook_triggers AS t
-        WHERE t.webhook_fk = p.pk AND t.webhook_fk BETWEEN p.pk AND p.pk
-          AND t.pk >= coalesce(
-              CASE WHEN history.number_of_triggers > 1000 THEN (
-                  SELECT s.pk
-                  FROM (
-                      SELECT t.pk
-                      FROM webhook_triggers AS t
-                      WHERE t.webhook_fk BETWEEN p.pk AND p.pk
-                      ORDER BY t.webhook_fk DESC
-                      LIMIT 50
-                  ) AS s
-                  ORDER BY s.pk DESC
-                  LIMIT 1 OFFSET 4
-              ) END,
-              t.pk)
-        ORDER BY t.pk + 0 DESC
-        LIMIT 5
+        (SELECT t.pk, t.id
+         FROM webhook_triggers AS t
+         WHERE bound.is_near AND t.pk BETWEEN bound.pk AND bound.last AND t.webhook_fk + 0 = p.pk
+         ORDER BY t.pk DESC
+         LIMIT 5)
+        UNION ALL
+        (SELECT o.pk, o.id
+         FROM (
+             SELECT t.pk, t.id
+             FROM webhook_triggers AS t
+             WHERE bound.is_near IS NOT true AND t.webhook_fk BETWEEN p.pk AND p.pk
+               AND t.pk >= coalesce(bound.pk, t.pk)
+             ORDER BY t.webhook_fk DESC
+             LIMIT history.number_of_triggers
+         ) AS o
+         ORDER BY o.pk DESC
+         LIMIT 5)
     ) AS n
 ) AS newest ON true
 ORDER BY p.creation_time DESC, p.pk DESC

@@ -182,6 +182,32 @@ TEST_P(StatementPlan, TheAcceleratedOneTouchesOnlyWhatItTells) {
     });
 }
 
+/// As in life: the rows of many webhooks lie side by side in every block.
+TEST(StatementPlanOfAMixedHistory, ReadsNoMoreThanAPassOverTheSameRows) {
+    TestDatabase database({"sql/schema.sql"});
+    TestConnection connection(database.conninfo());
+    connection.execute(kData);
+    connection.execute(R"(
+        INSERT INTO webhook_triggers (id, webhook_fk, is_manual_trigger, new_series, new_user)
+        SELECT id || '-' || n, pk, false, true, false
+        FROM generate_series(1, 20000) AS n, webhooks WHERE id ~ '^Spread000[12]-' ORDER BY n, pk;
+    )");
+    connection.execute("VACUUM ANALYZE");
+    prepare_list(connection);
+    std::string plan;
+    const std::int64_t pass = blocks_of(
+        connection,
+        "SELECT count(id) FROM webhook_triggers WHERE webhook_fk IN (" +
+            connection
+                .execute("SELECT string_agg(pk::text, ',') FROM webhooks WHERE name = 'Spread' "
+                         "AND id LIKE 'Spread0001-%'")
+                .text(0, 0) +
+            ")",
+        plan);
+    EXPECT_GT(pass, 3000) << plan;
+    EXPECT_LE(blocks_for_list(connection, {"admin", "Spread0001"}, plan), pass) << plan;
+}
+
 INSTANTIATE_TEST_SUITE_P(Histories, StatementPlan,
                          testing::Values(History::all_in_one_webhook, History::evenly_spread),
                          [](const testing::TestParamInfo<History>& history) {

@@ -353,13 +353,23 @@ TEST_P(ListStatement, TheNewestOfALongHistoryAreFoundWhereverTheyLie) {
     add_webhook("webhook");
     const std::string insert =
         "INSERT INTO webhook_triggers (pk, id, webhook_fk, new_series, new_user) SELECT n, n, "
-        "(SELECT pk FROM webhooks), true, false FROM generate_series(1, 3000) AS n ORDER BY ";
+        "(SELECT min(pk) FROM webhooks), true, false FROM generate_series(1, 3000) AS n ORDER BY ";
     for (const char* order : {"n", "n DESC", "md5(n::text)", "n % 5, n DESC", "n <> 2998, n"}) {
         connection_.execute("TRUNCATE webhook_triggers, webhook_attempts, webhook_trigger_series");
         connection_.execute(insert + order);
         const Rows rows = ask({"admin", kAlbum});
         EXPECT_EQ(rows.text(0, "number_of_triggers"), "3000") << order;
         EXPECT_EQ(rows.text(0, "last_trigger_ids"), "{3000,2999,2998,2997,2996}") << order;
+        // Where others have fired since, more often than this one ever has, or a little.
+        add_webhook("another of " + std::string(order), "OtherAlbum");
+        for (const int since : {10, 4000}) {
+            connection_.execute(
+                "INSERT INTO webhook_triggers (pk, id, webhook_fk, new_series, new_user) "
+                "SELECT 3000 + n, 'since ' || n, (SELECT max(pk) FROM webhooks), true, false "
+                "FROM generate_series((SELECT max(pk) - 2999 FROM webhook_triggers), " +
+                std::to_string(since) + ") AS n");
+            EXPECT_EQ(ask({"admin", kAlbum}).dump(), rows.dump()) << order << " " << since;
+        }
     }
 }
 

@@ -48,11 +48,15 @@ Rows list(TestConnection& connection, const ListQuestion& question) {
     return connection.execute(call(question));
 }
 
+std::int64_t blocks_of(TestConnection& connection, const std::string& statement,
+                       std::string& plan) {
+    plan = connection.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement).text(0, 0);
+    return first_number(plan, "Shared Hit Blocks") + first_number(plan, "Shared Read Blocks");
+}
+
 std::int64_t blocks_for_list(TestConnection& connection, const ListQuestion& question,
                              std::string& plan) {
-    plan =
-        connection.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + call(question)).text(0, 0);
-    return first_number(plan, "Shared Hit Blocks") + first_number(plan, "Shared Read Blocks");
+    return blocks_of(connection, call(question), plan);
 }
 
 }  // namespace kheops::test

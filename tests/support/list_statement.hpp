@@ -29,7 +29,12 @@ void prepare_list(TestConnection& connection, const std::string& statement = kSt
 /// Runs the one that is prepared.
 [[nodiscard]] Rows list(TestConnection& connection, const ListQuestion& question);
 
-/// How many blocks of shared memory it looks at; what PostgreSQL says of its plan goes to `plan`.
+/// How many blocks of shared memory a statement looks at; what PostgreSQL says of its plan goes to
+/// `plan`.
+[[nodiscard]] std::int64_t blocks_of(TestConnection& connection, const std::string& statement,
+                                     std::string& plan);
+
+/// The same of the one that is prepared.
 [[nodiscard]] std::int64_t blocks_for_list(TestConnection& connection, const ListQuestion& question,
                                            std::string& plan);
 
