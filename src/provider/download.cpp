@@ -225,6 +225,7 @@ class Transfer {
     void require_success() const {
         int left = 0;
         const CURLMsg* message = curl_multi_info_read(multi_.get(), &left);
+        // How libcurl tells it. NOLINTNEXTLINE(cppcoreguidelines-pro-type-union-access)
         const CURLcode code = message != nullptr ? message->data.result : CURLE_FAILED_INIT;
         switch (code) {
             case CURLE_OK:
@@ -246,20 +247,20 @@ class Transfer {
 
 }  // namespace
 
-std::optional<Transport> transport_of(const std::string& text) {
-    const Url url = parse_url(text);
-    if (!url || text.find_first_of("?#") != std::string::npos ||
-        !part_of(url, CURLUPART_USER).empty()) {
+std::optional<Transport> transport_of(const std::string& url) {
+    const Url parsed = parse_url(url);
+    if (!parsed || url.find_first_of("?#") != std::string::npos ||
+        !part_of(parsed, CURLUPART_USER).empty()) {
         return std::nullopt;
     }
-    const std::string scheme = part_of(url, CURLUPART_SCHEME);
+    const std::string scheme = part_of(parsed, CURLUPART_SCHEME);
     if (scheme == "https") {
         return Transport::tls;
     }
     if (scheme != "http") {
         return std::nullopt;
     }
-    return is_this_machine(part_of(url, CURLUPART_HOST)) ? Transport::loopback : Transport::open;
+    return is_this_machine(part_of(parsed, CURLUPART_HOST)) ? Transport::loopback : Transport::open;
 }
 
 Download download(const std::string& url, Deadline deadline, const std::stop_token& stop) {

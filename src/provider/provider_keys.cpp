@@ -42,7 +42,7 @@ KeySource::Keys ProviderKeys::current() const {
 
 KeySource::Keys ProviderKeys::renew(const Keys& known, Deadline deadline) {
     std::unique_lock lock(mutex_);
-    const Keys before = usable();
+    Keys before = usable();
     if (before && known && before != known) {
         return before;
     }

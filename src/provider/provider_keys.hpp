@@ -20,7 +20,7 @@ namespace kheops {
 /// How a provider's keys are had and kept.
 struct ProviderSettings {
     Provider provider;
-    KeyTimes times;
+    KeyTimes times{};
     std::chrono::seconds max_age{0};  ///< keys fetched longer ago are used no more
     std::string cache_file;           ///< keeps them for a restart; empty: nothing does
     /// How many requests may wait for a key that is unknown while others are known, so that there
