@@ -194,6 +194,35 @@ TEST_F(ProviderRotation, OneDownloadServesAllThatWaitForANewKey) {
     EXPECT_EQ(provider_.count(Document::keys), before + 1);
 }
 
+TEST_F(ProviderRotation, HalfOfTheThreadsAreLeftForKnownKeys) {
+    constexpr int kThreads = 16;
+    site_.await_status(provider_.token("alice"), 200);
+    const std::string known = provider_.token("alice");
+    bool served_meanwhile = false;
+    for (int i = 0; i < 10 && !served_meanwhile; ++i) {  // a loaded machine may be late for one
+        provider_.behave(Document::keys, Behaviour::good);
+        site_.worker().signal(SIGHUP);
+        await_end_of_cool_down();
+        provider_.behave(Document::keys, Behaviour::silent);
+        std::atomic<int> answered = 0;
+        std::vector<std::thread> unknown;
+        for (int j = 0; j < kThreads; ++j) {
+            unknown.emplace_back([&, token = token_of_unknown_key(provider_, std::to_string(j))] {
+                static_cast<void>(
+                    fetch("GET", site_.nginx().url("/albums/DemoAlbum1/webhooks"), bearer(token)));
+                ++answered;
+            });
+        }
+        await("some are refused at once", [&] { return answered >= kThreads / 2; });
+        EXPECT_EQ(site_.status(known), 200);
+        served_meanwhile = answered < kThreads;
+        for (std::thread& thread : unknown) {
+            thread.join();
+        }
+    }
+    EXPECT_TRUE(served_meanwhile) << site_.worker().log();
+}
+
 /// Thousands of tokens with invented keys, over many connections at once.
 class ProviderFlood : public ProviderRotation, public testing::WithParamInterface<Behaviour> {
   protected:
