@@ -2,6 +2,7 @@
 
 // Wiring only: what was asked for, how the program was started, and the exit status.
 
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -55,7 +56,14 @@ int print_usage_error(const std::string& reason) {
     return kWrongUse;
 }
 
+/// A core dump would hold tokens and the database's password. A limit of its size would not do: the
+/// kernel overlooks that where it hands dumps to a program (core(5)).
+void forbid_core_dumps() {
+    ::prctl(PR_SET_DUMPABLE, 0);
+}
+
 int run() {
+    forbid_core_dumps();
     const bool is_worker = is_listening(STDIN_FILENO);
     if (!is_worker && !kheops::is_cgi_request()) {
         return print_usage_error("started by hand");

@@ -117,4 +117,8 @@ int ChildProcess::wait(std::chrono::milliseconds limit) {
     return WIFSIGNALED(status_) ? 128 + WTERMSIG(status_) : WEXITSTATUS(status_);
 }
 
+bool ChildProcess::dumped_core() const {
+    return reaped_ && WCOREDUMP(status_);
+}
+
 }  // namespace kheops::test

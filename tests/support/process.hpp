@@ -55,6 +55,9 @@ class ChildProcess {
     /// child. Throws std::runtime_error when it still runs after `limit`. May be asked again.
     int wait(std::chrono::milliseconds limit = std::chrono::seconds(60));
 
+    /// Whether a signal has ended the child with a core dump. After wait().
+    [[nodiscard]] bool dumped_core() const;
+
   private:
     std::string name_;
     pid_t pid_ = -1;

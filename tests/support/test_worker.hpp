@@ -37,6 +37,8 @@ class TestWorker {
     void signal(int number) const { process_->signal(number); }
     /// Waits for the program's end: its exit status, or 128 plus the signal that ended it.
     [[nodiscard]] int exit_status() { return process_->wait(); }
+    /// Whether that was with a core dump.
+    [[nodiscard]] bool dumped_core() const { return process_->dumped_core(); }
     [[nodiscard]] pid_t pid() const { return process_->pid(); }
     [[nodiscard]] bool is_running() const { return process_->running(); }
 
