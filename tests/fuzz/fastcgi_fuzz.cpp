@@ -182,8 +182,11 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string octets(fuzz::text_of(data, std::min<size_t>(size, 4096)));
     const RequestFraming framing = inspect_request(octets);
     const NaiveRequest naive = naive_read(octets);
-    FUZZ_CHECK(framing.state == naive.state && framing.ends_here == naive.ends_here);
-    check_nul(framing, naive.parameters);
+    FUZZ_CHECK(framing.state == naive.state);
+    if (framing.state == State::whole) {
+        FUZZ_CHECK(framing.ends_here == naive.ends_here);
+        check_nul(framing, naive.parameters);
+    }
 
     for (size_t part = 0; part < octets.size(); part += 1 + octets.size() / 64) {
         const RequestFraming sooner = inspect_request(octets.substr(0, part));
