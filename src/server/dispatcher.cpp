@@ -2,6 +2,7 @@
 #include "server/dispatcher.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -24,6 +25,9 @@ constexpr std::uint64_t kFirstConnectionId = 3;
 /// More parameters than four of nginx's 32 KiB header buffers make; the rest is a mistake or worse.
 constexpr size_t kLargestRequestHead = size_t{256} * 1024;
 
+/// What nearly every request has: a token, an address and a few more parameters.
+constexpr size_t kUsualRequestHead = size_t{8} * 1024;
+
 /// How often deadlines are looked at while there are any.
 constexpr std::chrono::milliseconds kTick(100);
 
@@ -33,7 +37,16 @@ constexpr std::chrono::milliseconds kGraceAtStop(250);
 
 /// Without edges, a half-sent request would be reported as readable for ever.
 constexpr std::uint32_t kWaitingEvents = EPOLLIN | EPOLLRDHUP | EPOLLET;
+/// Of a kept connection, on which nothing has come: once, so that what comes while a request is
+/// served disturbs nobody.
+constexpr std::uint32_t kKeptEvents = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT;
+constexpr std::uint32_t kNoEvents = EPOLLONESHOT;
 constexpr std::uint32_t kDrainingEvents = EPOLLIN | EPOLLRDHUP;
+
+/// How long an idle serving thread stays with a connection that it has answered. A busy web server
+/// sends the next request within microseconds, and handing it over would cost more than reading it.
+/// Whoever comes meanwhile waits no longer than this.
+constexpr std::chrono::milliseconds kMoment(1);
 
 /// How many connections are accepted before others have their turn.
 constexpr int kMostAccepts = 64;
@@ -115,6 +128,7 @@ void Dispatcher::dispatch() {
         if (count < 0 && errno != EINTR) {
             throw std::system_error(errno, std::generic_category(), "epoll_wait");
         }
+        take_back();
         for (int i = 0; i < count; ++i) {
             handle(events.at(static_cast<size_t>(i)).data.u64,
                    events.at(static_cast<size_t>(i)).events);
@@ -139,7 +153,9 @@ void Dispatcher::finish() {
 
 std::optional<ReadyRequest> Dispatcher::next() {
     std::unique_lock lock(mutex_);
+    ++idle_;
     ready_changed_.wait(lock, [this] { return !ready_.empty() || finished_; });
+    --idle_;
     if (ready_.empty()) {
         return std::nullopt;
     }
@@ -148,18 +164,72 @@ std::optional<ReadyRequest> Dispatcher::next() {
     return request;
 }
 
+std::optional<ReadyRequest> Dispatcher::next_after(std::uint64_t id, Descriptor connection,
+                                                   Fate fate) {
+    if (connection.number() >= 0 && fate == Fate::keep) {
+        if (std::optional<ReadyRequest> request = linger(id, connection)) {
+            return request;
+        }
+    }
+    give_back(id, std::move(connection), fate);
+    return next();
+}
+
+std::optional<ReadyRequest> Dispatcher::linger(std::uint64_t id, Descriptor& connection) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (idle_ == 0 || !ready_.empty() || stopping_) {
+            return std::nullopt;
+        }
+    }
+    pollfd next_request = {.fd = connection.number(), .events = POLLIN, .revents = 0};
+    if (::poll(&next_request, 1, static_cast<int>(kMoment.count())) <= 0) {
+        return std::nullopt;
+    }
+    const Clock::time_point now = Clock::now();
+    std::array<char, kUsualRequestHead> peeked{};
+    const ssize_t count =
+        ::recv(connection.number(), peeked.data(), peeked.size(), MSG_PEEK | MSG_DONTWAIT);
+    if (count <= 0) {
+        return std::nullopt;
+    }
+    const RequestFraming framing = inspect_request({peeked.data(), static_cast<size_t>(count)});
+    if (framing.state != RequestFraming::State::whole) {
+        return std::nullopt;
+    }
+    return ReadyRequest{id, std::move(connection), framing, now, Deadline(now + budget_)};
+}
+
 void Dispatcher::give_back(std::uint64_t id, Descriptor connection, Fate fate) {
+    if (fate == Fate::close) {
+        connection = Descriptor();
+    }
+    const int descriptor = connection.number();
+    const bool kept = descriptor >= 0 && fate == Fate::keep;
+    bool needs_attention = fate == Fate::drain;
     {
         const std::lock_guard lock(mutex_);
         returned_.push_back({id, std::move(connection), fate});
+        needs_attention = needs_attention || stopping_;
+        // Under the lock, the dispatching thread cannot close it meanwhile.
+        if (kept) {
+            watch_instead(descriptor, kKeptEvents, id);
+        }
     }
-    constexpr std::uint64_t kOne = 1;
-    [[maybe_unused]] const ssize_t written = ::write(wake_.number(), &kOne, sizeof kOne);
+    if (needs_attention) {
+        constexpr std::uint64_t kOne = 1;
+        [[maybe_unused]] const ssize_t written = ::write(wake_.number(), &kOne, sizeof kOne);
+    }
 }
 
 int Dispatcher::watch(int descriptor, std::uint32_t events, std::uint64_t id) const {
     epoll_event event = {.events = events, .data = {.u64 = id}};
     return ::epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, descriptor, &event);
+}
+
+void Dispatcher::watch_instead(int descriptor, std::uint32_t events, std::uint64_t id) const {
+    epoll_event event = {.events = events, .data = {.u64 = id}};
+    ::epoll_ctl(epoll_.number(), EPOLL_CTL_MOD, descriptor, &event);
 }
 
 void Dispatcher::handle(std::uint64_t id, std::uint32_t events) {
@@ -175,9 +245,11 @@ void Dispatcher::handle(std::uint64_t id, std::uint32_t events) {
         case kSignalsId:
             take_signals();
             return;
-        case kWakeId:
-            take_back();
+        case kWakeId: {
+            std::uint64_t times = 0;
+            [[maybe_unused]] const ssize_t count = ::read(wake_.number(), &times, sizeof times);
             return;
+        }
         default:
             break;
     }
@@ -250,6 +322,11 @@ void Dispatcher::stop_accepting(End end) {
         return;
     }
     manager_.tell_stopping();
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    take_back();  // what was given back before that
     end_ = end;
     accepting_ = false;
     ::epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, listener_, nullptr);
@@ -271,9 +348,6 @@ void Dispatcher::stop_accepting(End end) {
 }
 
 void Dispatcher::take_back() {
-    std::uint64_t times = 0;
-    [[maybe_unused]] const ssize_t count = ::read(wake_.number(), &times, sizeof times);
-
     std::vector<Returned> returned;
     {
         const std::lock_guard lock(mutex_);
@@ -281,21 +355,19 @@ void Dispatcher::take_back() {
     }
     for (Returned& back : returned) {
         --in_hand_;
-        if (back.connection.number() < 0 || back.fate == Fate::close ||
-            (back.fate == Fate::keep && !accepting_)) {
+        if (back.connection.number() < 0 || (back.fate == Fate::keep && !accepting_)) {
             continue;
         }
         Connection connection{std::move(back.connection), {}, std::nullopt};
         if (back.fate == Fate::drain) {
             const int descriptor = connection.descriptor.number();
             ::shutdown(descriptor, SHUT_WR);
-            epoll_event event = {.events = kDrainingEvents, .data = {.u64 = back.id}};
-            ::epoll_ctl(epoll_.number(), EPOLL_CTL_MOD, descriptor, &event);
+            watch_instead(descriptor, kDrainingEvents, back.id);
             connection.draining = true;
             connection.deadline = Deadline(Clock::now() + (accepting_ ? budget_ : kGraceAtStop));
             ticking_ = true;
         }
-        examine(waiting_.emplace(back.id, std::move(connection)).first, false);
+        waiting_.emplace(back.id, std::move(connection));
     }
 }
 
@@ -311,12 +383,15 @@ void Dispatcher::examine(Connections::iterator position, bool hung_up) {
         const bool nothing_yet = count < 0 && (errno == EAGAIN || errno == EINTR);
         if (!nothing_yet || hung_up) {
             waiting_.erase(position);
+        } else if (!connection.deadline) {
+            watch_instead(connection.descriptor.number(), kKeptEvents, position->first);
         }
         return;
     }
 
     connection.began = true;
-    if (!connection.deadline) {
+    const bool kept = !connection.deadline;
+    if (kept) {
         connection.arrived = Clock::now();
         connection.deadline = Deadline(connection.arrived + budget_);
         ticking_ = true;
@@ -324,6 +399,9 @@ void Dispatcher::examine(Connections::iterator position, bool hung_up) {
     const auto size = static_cast<size_t>(count);
     const RequestFraming framing = inspect_request({peeked_.data(), size});
     if (framing.state == RequestFraming::State::whole) {
+        if (!kept) {
+            watch_instead(connection.descriptor.number(), kNoEvents, position->first);
+        }
         hand_over(position, framing);
     } else if (framing.state == RequestFraming::State::malformed) {
         close(position, "not a FastCGI request");
@@ -331,6 +409,8 @@ void Dispatcher::examine(Connections::iterator position, bool hung_up) {
         close(position, "parameters beyond 256 KiB");
     } else if (hung_up) {
         close(position, "request cut off");
+    } else if (kept) {
+        watch_instead(connection.descriptor.number(), kWaitingEvents, position->first);
     }
 }
 

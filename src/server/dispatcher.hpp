@@ -58,8 +58,11 @@ class Dispatcher {
         close,  ///< all was read, and it wants no more
         drain,  ///< the peer may still be sending a body; closed now, its answer could be lost
     };
-    /// For serving threads: gives the connection of a request back, or none where it broke.
-    void give_back(std::uint64_t id, Descriptor connection, Fate fate);
+    /// For serving threads: gives the connection of a request back, or none where it broke, and
+    /// returns what next() would; or, where the same connection brings another request at once and
+    /// nobody needs this thread, that one.
+    [[nodiscard]] std::optional<ReadyRequest> next_after(std::uint64_t id, Descriptor connection,
+                                                         Fate fate);
 
   private:
     struct Connection {
@@ -83,12 +86,17 @@ class Dispatcher {
     void finish();
     /// As epoll_ctl(2) returns; `id` comes back with the events.
     [[nodiscard]] int watch(int descriptor, std::uint32_t events, std::uint64_t id) const;
+    /// Watches for other events than before.
+    void watch_instead(int descriptor, std::uint32_t events, std::uint64_t id) const;
     void handle(std::uint64_t id, std::uint32_t events);
     void accept_connections();
     void pause_accepting();
     void take_signals();
     void lose_listener();
     void stop_accepting(End end);
+    /// For serving threads: what comes on the connection within a moment, if it is a whole request.
+    [[nodiscard]] std::optional<ReadyRequest> linger(std::uint64_t id, Descriptor& connection);
+    void give_back(std::uint64_t id, Descriptor connection, Fate fate);
     void take_back();
     /// Looks at what has come on a waiting connection, without taking it.
     void examine(Connections::iterator position, bool hung_up);
@@ -106,7 +114,7 @@ class Dispatcher {
     const Log& log_;
     Descriptor epoll_;
     Descriptor signals_;
-    Descriptor wake_;  // an eventfd: connections were given back
+    Descriptor wake_;  // an eventfd: a connection was given back that needs attention now
 
     // The dispatching thread's own.
     Connections waiting_;
@@ -124,7 +132,9 @@ class Dispatcher {
     std::mutex mutex_;
     std::condition_variable ready_changed_;
     std::deque<ReadyRequest> ready_;
+    size_t idle_ = 0;  // serving threads that wait for a request
     std::vector<Returned> returned_;
+    bool stopping_ = false;  // whatever is given back needs attention now
     bool finished_ = false;
 };
 

@@ -28,15 +28,16 @@ Request read_request(const FastCgi& fastcgi, const RequestFraming& framing) {
 /// What each serving thread does until there is no request to come.
 void serve(Dispatcher& dispatcher, Database database, const TokenVerifier& tokens, const Log& log) {
     FastCgi fastcgi;
-    while (std::optional<ReadyRequest> ready = dispatcher.next()) {
+    std::optional<ReadyRequest> ready = dispatcher.next();
+    while (ready) {
         const Deadline deadline = ready->deadline.with_caller(ready->connection.number());
         if (ready->connection.has_hung_up()) {
             log.event(LogLevel::debug, "request_abandoned");
-            dispatcher.give_back(ready->id, Descriptor(), Dispatcher::Fate::close);
+            ready = dispatcher.next_after(ready->id, Descriptor(), Dispatcher::Fate::close);
             continue;
         }
         if (!fastcgi.begin(std::move(ready->connection))) {
-            dispatcher.give_back(ready->id, Descriptor(), Dispatcher::Fate::close);
+            ready = dispatcher.next_after(ready->id, Descriptor(), Dispatcher::Fate::close);
             continue;
         }
         const Request request = read_request(fastcgi, ready->framing);
@@ -47,7 +48,7 @@ void serve(Dispatcher& dispatcher, Database database, const TokenVerifier& token
         const Dispatcher::Fate fate = !ready->framing.ends_here ? Dispatcher::Fate::drain
                                       : ended.keep              ? Dispatcher::Fate::keep
                                                                 : Dispatcher::Fate::close;
-        dispatcher.give_back(ready->id, std::move(ended.connection), fate);
+        ready = dispatcher.next_after(ready->id, std::move(ended.connection), fate);
     }
 }
 

@@ -158,12 +158,19 @@ TEST_F(Lifecycle, KeptConnectionsOwnNoThread) {
 
 TEST_F(Lifecycle, ARequestMayComeInManyPieces) {
     FastCgiClient client(worker_.socket_path());
+    FastCgiClient other(worker_.socket_path());
     const std::string octets = request(true);
     const size_t piece = octets.size() / 100 + 1;
-    for (size_t at = 0; at < octets.size(); at += piece) {
-        client.send(octets.substr(at, piece));
+    for (const char* connection : {"new", "kept"}) {
+        SCOPED_TRACE(connection);
+        for (size_t at = 0; at < octets.size(); at += piece) {
+            client.send(octets.substr(at, piece));
+            if (at == 50 * piece) {
+                expect_served(other);  // by then, the first half was looked at
+            }
+        }
+        EXPECT_EQ(status_of(client.receive_answer()), 200);
     }
-    EXPECT_EQ(status_of(client.receive_answer()), 200);
     expect_served(client);
 }
 
