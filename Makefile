@@ -21,7 +21,7 @@ UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SOURCES = find src tests cmake -name '*.[ch]pp' -print0
 
 .PHONY: all test asan tsan build-test build-asan build-tsan tidy format check-format
-.PHONY: fuzz bench build-bench install uninstall clean help
+.PHONY: fuzz bench build-bench install uninstall clean help prove
 
 # No target is a file: CMake knows what is up to date, and a path may have spaces.
 
@@ -61,6 +61,9 @@ build-bench: # a tree that is configured stays as it is
 
 fuzz: ## libFuzzer on the parsers, a minute each; `scripts/fuzz --help` says more
 	scripts/fuzz
+
+prove: ## compare the count of sql/accelerate.sql with count(*), 100,000 times
+	scripts/prove
 
 tidy: all ## clang-tidy over src/; any finding is an error
 	find src -name '*.cpp' -print0 | \
