@@ -25,7 +25,7 @@
 -- How long: one pass over webhook_triggers to build the index, another to count.
 -- Space: the index has about 30 bytes for each trigger; the count 150 bytes for each webhook.
 -- What it costs afterwards: each statement that inserts or deletes triggers changes one row more for
---   each webhook it is about, in the same transaction.
+--   each webhook it is about, in the same transaction. scripts/insert-cost measures it.
 -- What it never does: make a writer wait, fail or deadlock. The count of a webhook is the sum of its
 --   rows in trigger_counts. A writer changes one of them if nobody else holds it, and otherwise adds
 --   one; who finds several that are free makes them one again.
