@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <concepts>
 #include <cstdio>
 #include <cstdlib>
@@ -14,17 +15,20 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "bench/load.hpp"
 #include "bench/site.hpp"
 #include "bench/usage.hpp"
 #include "deadline.hpp"
+#include "support/await.hpp"
 #include "support/database.hpp"
 #include "support/files.hpp"
 #include "support/http_client.hpp"
 #include "support/psql.hpp"
 #include "support/test_keys.hpp"
+#include "support/test_provider.hpp"
 #include "text/json.hpp"
 
 namespace kheops::bench {
@@ -562,6 +566,72 @@ void measure_overload(Measurement& bench) {
     }
 }
 
+/// A token with another `kid`, which no key verifies.
+std::string with_invented_key(const std::string& token, std::size_t number) {
+    const std::string header =
+        R"({"alg":"ES256","kid":"invented )" + std::to_string(number) + "\"}";
+    return test::encode_base64url(header) + token.substr(token.find('.'));
+}
+
+/// Good tokens over one connection, alone; beside many more of them; and beside as many whose keys
+/// are invented, each of which the provider might have published a moment ago.
+void measure_flood(Measurement& bench) {
+    const std::size_t crowd_size = bench.extent().quick ? 200 : 34'000;
+    const std::string album = album_id('W', 10);
+    Data data;
+    data.album(album, 10, 10);
+    data.finish();
+    test::TestProvider provider;
+    const Site site({worker("worker", data.conninfo(),
+                            {{"KHEOPS_OIDC_PROVIDER", provider.url()},
+                             {"KHEOPS_WEBHOOKS_ISSUER", provider.url()},
+                             {"KHEOPS_WEBHOOKS_LOG", "warning"}})});
+    const std::string good = provider.token("admin");
+    Load load = bench.load(site, "worker", album, 1);
+    load.token = [&good] { return good; };
+    test::await("the worker has keys", [&load] {
+        Load one = load;
+        one.requests = 1;
+        return run(one).milliseconds.contains(200);
+    });
+
+    for (int round = 0; round < bench.extent().rounds(); ++round) {
+        for (const std::string beside : {"nothing", "good tokens", "invented keys"}) {
+            say("flood: beside " + beside);
+            const std::size_t before = provider.count(test::Document::keys);
+            std::atomic<bool> crowded = beside != "nothing";
+            Load crowd = bench.load(site, "worker", album, 8);
+            crowd.time = std::chrono::hours(1);
+            crowd.requests = crowded ? crowd_size : 0;
+            crowd.token = [&, number = std::size_t{0}]() mutable {
+                return beside == "good tokens" ? good : with_invented_key(good, ++number);
+            };
+            std::thread others([&] {
+                static_cast<void>(run(crowd));
+                crowded = false;
+            });
+            Outcome all;
+            do {
+                const Outcome part = run(load);
+                all.seconds += part.seconds;
+                for (const auto& [status, times] : part.milliseconds) {
+                    std::vector<double>& seen = all.milliseconds[status];
+                    seen.insert(seen.end(), times.begin(), times.end());
+                }
+            } while (crowded);
+            others.join();
+            Sample sample(bench.part());
+            sample.with("beside", beside)
+                .with("crowd", static_cast<double>(crowd.requests))
+                .with("downloads",
+                      static_cast<double>(provider.count(test::Document::keys) - before))
+                .with(all)
+                .with("seconds", all.seconds)
+                .print();
+        }
+    }
+}
+
 int measure(const std::string& part, const Extent& extent) {
     // A connection each, whatever the shell allows.
     rlimit files = {};
@@ -572,7 +642,8 @@ int measure(const std::string& part, const Extent& extent) {
     const std::map<std::string, void (*)(Measurement&)> parts = {
         {"programs", measure_programs}, {"history", measure_history},
         {"around", measure_around},     {"memory", measure_memory},
-        {"start", measure_start},       {"overload", measure_overload}};
+        {"start", measure_start},       {"overload", measure_overload},
+        {"flood", measure_flood}};
     Measurement bench(part, extent);
     parts.at(part)(bench);
     return EXIT_SUCCESS;

@@ -87,13 +87,20 @@ def overload:
          told("ms until 99 % of its refusals"; map(.refused_p99_ms) | median),
          told("resident MiB after it"; map(.resident_mib) | max));
 
+def flood:
+    ("nothing", "good tokens", "invented keys") as $beside
+    | {part: "flood", $beside} as $at
+    | told("ms, 99th percentile of good tokens beside \($beside)"; chosen($at) | map(.p99_ms) | median),
+      (select($beside == "invented keys")
+       | at_most("downloads in 10 s of that"; chosen($at) | map(.downloads / (1 + .seconds / 10)) | max; 1));
+
 {
     machine: $machine,
-    cells: [$samples | group_by([.part, .accelerated, .webhooks, .triggers, .times_peak, .requests,
+    cells: [$samples | group_by([.part, .accelerated, .webhooks, .triggers, .times_peak, .requests, .beside,
                                  .connections, .program])[]
             | . as $rounds | .[0]
             | with_entries(.key as $key
                            | if .value | type == "number"
                              then .value = ($rounds | map(.[$key]) | median) else . end)],
-    figures: [history, around, programs, php, memory, start, overload]
+    figures: [history, around, programs, php, memory, start, overload, flood]
 }
