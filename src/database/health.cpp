@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 namespace kheops {
 
@@ -55,6 +56,14 @@ void DatabaseHealth::answered() {
     if (!reasons_.empty()) {
         reasons_.clear();
         log_.event(LogLevel::info, "database_back");
+    }
+}
+
+void DatabaseHealth::found_pooler() {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(pooler_logged_, true)) {
+        log_.event(LogLevel::warning, "database_pooler",
+                   {{"reason", "statements are not prepared, and the role's own settings hold"}});
     }
 }
 

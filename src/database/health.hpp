@@ -28,6 +28,8 @@ class DatabaseHealth {
     /// lost server: look_after() finds out.
     void failed(const DatabaseError& error);
     void answered();
+    /// There is a pooler before the database; said once.
+    void found_pooler();
 
     /// Runs `connect` as soon as few enough others are connecting. Throws what it throws; without
     /// running it, DatabaseError where the database is known to be lost or `deadline` passes.
@@ -52,6 +54,7 @@ class DatabaseHealth {
     std::mutex mutex_;
     std::condition_variable_any changed_;
     std::set<std::string> reasons_;  // logged since the database was last well
+    bool pooler_logged_ = false;
     bool looked_after_ = false;
     State state_ = State::well;          // other than well only while looked after
     std::optional<DatabaseError> loss_;  // why it is lost

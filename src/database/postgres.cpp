@@ -5,6 +5,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fstream>
@@ -19,10 +20,24 @@ constexpr int kBinary = 1;
 /// connection that is closed to end one costs the server more than the rest of it.
 constexpr std::chrono::milliseconds kGraceAfterCaller(250);
 
-/// Since PostgreSQL 14: how often the server looks, while a statement runs, whether the connection
-/// is still there.
+/// Since PostgreSQL 14 the server can look, while a statement runs, whether its client is there.
 constexpr int kFirstWithConnectionCheck = 140000;
-constexpr const char* kConnectionCheck = "; SET client_connection_check_interval = 500";
+
+/// How long one of several hosts may be silent before the next is tried; less where the budget is.
+constexpr std::chrono::milliseconds kMostForOneOfSeveralHosts(1000);
+
+/// The texts between commas.
+std::vector<std::string> split(const std::string& list) {
+    std::vector<std::string> parts(1);
+    for (const char c : list) {
+        if (c == ',') {
+            parts.emplace_back();
+        } else {
+            parts.back() += c;
+        }
+    }
+    return parts;
+}
 
 /// libpq's messages end in a line feed and may have several lines.
 std::string one_line(const char* message) {
@@ -145,13 +160,63 @@ bool to_boolean(std::string_view octets) {
     return octets[0] != 0;
 }
 
+struct FreeOptions {
+    void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
+};
+
 }  // namespace
 
-bool is_connection_string(const std::string& connection) {
-    struct Free {
-        void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
+/// One of the hosts that a connection string, the environment or a service file names.
+struct Database::Host {
+    std::string name;     ///< or the directory of a socket; may be empty
+    std::string address;  ///< numeric, which spares looking the name up; may be empty
+    std::string port;     ///< may be empty
+
+    [[nodiscard]] const std::string& address_or_name() const {
+        return name.empty() ? address : name;
+    }
+    bool operator==(const Host&) const = default;
+};
+
+std::vector<Database::Host> Database::hosts_of(pg_conn* connection) {
+    const std::unique_ptr<PQconninfoOption, FreeOptions> options(PQconninfo(connection));
+    const auto list = [&](std::string_view keyword) {
+        for (const PQconninfoOption* option = options.get();
+             option != nullptr && option->keyword != nullptr; ++option) {
+            if (option->keyword == keyword && option->val != nullptr) {
+                return split(option->val);
+            }
+        }
+        return std::vector<std::string>(1);
     };
-    const std::unique_ptr<PQconninfoOption, Free> options(
+    const std::vector<std::string> names = list("host");
+    const std::vector<std::string> addresses = list("hostaddr");
+    const std::vector<std::string> ports = list("port");
+    std::vector<Host> hosts(std::max(names.size(), addresses.size()));
+    for (size_t i = 0; i < hosts.size(); ++i) {
+        hosts[i] = {i < names.size() ? names[i] : "", i < addresses.size() ? addresses[i] : "",
+                    ports[i < ports.size() ? i : 0]};
+    }
+    return hosts;
+}
+
+Database::Host Database::current_host(pg_conn* connection) {
+    const char* name = PQhost(connection);
+    const char* port = PQport(connection);
+    return {name != nullptr ? name : "", "", port != nullptr ? port : ""};
+}
+
+std::string Database::joined(const std::vector<Host>& hosts, std::string Host::*part) {
+    std::string list;
+    for (const Host& host : hosts) {
+        list += &host == &hosts.front() ? "" : ",";
+        list += host.*part;
+    }
+    return list;
+}
+
+bool is_connection_string(const std::string& connection) {
+    const std::unique_ptr<PQconninfoOption, FreeOptions> options(
         PQconninfoParse(connection.c_str(), nullptr));
     return options != nullptr;
 }
@@ -237,7 +302,7 @@ Result Database::attempt(const Statement& statement, const Parameters& parameter
         if (connection_ == nullptr) {
             health_.connecting(deadline, [&] { connect(deadline); });
         }
-        if (!prepared_.contains(statement.name)) {
+        if (!pooled_ && !prepared_.contains(statement.name)) {
             prepare(statement, deadline);
         }
         std::vector<const char*> values;
@@ -245,8 +310,13 @@ Result Database::attempt(const Statement& statement, const Parameters& parameter
         for (const auto& parameter : parameters) {
             values.push_back(parameter ? parameter->c_str() : nullptr);
         }
-        if (PQsendQueryPrepared(connection_.get(), statement.name, static_cast<int>(values.size()),
-                                values.data(), nullptr, nullptr, kBinary) == 0) {
+        const int count = static_cast<int>(values.size());
+        const int sent = pooled_
+                             ? PQsendQueryParams(connection_.get(), statement.sql, count, nullptr,
+                                                 values.data(), nullptr, nullptr, kBinary)
+                             : PQsendQueryPrepared(connection_.get(), statement.name, count,
+                                                   values.data(), nullptr, nullptr, kBinary);
+        if (sent == 0) {
             fail_unreachable();
         }
         return receive(deadline);
@@ -254,13 +324,69 @@ Result Database::attempt(const Statement& statement, const Parameters& parameter
         // Only an error that the server itself reported leaves the connection fit for the next one.
         if (error.kind() != DatabaseError::Kind::unfit) {
             connection_.reset();
-            prepared_.clear();
         }
         throw;
     }
 }
 
 void Database::connect(Deadline deadline) {
+    prepared_.clear();
+    try {
+        reach_server(deadline);
+        PQsetnonblocking(connection_.get(), 1);
+        PQsetNoticeReceiver(connection_.get(), ignore_notice, nullptr);
+        set_session_up(deadline);
+    } catch (...) {
+        connection_.reset();
+        throw;
+    }
+}
+
+void Database::reach_server(Deadline deadline) {
+    start_connecting({});
+    std::vector<Host> hosts = hosts_of(connection_.get());
+    while (!negotiate(hosts.size(), deadline)) {
+        const Host useless = current_host(connection_.get());
+        std::erase_if(hosts, [&](const Host& host) {
+            return host.address_or_name() == useless.address_or_name() && host.port == useless.port;
+        });
+        start_connecting(hosts);
+    }
+}
+
+bool Database::negotiate(size_t hosts, Deadline deadline) {
+    const auto share =
+        std::min(kMostForOneOfSeveralHosts,
+                 deadline.remaining() / static_cast<int>(std::max<size_t>(hosts, 1)));
+    Host host;
+    Deadline limit = deadline;
+    PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+    while (status != PGRES_POLLING_OK) {
+        if (status == PGRES_POLLING_FAILED || PQstatus(connection_.get()) == CONNECTION_BAD) {
+            if (hosts > 1) {
+                return false;
+            }
+            fail_unreachable();
+        }
+        // Where one refuses to be connected to, libpq itself goes on to the next.
+        if (const Host now = current_host(connection_.get()); hosts > 1 && now != host) {
+            host = now;
+            limit = deadline.at_most(share);
+        }
+        try {
+            wait(status == PGRES_POLLING_READING ? POLLIN : POLLOUT, limit);
+        } catch (const DatabaseError& error) {
+            if (error.kind() == DatabaseError::Kind::late && hosts > 1 && !deadline.passed()) {
+                return false;
+            }
+            throw;
+        }
+        status = PQconnectPoll(connection_.get());
+    }
+    return true;
+}
+
+void Database::start_connecting(const std::vector<Host>& hosts) {
     std::vector<const char*> keywords;
     std::vector<const char*> values;
     const auto set = [&](const char* keyword, const char* value) {
@@ -268,8 +394,15 @@ void Database::connect(Deadline deadline) {
         values.push_back(value);
     };
     const std::optional<std::string> password = read_password(settings_.password_file);
+    const std::string names = joined(hosts, &Host::name);
+    const std::string addresses = joined(hosts, &Host::address);
+    const std::string ports = joined(hosts, &Host::port);
 
+    // What comes before the connection string is a default.
     set("fallback_application_name", "kheops-webhooks");
+    set("keepalives_idle", "30");
+    set("keepalives_interval", "10");
+    set("keepalives_count", "3");
     // Only the first dbname is read as a connection string; what follows it wins over it.
     set("dbname", settings_.connection.c_str());
     set("client_encoding", "UTF8");
@@ -282,36 +415,42 @@ void Database::connect(Deadline deadline) {
     if (password) {
         set("password", password->c_str());
     }
+    if (!hosts.empty()) {
+        set("host", names.c_str());
+        set("hostaddr", addresses.c_str());
+        set("port", ports.c_str());
+    }
     set(nullptr, nullptr);
 
     connection_.reset(PQconnectStartParams(keywords.data(), values.data(), 1));
     if (connection_ == nullptr) {
         throw std::bad_alloc();
     }
-    PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-    while (status != PGRES_POLLING_OK) {
-        if (status == PGRES_POLLING_FAILED || PQstatus(connection_.get()) == CONNECTION_BAD) {
-            fail_unreachable();
-        }
-        wait(status == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
-        status = PQconnectPoll(connection_.get());
-    }
-    PQsetnonblocking(connection_.get(), 1);
-    PQsetNoticeReceiver(connection_.get(), ignore_notice, nullptr);
+}
 
+void Database::set_session_up(Deadline deadline) {
     // One generic plan for all parameters: sql/list_webhooks.sql is written to be safe with it, and
     // planning costs more than running. The rest holds for this role whatever its own settings are.
-    std::string session =
-        "SET plan_cache_mode = force_generic_plan; SET jit = off;"
-        "SET default_transaction_read_only = on; SET statement_timeout = " +
-        std::to_string(settings_.statement_timeout.count());
+    const auto setting = [](const char* name, const std::string& value) {
+        return std::string(", set_config('") + name + "', '" + value + "', false)";
+    };
+    std::string session = "SELECT set_config('plan_cache_mode', 'force_generic_plan', false)";
+    session += setting("jit", "off");
+    session += setting("default_transaction_read_only", "on");
+    session += setting("statement_timeout", std::to_string(settings_.statement_timeout.count()));
     if (PQserverVersion(connection_.get()) >= kFirstWithConnectionCheck) {
-        session += kConnectionCheck;
+        session += setting("client_connection_check_interval", "500");
     }
+    // A pooler that gives each transaction another server tells its clients a process number of its
+    // own. What is set there would be set for whoever comes next: nothing is.
+    session += " WHERE pg_backend_pid() = " + std::to_string(PQbackendPID(connection_.get()));
     if (PQsendQuery(connection_.get(), session.c_str()) == 0) {
         fail_unreachable();
     }
-    receive(deadline);
+    pooled_ = receive(deadline).rows() == 0;
+    if (pooled_) {
+        health_.found_pooler();
+    }
 }
 
 void Database::prepare(const Statement& statement, Deadline deadline) {

@@ -84,10 +84,10 @@ class Database {
         : settings_(std::move(settings)), health_(health) {}
 
     /// Runs the statement with text parameters (nothing: null) and returns its rows. Prepares it
-    /// first on a connection that does not know it yet. A connection that turns out to be lost, or
-    /// a plan that no longer fits, is replaced and the statement repeated once. Throws
-    /// DatabaseError, at the latest when `deadline` has passed or soon after its caller hung up;
-    /// the connection is closed then, at which the server ends the statement.
+    /// first on a connection that does not know it yet, unless that is a pooler's. A connection
+    /// that turns out to be lost, or a plan that no longer fits, is replaced and the statement
+    /// repeated once. Throws DatabaseError, at the latest when `deadline` has passed or soon after
+    /// its caller hung up; the connection is closed then, at which the server ends the statement.
     [[nodiscard]] Result query(const Statement& statement,
                                const std::vector<std::optional<std::string>>& parameters,
                                Deadline deadline);
@@ -101,6 +101,22 @@ class Database {
     };
     using Parameters = std::vector<std::optional<std::string>>;
 
+    struct Host;
+
+    static std::vector<Host> hosts_of(pg_conn* connection);
+    /// The one that libpq is busy with; without an address where it has a name.
+    static Host current_host(pg_conn* connection);
+    static std::string joined(const std::vector<Host>& hosts, std::string Host::*part);
+    /// Makes a connection to one of the hosts that are named. One that is silent for its share of
+    /// the time, or ends the connection before it is made, is left out; which of the others will do
+    /// is libpq's business (target_session_attrs). A host's name is looked up by libpq, which waits
+    /// as long as the resolver does; `hostaddr` spares that.
+    void reach_server(Deadline deadline);
+    /// No hosts: those of the settings.
+    void start_connecting(const std::vector<Host>& hosts);
+    /// False when one of several hosts is to be left out.
+    bool negotiate(size_t hosts, Deadline deadline);
+    void set_session_up(Deadline deadline);
     Result attempt(const Statement& statement, const Parameters& parameters, Deadline deadline);
     void prepare(const Statement& statement, Deadline deadline);
     void flush(Deadline deadline);
@@ -112,6 +128,7 @@ class Database {
     DatabaseSettings settings_;
     DatabaseHealth& health_;
     std::unique_ptr<pg_conn, Finish> connection_;
+    bool pooled_ = false;  // connection_ is to a pooler: each statement may have another server
     std::set<std::string_view> prepared_;  // names of the statements that connection_ knows
 };
 

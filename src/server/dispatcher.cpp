@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -47,6 +48,10 @@ constexpr std::uint32_t kDrainingEvents = EPOLLIN | EPOLLRDHUP;
 /// sends the next request within microseconds, and handing it over would cost more than reading it.
 /// Whoever comes meanwhile waits no longer than this.
 constexpr std::chrono::milliseconds kMoment(1);
+
+/// The part of its budget that a request may spend waiting for a thread; one that would wait longer
+/// is refused at once, so that those who are served have time left for the database.
+constexpr int kWaitingShare = 4;
 
 /// How many connections are accepted before others have their turn.
 constexpr int kMostAccepts = 64;
@@ -149,30 +154,47 @@ void Dispatcher::finish() {
     const std::lock_guard lock(mutex_);
     finished_ = true;
     ready_changed_.notify_all();
+    refused_changed_.notify_all();
 }
 
-std::optional<ReadyRequest> Dispatcher::next() {
+std::optional<ReadyRequest> Dispatcher::next(Queue queue) {
     std::unique_lock lock(mutex_);
-    ++idle_;
-    ready_changed_.wait(lock, [this] { return !ready_.empty() || finished_; });
-    --idle_;
-    if (ready_.empty()) {
-        return std::nullopt;
+    if (queue == Queue::refused) {
+        return take(lock, refused_, refused_changed_);
     }
-    std::optional<ReadyRequest> request(std::move(ready_.front()));
-    ready_.pop_front();
+    ++idle_;
+    std::optional<ReadyRequest> request = take(lock, ready_, ready_changed_);
+    --idle_;
+    const Clock::time_point now = Clock::now();
+    if (request) {
+        constexpr int kWeight = 8;
+        pace_ += (now - std::max(last_taken_, request->whole) - pace_) / kWeight;
+    }
+    last_taken_ = now;
     return request;
 }
 
-std::optional<ReadyRequest> Dispatcher::next_after(std::uint64_t id, Descriptor connection,
-                                                   Fate fate) {
-    if (connection.number() >= 0 && fate == Fate::keep) {
+std::optional<ReadyRequest> Dispatcher::take(std::unique_lock<std::mutex>& lock,
+                                             std::deque<ReadyRequest>& queue,
+                                             std::condition_variable& changed) const {
+    changed.wait(lock, [&] { return !queue.empty() || finished_; });
+    if (queue.empty()) {
+        return std::nullopt;
+    }
+    std::optional<ReadyRequest> request(std::move(queue.front()));
+    queue.pop_front();
+    return request;
+}
+
+std::optional<ReadyRequest> Dispatcher::next_after(Queue queue, std::uint64_t id,
+                                                   Descriptor connection, Fate fate) {
+    if (queue == Queue::served && connection.number() >= 0 && fate == Fate::keep) {
         if (std::optional<ReadyRequest> request = linger(id, connection)) {
             return request;
         }
     }
     give_back(id, std::move(connection), fate);
-    return next();
+    return next(queue);
 }
 
 std::optional<ReadyRequest> Dispatcher::linger(std::uint64_t id, Descriptor& connection) {
@@ -197,7 +219,15 @@ std::optional<ReadyRequest> Dispatcher::linger(std::uint64_t id, Descriptor& con
     if (framing.state != RequestFraming::State::whole) {
         return std::nullopt;
     }
-    return ReadyRequest{id, std::move(connection), framing, now, Deadline(now + budget_)};
+    return ReadyRequest{id, std::move(connection), framing, now, now, Deadline(now + budget_)};
+}
+
+Clock::duration Dispatcher::expected_wait(Clock::time_point now) const {
+    if (ready_.empty()) {
+        return {};
+    }
+    return std::max<Clock::duration>(pace_ * static_cast<int>(ready_.size()),
+                                     now - ready_.front().whole);
 }
 
 void Dispatcher::give_back(std::uint64_t id, Descriptor connection, Fate fate) {
@@ -424,15 +454,21 @@ void Dispatcher::discard(Connections::iterator position) {
 
 void Dispatcher::hand_over(Connections::iterator position, const RequestFraming& framing) {
     Connection& connection = position->second;
-    ReadyRequest request{position->first, std::move(connection.descriptor), framing,
-                         connection.arrived, *connection.deadline};
+    const Clock::time_point now = Clock::now();
+    ReadyRequest request{
+        position->first,     std::move(connection.descriptor), framing, connection.arrived, now,
+        *connection.deadline};
     waiting_.erase(position);
     ++in_hand_;
-    {
-        const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(mutex_);
+    if (expected_wait(now) > budget_ / kWaitingShare) {
+        request.deadline = Deadline(now);
+        refused_.push_back(std::move(request));
+        refused_changed_.notify_one();
+    } else {
         ready_.push_back(std::move(request));
+        ready_changed_.notify_one();
     }
-    ready_changed_.notify_one();
 }
 
 void Dispatcher::close(Connections::iterator position, const char* reason) {

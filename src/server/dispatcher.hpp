@@ -26,6 +26,7 @@ struct ReadyRequest {
     Descriptor connection;
     RequestFraming framing;
     Clock::time_point arrived;  ///< when the connection was accepted or the first octet came
+    Clock::time_point whole;    ///< when the rest of it had come
     Deadline deadline;
 };
 
@@ -49,8 +50,13 @@ class Dispatcher {
     /// request in hand is answered. next() returns nothing from then on.
     [[nodiscard]] End run();
 
-    /// For serving threads: the next request, or nothing when there is none to come. Waits.
-    [[nodiscard]] std::optional<ReadyRequest> next();
+    enum class Queue {
+        served,
+        refused,  ///< would wait too long for a thread that serves; their deadline has passed
+    };
+    /// For serving threads: the next request of that queue, or nothing when there is none to come.
+    /// Waits.
+    [[nodiscard]] std::optional<ReadyRequest> next(Queue queue);
 
     /// What is to become of a connection whose request was answered.
     enum class Fate {
@@ -61,8 +67,8 @@ class Dispatcher {
     /// For serving threads: gives the connection of a request back, or none where it broke, and
     /// returns what next() would; or, where the same connection brings another request at once and
     /// nobody needs this thread, that one.
-    [[nodiscard]] std::optional<ReadyRequest> next_after(std::uint64_t id, Descriptor connection,
-                                                         Fate fate);
+    [[nodiscard]] std::optional<ReadyRequest> next_after(Queue queue, std::uint64_t id,
+                                                         Descriptor connection, Fate fate);
 
   private:
     struct Connection {
@@ -102,6 +108,12 @@ class Dispatcher {
     void examine(Connections::iterator position, bool hung_up);
     /// Drops some of what comes on a draining connection, and the connection at its end.
     void discard(Connections::iterator position);
+    /// Waits for the next request of that queue, which `changed` tells of.
+    [[nodiscard]] std::optional<ReadyRequest> take(std::unique_lock<std::mutex>& lock,
+                                                   std::deque<ReadyRequest>& queue,
+                                                   std::condition_variable& changed) const;
+    /// How long a request that comes now would wait for a thread. \pre mutex_ is held.
+    [[nodiscard]] Clock::duration expected_wait(Clock::time_point now) const;
     void hand_over(Connections::iterator position, const RequestFraming& framing);
     void close(Connections::iterator position, const char* reason);
     /// Closes what is overdue, at most every so often.
@@ -133,6 +145,10 @@ class Dispatcher {
     std::condition_variable ready_changed_;
     std::deque<ReadyRequest> ready_;
     size_t idle_ = 0;  // serving threads that wait for a request
+    std::condition_variable refused_changed_;
+    std::deque<ReadyRequest> refused_;
+    Clock::duration pace_{};  // how long a request stands at the front; smoothed
+    Clock::time_point last_taken_;
     std::vector<Returned> returned_;
     bool stopping_ = false;  // whatever is given back needs attention now
     bool finished_ = false;

@@ -2,6 +2,7 @@
 #include "server/worker.hpp"
 
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -26,18 +27,19 @@ Request read_request(const FastCgi& fastcgi, const RequestFraming& framing) {
 }
 
 /// What each serving thread does until there is no request to come.
-void serve(Dispatcher& dispatcher, Database database, const TokenVerifier& tokens, const Log& log) {
+void serve(Dispatcher& dispatcher, Dispatcher::Queue queue, Database database,
+           const TokenVerifier& tokens, const Log& log) {
     FastCgi fastcgi;
-    std::optional<ReadyRequest> ready = dispatcher.next();
+    std::optional<ReadyRequest> ready = dispatcher.next(queue);
     while (ready) {
         const Deadline deadline = ready->deadline.with_caller(ready->connection.number());
         if (ready->connection.has_hung_up()) {
             log.event(LogLevel::debug, "request_abandoned");
-            ready = dispatcher.next_after(ready->id, Descriptor(), Dispatcher::Fate::close);
+            ready = dispatcher.next_after(queue, ready->id, Descriptor(), Dispatcher::Fate::close);
             continue;
         }
         if (!fastcgi.begin(std::move(ready->connection))) {
-            ready = dispatcher.next_after(ready->id, Descriptor(), Dispatcher::Fate::close);
+            ready = dispatcher.next_after(queue, ready->id, Descriptor(), Dispatcher::Fate::close);
             continue;
         }
         const Request request = read_request(fastcgi, ready->framing);
@@ -48,7 +50,7 @@ void serve(Dispatcher& dispatcher, Database database, const TokenVerifier& token
         const Dispatcher::Fate fate = !ready->framing.ends_here ? Dispatcher::Fate::drain
                                       : ended.keep              ? Dispatcher::Fate::keep
                                                                 : Dispatcher::Fate::close;
-        ready = dispatcher.next_after(ready->id, std::move(ended.connection), fate);
+        ready = dispatcher.next_after(queue, ready->id, std::move(ended.connection), fate);
     }
 }
 
@@ -70,10 +72,16 @@ int run_worker(int listener, const Config& config, KeySource& keys, const TokenV
     });
 
     std::vector<std::jthread> threads;
+    const auto start_thread = [&](Dispatcher::Queue queue) {
+        threads.emplace_back([&, queue] {
+            serve(dispatcher, queue, Database(config.database, health), tokens, log);
+        });
+    };
     for (unsigned i = 0; i < config.threads; ++i) {
-        threads.emplace_back(
-            [&] { serve(dispatcher, Database(config.database, health), tokens, log); });
+        start_thread(Dispatcher::Queue::served);
     }
+    // It never gets as far as the database, and so is never held up.
+    start_thread(Dispatcher::Queue::refused);
     log.event(LogLevel::info, "started", {{"threads", std::to_string(config.threads)}});
     manager.tell_ready();
     const Dispatcher::End end = dispatcher.run();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "support/database_wire.hpp"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -15,13 +16,13 @@
 
 namespace kheops::test {
 
-DatabaseWire::DatabaseWire(const std::string& socket_path)
+DatabaseWire::DatabaseWire(const std::string& socket_path, const std::string& ip)
     : socket_path_(socket_path),
       listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     sockaddr_in address = {};
     address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_addr.s_addr = ::inet_addr(ip.c_str());
     socklen_t size = sizeof address;
     auto* generic = reinterpret_cast<sockaddr*>(&address);
     if (::bind(listener_.number(), generic, size) != 0 ||

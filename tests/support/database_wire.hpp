@@ -14,8 +14,8 @@ namespace kheops::test {
 /// A TCP line to a server on a Unix socket, which a test can spoil.
 class DatabaseWire {
   public:
-    /// Listens on a free port of 127.0.0.1 and joins each connection with one to `socket_path`.
-    explicit DatabaseWire(const std::string& socket_path);
+    /// Listens on a free port of `address` and joins each connection with one to `socket_path`.
+    explicit DatabaseWire(const std::string& socket_path, const std::string& address = "127.0.0.1");
     ~DatabaseWire();
     DatabaseWire(const DatabaseWire&) = delete;
     DatabaseWire& operator=(const DatabaseWire&) = delete;

@@ -53,6 +53,22 @@ TestCluster::TestCluster(const std::vector<std::string>& settings)
     }
 }
 
+TestCluster::TestCluster(Empty /*unused*/) : path_(directory_.file("cluster")), host_(path_) {
+    ::chmod(directory_.path().c_str(), 0711);
+}
+
+std::unique_ptr<TestCluster> TestCluster::standby_of(const TestCluster& primary) {
+    std::unique_ptr<TestCluster> standby(new TestCluster(Empty()));
+    standby->run("mkdir -m 700 \"$dir\"; chown --reference='" + primary.path_ +
+                 "' \"$dir\"; postgres_run \"$dir\" \"$bin/pg_basebackup\" --pgdata=\"$dir/data\" "
+                 "--write-recovery-conf --checkpoint=fast --no-sync --username=postgres --host='" +
+                 primary.host_ +
+                 "'; echo \"unix_socket_directories = '$dir'\" >>\"$dir/data/postgresql.conf\"; "
+                 "echo \"$dir\" >\"$dir/socket-dir\"");
+    standby->start();
+    return standby;
+}
+
 TestCluster::~TestCluster() {
     try {
         thaw();
@@ -114,6 +130,10 @@ void TestCluster::signal_all(int number) const {
     for (const pid_t child : children_of(server)) {
         ::kill(child, number);
     }
+}
+
+void TestCluster::promote() const {
+    TestConnection(conninfo()).execute("SELECT pg_promote()");
 }
 
 void TestCluster::put_access_rule(const std::string& rule) const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@ class TestCluster {
   public:
     /// Makes it and starts it; `settings` are lines for postgresql.conf.
     explicit TestCluster(const std::vector<std::string>& settings = {});
+    /// Makes a hot standby that follows `primary`, and starts it.
+    [[nodiscard]] static std::unique_ptr<TestCluster> standby_of(const TestCluster& primary);
     ~TestCluster();
     TestCluster(const TestCluster&) = delete;
     TestCluster& operator=(const TestCluster&) = delete;
@@ -36,12 +39,18 @@ class TestCluster {
     void freeze() const;
     void thaw() const;
 
+    /// Makes a standby the primary; returns when it takes changes.
+    void promote() const;
+
     /// Puts a line at the front of pg_hba.conf and makes the server read it.
     void put_access_rule(const std::string& rule) const;
     /// How many connections to `database` there are, by the clients' application_name.
     [[nodiscard]] int connections(const std::string& application_name) const;
 
   private:
+    struct Empty {};
+    explicit TestCluster(Empty /*unused*/);
+
     /// Runs shell commands after scripts/lib.sh, with the cluster's directory as $dir and that of
     /// PostgreSQL's programs as $bin.
     void run(const std::string& commands) const;

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+
+// Several workers behind one nginx, over a primary database and a hot standby.
+
+#include <gtest/gtest.h>
+
+#include "support/database_wire.hpp"
+#include "support/nginx.hpp"
+#include "support/test_cluster.hpp"
+#include "support/test_keys.hpp"
+#include "support/test_worker.hpp"
+#include "support/traffic.hpp"
+
+namespace kheops::test {
+namespace {
+
+constexpr const char* kList = "/albums/DemoAlbum1/webhooks";
+
+/// Two database machines, reached by TCP under addresses of their own.
+class ManyMachines : public testing::Test {
+  protected:
+    ManyMachines() {
+        primary_.load({"sql/schema.sql", "sql/example-data.sql"});
+        standby_ = TestCluster::standby_of(primary_);
+        to_standby_ =
+            std::make_unique<DatabaseWire>(standby_->host() + "/.s.PGSQL.5432", "127.0.0.3");
+    }
+
+    [[nodiscard]] std::string both() const {
+        return "host=127.0.0.2,127.0.0.3 port=" + std::to_string(to_primary_.port()) + "," +
+               std::to_string(to_standby_->port()) + " user=postgres dbname=postgres";
+    }
+
+    static std::string before(const std::vector<const TestWorker*>& workers) {
+        std::string servers;
+        for (const TestWorker* worker : workers) {
+            servers += "server unix:" + worker->socket_path() + ";";
+        }
+        return nginx_file("kheops-webhooks.conf",
+                          {{"listen 127.0.0.1:8080;", "listen 127.0.0.1:@PORT@;"},
+                           {"rate=100r/s", "rate=100000r/s"},
+                           {"server unix:/run/kheops-webhooks/worker.sock;", servers}});
+    }
+
+    static HttpHeaders token() { return {{"Authorization", "Bearer " + mint_token("alice")}}; }
+
+    TestCluster primary_;
+    DatabaseWire to_primary_{primary_.host() + "/.s.PGSQL.5432", "127.0.0.2"};
+    std::unique_ptr<TestCluster> standby_;
+    std::unique_ptr<DatabaseWire> to_standby_;
+};
+
+TEST_F(ManyMachines, AFailoverIsNotNoticed) {
+    TestWorker first({{"KHEOPS_WEBHOOKS_DATABASE", both()}, {"KHEOPS_WEBHOOKS_TIMEOUT", "30"}});
+    TestWorker second({{"KHEOPS_WEBHOOKS_DATABASE", both()}, {"KHEOPS_WEBHOOKS_TIMEOUT", "30"}});
+    const TestNginx nginx(before({&first, &second}));
+    Traffic traffic(nginx.url(kList), token());
+    traffic.await_answers(30);
+
+    primary_.crash();
+    traffic.await_answers(60);
+    standby_->promote();
+    traffic.await_answers(60);
+    first.signal(SIGKILL);
+    traffic.await_answers(60);
+    traffic.stop();
+    EXPECT_EQ(traffic.statuses().size(), 1U) << first.log() << second.log();
+    EXPECT_EQ(traffic.bodies(200).size(), 1U);
+
+    TestConnection(standby_->conninfo()).execute("UPDATE webhooks SET name = 'after failover'");
+    EXPECT_NE(fetch("GET", nginx.url(kList), token()).body.find("after failover"),
+              std::string::npos);
+}
+
+TEST_F(ManyMachines, ASilentHostLeavesTimeForTheNext) {
+    to_primary_.set(DatabaseWire::State::silent);
+    TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", both()}, {"KHEOPS_WEBHOOKS_TIMEOUT", "10"}});
+    const TestNginx nginx(before({&worker}));
+    EXPECT_EQ(fetch("GET", nginx.url(kList), token()).status, 200) << worker.log();
+}
+
+TEST_F(ManyMachines, TheSessionAttributesThatTheOperatorAsksForAreHonoured) {
+    for (const auto& [attributes, wanted] :
+         std::map<std::string, int>{{"read-write", 1}, {"standby", 2}}) {
+        to_primary_.set(DatabaseWire::State::whole);
+        TestWorker worker(
+            {{"KHEOPS_WEBHOOKS_DATABASE", both() + " target_session_attrs=" + attributes},
+             {"KHEOPS_WEBHOOKS_THREADS", "1"}});
+        const TestNginx nginx(before({&worker}));
+        EXPECT_EQ(fetch("GET", nginx.url(kList), token()).status, 200) << worker.log();
+        EXPECT_EQ(primary_.connections("kheops-webhooks"), wanted == 1 ? 1 : 0);
+        EXPECT_EQ(standby_->connections("kheops-webhooks"), wanted == 2 ? 1 : 0);
+    }
+}
+
+}  // namespace
+}  // namespace kheops::test

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+
+// More requests than can be served in time.
+
+#include <gtest/gtest.h>
+
+#include "support/await.hpp"
+#include "support/database.hpp"
+#include "support/fastcgi_client.hpp"
+#include "support/test_keys.hpp"
+#include "support/test_worker.hpp"
+
+namespace kheops::test {
+namespace {
+
+TEST(Overload, WhatWouldWaitTooLongIsRefusedAtOnceAndTheRestIsServed) {
+    TestDatabase database({"sql/schema.sql", "sql/example-data.sql"});
+    TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", database.conninfo()},
+                       {"KHEOPS_WEBHOOKS_THREADS", "2"},
+                       {"KHEOPS_WEBHOOKS_TIMEOUT", "20"}});
+    const std::string request =
+        fastcgi_request(get_parameters("/albums/DemoAlbum1/webhooks", mint_token("alice")), true);
+
+    const auto lock = database.lock_table("webhooks");
+    std::vector<std::unique_ptr<FastCgiClient>> served;
+    for (int i = 0; i < 6; ++i) {  // two with a thread of their own, four that wait for one
+        served.push_back(std::make_unique<FastCgiClient>(worker.socket_path()));
+        served.back()->send(request);
+    }
+    database.await_waiting_backend();
+    std::vector<std::unique_ptr<FastCgiClient>> more;
+    await("a request is refused", [&] {
+        more.push_back(std::make_unique<FastCgiClient>(worker.socket_path()));
+        more.back()->send(request);
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        return worker.log().find("detail=\"All threads are busy\"") != std::string::npos;
+    });
+    // The threads are still held: it was refused by another.
+    EXPECT_EQ(worker.log().find("status=200"), std::string::npos);
+    EXPECT_EQ(worker.log().find("did not answer in time"), std::string::npos) << worker.log();
+    EXPECT_EQ(status_of(more.back()->receive_answer()), 503);
+
+    lock->release();
+    for (const auto& client : served) {
+        EXPECT_EQ(status_of(client->receive_answer()), 200) << worker.log();
+    }
+    FastCgiClient later(worker.socket_path());
+    await("all is well again", [&] {
+        later.send(request);
+        return status_of(later.receive_answer()) == 200;
+    });
+}
+
+}  // namespace
+}  // namespace kheops::test
