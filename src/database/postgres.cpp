@@ -272,9 +272,11 @@ void Database::Finish::operator()(pg_conn* connection) const {
 
 Result Database::query(const Statement& statement, const Parameters& parameters,
                        Deadline deadline) {
-    const bool reused = connection_ != nullptr;
     try {
-        for (bool repeat = reused;; repeat = false) {
+        for (bool repeat = true;; repeat = false) {
+            if (connection_ == nullptr) {
+                health_.connecting(deadline, [&] { connect(deadline); });
+            }
             try {
                 Result result = attempt(statement, parameters, deadline);
                 health_.answered();
@@ -299,9 +301,6 @@ Result Database::query(const Statement& statement, const Parameters& parameters,
 Result Database::attempt(const Statement& statement, const Parameters& parameters,
                          Deadline deadline) {
     try {
-        if (connection_ == nullptr) {
-            health_.connecting(deadline, [&] { connect(deadline); });
-        }
         if (!pooled_ && !prepared_.contains(statement.name)) {
             prepare(statement, deadline);
         }
@@ -331,14 +330,26 @@ Result Database::attempt(const Statement& statement, const Parameters& parameter
 
 void Database::connect(Deadline deadline) {
     prepared_.clear();
-    try {
-        reach_server(deadline);
+    // A server that ends as it lets us in is no longer there at the second try; another host may
+    // be.
+    for (bool repeat = true;; repeat = false) {
+        try {
+            reach_server(deadline);
+        } catch (...) {
+            connection_.reset();
+            throw;
+        }
         PQsetnonblocking(connection_.get(), 1);
         PQsetNoticeReceiver(connection_.get(), ignore_notice, nullptr);
-        set_session_up(deadline);
-    } catch (...) {
-        connection_.reset();
-        throw;
+        try {
+            set_session_up(deadline);
+            return;
+        } catch (const DatabaseError& error) {
+            connection_.reset();
+            if (!repeat || error.kind() != DatabaseError::Kind::unreachable) {
+                throw;
+            }
+        }
     }
 }
 
