@@ -21,9 +21,9 @@ unsigned octet_at(std::string_view octets, size_t position) {
 }
 
 struct Record {
-    unsigned type;
     unsigned request;
     std::string_view content;
+    bool is_padded;
 };
 
 /// Walks over records.
@@ -46,12 +46,13 @@ class Records {
             return std::nullopt;
         }
         const size_t content = octet_at(rest_, 4) << 8U | octet_at(rest_, 5);
-        const size_t size = kHeaderSize + content + octet_at(rest_, 6);
+        const size_t padding = octet_at(rest_, 6);
+        const size_t size = kHeaderSize + content + padding;
         if (rest_.size() < size) {
             return std::nullopt;
         }
-        const Record record = {octet_at(rest_, 1), octet_at(rest_, 2) << 8U | octet_at(rest_, 3),
-                               rest_.substr(kHeaderSize, content)};
+        const Record record = {octet_at(rest_, 2) << 8U | octet_at(rest_, 3),
+                               rest_.substr(kHeaderSize, content), padding > 0};
         rest_.remove_prefix(size);
         return record;
     }
@@ -125,15 +126,16 @@ RequestFraming inspect_parameters(std::string_view stream) {
 
 /// Whether `records` hold the rest of the request's body up to its end, and nothing behind it.
 bool end_with_body(Records records, unsigned request) {
-    for (;;) {
+    while (records.may_continue_with(kBody)) {
         const std::optional<Record> record = records.take();
-        if (!record || record->type != kBody || record->request != request) {
+        if (!record || record->request != request) {
             return false;
         }
         if (record->content.empty()) {
-            return records.at_end();
+            return records.at_end() && !record->is_padded;
         }
     }
+    return false;
 }
 
 }  // namespace
@@ -151,7 +153,7 @@ RequestFraming inspect_request(std::string_view octets) {
     if (!begin) {
         return kPartial;
     }
-    if (begin->request == 0 || begin->content.size() != kBeginSize ||
+    if (begin->request == 0 || begin->content.size() != kBeginSize || begin->is_padded ||
         (octet_at(begin->content, 0) << 8U | octet_at(begin->content, 1)) != kResponder) {
         return kMalformed;
     }
@@ -169,6 +171,9 @@ RequestFraming inspect_request(std::string_view octets) {
             return kMalformed;
         }
         if (record->content.empty()) {
+            if (record->is_padded) {
+                return kMalformed;
+            }
             break;
         }
         parameters += record->content;

@@ -25,7 +25,9 @@ struct RequestFraming {
 
 /// Inspects what has arrived of one request on a connection, from its first octet. Management
 /// records, other roles than responder, a second request's records in between and parameters that
-/// overrun their stream are malformed.
+/// overrun their stream are malformed, and so is padding behind the first record and behind the one
+/// that ends the parameters: it is allowed, but libfcgi takes it for the next record's header, and
+/// no web server sends it.
 [[nodiscard]] RequestFraming inspect_request(std::string_view octets);
 
 }  // namespace kheops

@@ -84,24 +84,27 @@ NaiveRequest naive_read(std::string octets) {
                            : NaiveRequest{State::partial, {}};
         }
         const std::string record = octets.substr(0, 8 + content);
+        const bool is_padded = octet(octets, 6) != 0;
         octets.erase(0, 8 + content + octet(octets, 6));
         if (type == 1) {
             id = record.substr(2, 2);
             begin = record.substr(8);
-            if (id == std::string(2, '\0') || begin.size() != 8 ||
+            if (id == std::string(2, '\0') || begin.size() != 8 || is_padded ||
                 begin.substr(0, 2) != std::string("\0\1", 2)) {
                 return malformed;
             }
         } else if (is_body) {
-            const bool ours = octet(record, 1) == type && record.substr(2, 2) == id;
+            const bool ours =
+                octet(record, 0) == 1 && octet(record, 1) == type && record.substr(2, 2) == id;
             if (!ours || content == 0) {
-                return {State::whole, *naive_parameters(parameters), ours && octets.empty()};
+                return {State::whole, *naive_parameters(parameters),
+                        ours && octets.empty() && !is_padded};
             }
         } else if (record.substr(2, 2) != id) {
             return malformed;
         } else if (content > 0) {
             parameters += record.substr(8);
-        } else if (!naive_parameters(parameters)) {
+        } else if (is_padded || !naive_parameters(parameters)) {
             return malformed;
         } else {
             is_body = true;
@@ -124,8 +127,12 @@ void check_nul(const RequestFraming& framing, const test::Parameters& parameters
     FUZZ_CHECK(framing.nul_in_path == in_path && framing.nul_elsewhere == elsewhere);
 }
 
-/// What libfcgi is to say of a parameter: it keeps `name=value` as C strings.
+/// What libfcgi is to say of a parameter: it keeps `name=value` as C strings, the first of them
+/// its own.
 std::optional<std::string> value_in(const test::Parameters& parameters, const std::string& asked) {
+    if (asked == "FCGI_ROLE") {
+        return "RESPONDER";
+    }
     for (const auto& [name, value] : parameters) {
         const std::string kept = (name + '=' + value).c_str();
         if (kept.rfind(asked + '=', 0) == 0) {

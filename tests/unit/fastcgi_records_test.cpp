@@ -52,6 +52,9 @@ TEST(FastCgiRecords, ABodyEndsWithItsEmptyRecord) {
     EXPECT_FALSE(inspect_request(head + test::fastcgi_record(5, "") + begin()).ends_here);
     EXPECT_FALSE(inspect_request(head + test::fastcgi_record(5, "", 2)).ends_here);
     EXPECT_FALSE(inspect_request(head + test::fastcgi_record(2, "")).ends_here);
+    std::string of_another_version = test::fastcgi_record(5, "");
+    of_another_version[0] = 0;
+    EXPECT_FALSE(inspect_request(head + of_another_version).ends_here);
 }
 
 TEST(FastCgiRecords, ParametersMayBeSplitAnywhere) {
@@ -77,6 +80,20 @@ TEST(FastCgiRecords, NulIsSeenWhereverItStands) {
     EXPECT_TRUE(framing_of("QUERY_STRING", "a\0"s).nul_elsewhere);
     EXPECT_TRUE(framing_of("A\0B"s, "").nul_elsewhere);
     EXPECT_FALSE(framing_of("QUERY_STRING", "a\0"s).nul_in_path);
+}
+
+// libfcgi forgets the padding of a record when it goes from one stream to the next.
+TEST(FastCgiRecords, PaddingIsRefusedWhereLibfcgiWouldTakeItForAHeader) {
+    const std::string padded_begin =
+        test::fastcgi_record(1, std::string{'\0', '\x01', 0, 0, 0, 0, 0, 0}, 1, 1);
+    const std::string head = begin() + kParameters + test::fastcgi_record(4, "");
+    EXPECT_EQ(inspect_request(padded_begin).state, State::malformed);
+    EXPECT_EQ(inspect_request(begin() + kParameters + test::fastcgi_record(4, "", 1, 1)).state,
+              State::malformed);
+    EXPECT_FALSE(inspect_request(head + test::fastcgi_record(5, "", 1, 1)).ends_here);
+    EXPECT_TRUE(
+        inspect_request(head + test::fastcgi_record(5, "body", 1, 4) + test::fastcgi_record(5, ""))
+            .ends_here);
 }
 
 TEST(FastCgiRecords, WhatNoWebServerSendsIsMalformed) {
