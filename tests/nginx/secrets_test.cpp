@@ -100,6 +100,23 @@ TEST_F(Secrets, NorWhenTheDatabaseFails) {
     expect_nothing_seen();
 }
 
+TEST_F(Secrets, NorWhenTheServerRefusesThePassword) {
+    const std::string role = "canary_" + std::to_string(::getpid());
+    site_.database().execute("CREATE ROLE " + role + " LOGIN PASSWORD 'x' IN ROLE needs_password");
+    {
+        TestSite refused({}, {{"KHEOPS_WEBHOOKS_LOG", "debug"},
+                              {"KHEOPS_WEBHOOKS_DATABASE", site_.database().conninfo() + " user=" +
+                                                               role + " password=" + kPassword}});
+        const HttpAnswer answer = refused.get(kList, "alice");
+        EXPECT_EQ(answer.status, 503);
+        EXPECT_EQ(answer.body.find(kPassword), std::string::npos) << answer.body;
+        refused.worker().await_log("password authentication failed");
+        const std::string log = refused.worker().log();
+        EXPECT_EQ(log.find(kPassword), std::string::npos) << log;
+    }
+    site_.database().execute("DROP ROLE " + role);
+}
+
 TEST_F(Secrets, NorInACoreDump) {
     rlimit before = {};
     ::getrlimit(RLIMIT_CORE, &before);

@@ -60,6 +60,9 @@ ChildProcess::ChildProcess(const Command& command) : name_(command.arguments.at(
                STDIN_FILENO);
         open_as(STDOUT_FILENO, command.standard_output);
         open_as(STDERR_FILENO, command.standard_error);
+        if (command.before_start != nullptr) {
+            command.before_start();
+        }
         ::execvpe(argv[0], argv.data(), envp.data());
         const char* reason = ::strerrordesc_np(errno);
         for (const char* text :

@@ -24,6 +24,8 @@ struct Command {
     /// Descriptors 1 and 2: files to append to; empty: this process's own.
     std::string standard_output = {};
     std::string standard_error = {};
+    /// Called in the child as the last before the program starts; it may not allocate.
+    void (*before_start)() = nullptr;
 };
 
 /// A child process. It is killed and reaped with this object if it still runs, and sent SIGTERM

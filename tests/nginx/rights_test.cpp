@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+
+// What the program may do without: writing anywhere, capabilities, and a network where its database
+// and its keys are on this machine. The kernel ends it at the first attempt.
+
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <bit>
+#include <csignal>
+#include <cstddef>
+#include <filesystem>
+
+#include "support/await.hpp"
+#include "support/database.hpp"
+#include "support/fastcgi_client.hpp"
+#include "support/files.hpp"
+#include "support/sockets.hpp"
+#include "support/temporary_directory.hpp"
+#include "support/test_keys.hpp"
+#include "support/test_worker.hpp"
+
+namespace kheops::test {
+namespace {
+
+constexpr const char* kList = "/albums/DemoAlbum1/webhooks";
+
+constexpr sock_filter load(std::size_t offset) {
+    return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<unsigned>(offset));
+}
+
+/// The low half of a system call's argument, in which all that is looked at here stands.
+constexpr sock_filter load_argument(unsigned number) {
+    const std::size_t low = std::endian::native == std::endian::little ? 0 : 4;
+    return load(offsetof(seccomp_data, args) + 8 * number + low);
+}
+
+constexpr sock_filter kEnd = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+constexpr sock_filter kAllow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+
+constexpr sock_filter unless_call(unsigned number, unsigned char skipped) {
+    return BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, skipped);
+}
+
+/// Whom the program runs as where the test is root: whoever the database lets in.
+uid_t user_inside = 0;
+
+/// Takes the user's rights away, and what writes to a file system or leaves this machine.
+void enter_fence() {
+    if (::geteuid() == 0 && ::setresuid(user_inside, user_inside, user_inside) != 0) {
+        ::_exit(126);
+    }
+    constexpr unsigned kWriting = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
+    static constexpr std::array kFilter = {
+        load(offsetof(seccomp_data, nr)),
+        // Opening a file for writing.
+        unless_call(SYS_openat, 3),
+        load_argument(2),
+        sock_filter BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, kWriting, 0, 1),
+        kEnd,
+        load(offsetof(seccomp_data, nr)),
+        // Every family of sockets but Unix'.
+        unless_call(SYS_socket, 3),
+        load_argument(0),
+        sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 1, 0),
+        kEnd,
+        load(offsetof(seccomp_data, nr)),
+        // What has no harmless form.
+        unless_call(SYS_openat2, 1),
+        kEnd,
+        unless_call(SYS_bind, 1),
+        kEnd,
+        unless_call(SYS_mkdirat, 1),
+        kEnd,
+        unless_call(SYS_unlinkat, 1),
+        kEnd,
+        unless_call(SYS_renameat2, 1),
+        kEnd,
+        unless_call(SYS_linkat, 1),
+        kEnd,
+        unless_call(SYS_symlinkat, 1),
+        kEnd,
+        unless_call(SYS_truncate, 1),
+        kEnd,
+        unless_call(SYS_fchmodat, 1),
+        kEnd,
+        unless_call(SYS_fchownat, 1),
+        kEnd,
+#ifdef SYS_open  // a newer architecture has the calls above only
+        unless_call(SYS_open, 3),
+        load_argument(1),
+        sock_filter BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, kWriting, 0, 1),
+        kEnd,
+        load(offsetof(seccomp_data, nr)),
+        unless_call(SYS_creat, 1),
+        kEnd,
+        unless_call(SYS_mkdir, 1),
+        kEnd,
+        unless_call(SYS_unlink, 1),
+        kEnd,
+        unless_call(SYS_rename, 1),
+        kEnd,
+        unless_call(SYS_link, 1),
+        kEnd,
+        unless_call(SYS_symlink, 1),
+        kEnd,
+        unless_call(SYS_chmod, 1),
+        kEnd,
+        unless_call(SYS_chown, 1),
+        kEnd,
+#endif
+        kAllow,
+    };
+    const sock_fprog program = {.len = kFilter.size(),
+                                .filter = const_cast<sock_filter*>(kFilter.data())};
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+        ::_exit(126);
+    }
+}
+
+/// What a command ends with inside the fence.
+int exit_status_of(const std::vector<std::string>& arguments) {
+    ChildProcess command({.arguments = arguments, .before_start = enter_fence});
+    return command.wait();
+}
+
+TEST(Rights, TheFenceHolds) {
+    const TemporaryDirectory directory;
+    EXPECT_EQ(exit_status_of({"sh", "-c", "exit 3"}), 3);
+    EXPECT_EQ(exit_status_of({"sh", "-c", "echo > " + directory.file("new")}), 128 + SIGSYS);
+    EXPECT_EQ(exit_status_of({"curl", "--version"}), 0);
+    EXPECT_EQ(exit_status_of({"curl", "http://127.0.0.1:1/"}), 128 + SIGSYS);
+}
+
+TEST(Rights, ToWriteOrToReachOtherMachinesAreNotNeeded) {
+    const TestDatabase database({"sql/schema.sql", "sql/example-data.sql"});
+    const TemporaryDirectory directory;
+    const std::string socket = directory.file("worker.sock");
+    const std::string keys = directory.file("keys.json");
+    const std::string log = directory.file("log");
+    const std::string program = directory.file("kheops-webhooks");
+    write_file(keys, test_key_set());
+    // The build tree may be where only root comes.
+    std::filesystem::copy_file(worker_program(Patience::usual), program);
+    if (::geteuid() == 0) {
+        struct stat host = {};
+        ASSERT_EQ(::stat(database.host().c_str(), &host), 0);
+        user_inside = host.st_uid;
+        for (const std::string& path : {directory.path(), keys, program}) {
+            ASSERT_EQ(::chown(path.c_str(), user_inside, static_cast<gid_t>(-1)), 0);
+        }
+    }
+    const Descriptor listener = listen_unix(socket);
+    ChildProcess worker({.arguments = {program},
+                         .environment = worker_environment(
+                             {{"KHEOPS_WEBHOOKS_DATABASE", database.conninfo()}}, keys),
+                         .standard_input = listener.number(),
+                         .standard_error = log,
+                         .before_start = enter_fence});
+
+    FastCgiClient client(socket);
+    const auto expect_list = [&] {
+        client.send(fastcgi_request(get_parameters(kList, mint_token("alice")), true));
+        EXPECT_EQ(status_of(client.receive_answer()), 200) << read_file(log);
+    };
+    expect_list();
+    const std::string status = read_file("/proc/" + std::to_string(worker.pid()) + "/status");
+    for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapAmb"}) {
+        EXPECT_NE(status.find(std::string(set) + ":\t0000000000000000\n"), std::string::npos)
+            << status;
+    }
+    write_file(keys, "no key set");
+    worker.signal(SIGHUP);
+    await("the key file is read again",
+          [&] { return read_file(log).find("event=keys_not_reloaded") != std::string::npos; });
+    expect_list();
+    worker.terminate();
+    EXPECT_EQ(worker.wait(), 0) << read_file(log);
+}
+
+}  // namespace
+}  // namespace kheops::test
