@@ -78,7 +78,6 @@ port = 5432
 unix_socket_directories = '${socket_dir//\'/\'\'}'
 unix_socket_permissions = 0700
 fsync = off
-synchronous_commit = off
 full_page_writes = off
 END
     if ! postgres_run "$dir" "$bin/pg_ctl" --pgdata="$dir/data" --log="$dir/postgresql.log" \

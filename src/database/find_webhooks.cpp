@@ -34,10 +34,11 @@ std::vector<Trigger> last_triggers_in(const Result& result, int row) {
     if (result.is_null(row, kLastTriggerIds)) {
         return triggers;
     }
-    const std::vector<std::string> ids = result.text_array(row, kLastTriggerIds);
+    std::vector<std::string> ids = result.text_array(row, kLastTriggerIds);
     const std::vector<bool> passes = result.boolean_array(row, kLastTriggerPasses);
+    triggers.reserve(ids.size());
     for (size_t i = 0; i < std::min(ids.size(), passes.size()); ++i) {
-        triggers.push_back({ids[i], passes[i]});
+        triggers.push_back({std::move(ids[i]), passes[i]});
     }
     return triggers;
 }
@@ -103,6 +104,7 @@ Listing find_webhooks(Database& database, const std::string& subject, const Albu
                      .member = result.boolean(0, kMember),
                      .administrator = result.boolean(0, kAdmin)},
                     {{}, result.integer(0, kTotal)}};
+    listing.page.webhooks.reserve(static_cast<size_t>(result.rows()));
     for (int row = 0; row < result.rows() && !result.is_null(row, kId); ++row) {
         listing.page.webhooks.push_back(webhook_in(result, row));
     }

@@ -144,6 +144,8 @@ std::vector<std::string_view> array_elements(std::string_view octets) {
     }
     const std::int64_t length = rest.take_integer(4);
     rest.take(4);
+    constexpr size_t kLeastElement = 4;
+    elements.reserve(std::min(static_cast<size_t>(length), octets.size() / kLeastElement));
     for (std::int64_t i = 0; dimensions == 1 && i < length; ++i) {
         elements.push_back(rest.take(static_cast<std::uint32_t>(rest.take_integer(4))));
     }

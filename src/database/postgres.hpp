@@ -45,8 +45,8 @@ struct Statement {
         may_be_missing,  ///< that it is unfit then says nothing of the database's health
     };
 
-    const char* name;
-    const char* sql;
+    const char* name = nullptr;
+    const char* sql = nullptr;
     Objects objects = Objects::required;
 };
 

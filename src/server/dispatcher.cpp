@@ -45,9 +45,9 @@ constexpr std::uint32_t kNoEvents = EPOLLONESHOT;
 constexpr std::uint32_t kDrainingEvents = EPOLLIN | EPOLLRDHUP;
 
 /// How long an idle serving thread stays with a connection that it has answered. A busy web server
-/// sends the next request within microseconds, and handing it over would cost more than reading it.
-/// Whoever comes meanwhile waits no longer than this.
-constexpr std::chrono::milliseconds kMoment(1);
+/// sends the next request within that, on a busy machine too, and handing it over would cost more
+/// than reading it. Whoever comes meanwhile waits no longer than this.
+constexpr std::chrono::milliseconds kMoment(3);
 
 /// The part of its budget that a request may spend waiting for a thread; one that would wait longer
 /// is refused at once, so that those who are served have time left for the database.

@@ -83,6 +83,8 @@ struct Course {
 LogPairs line_of(const Request& request, const Course& course) {
     const Clock::time_point now = Clock::now();
     LogPairs pairs;
+    constexpr size_t kMostPairs = 12;
+    pairs.reserve(kMostPairs);
     if (!course.record.user.empty()) {
         pairs.emplace_back("user", course.record.user);
         pairs.emplace_back("tokenType", "KEYCLOAK_TOKEN");

@@ -17,6 +17,9 @@ namespace kheops {
 
 namespace {
 
+/// A request that came to a thread within this had not to wait for one.
+constexpr std::chrono::milliseconds kNoWait(1);
+
 Request read_request(const FastCgi& fastcgi, const RequestFraming& framing) {
     Request request = to_request([&fastcgi](const char* name) { return fastcgi.parameter(name); });
     if (framing.nul_in_path) {
@@ -33,7 +36,9 @@ void serve(Dispatcher& dispatcher, Dispatcher::Queue queue, Database database,
     std::optional<ReadyRequest> ready = dispatcher.next(queue);
     while (ready) {
         const Deadline deadline = ready->deadline.with_caller(ready->connection.number());
-        if (ready->connection.has_hung_up()) {
+        // One that did not wait has its caller; whoever leaves later is noticed by the query.
+        const bool has_waited = Clock::now() - ready->whole > kNoWait;
+        if (has_waited && ready->connection.has_hung_up()) {
             log.event(LogLevel::debug, "request_abandoned");
             ready = dispatcher.next_after(queue, ready->id, Descriptor(), Dispatcher::Fate::close);
             continue;

@@ -214,8 +214,8 @@ Value Value::number(double value) {
     return Value(cJSON_CreateNumber(value));
 }
 
-void Value::add(const char* name, Value value) {
-    if (cJSON_AddItemToObject(node_.get(), name, value.node_.get()) == 0) {
+void Value::add(Name name, Value value) {
+    if (cJSON_AddItemToObjectCS(node_.get(), name.text(), value.node_.get()) == 0) {
         throw std::bad_alloc();
     }
     static_cast<void>(value.node_.release());

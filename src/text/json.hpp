@@ -39,6 +39,17 @@ class View {
     const cJSON* node_;
 };
 
+/// A member's name: a literal, as the compiler sees to. Values refer to it and do not copy it.
+class Name {
+  public:
+    // NOLINTNEXTLINE(google-explicit-constructor): where a name is asked for, a literal is one
+    consteval Name(const char* literal) : text_(literal) {}
+    [[nodiscard]] const char* text() const { return text_; }
+
+  private:
+    const char* text_;
+};
+
 /// A JSON value that owns all that is below it. Movable, not copyable.
 class Value {
   public:
@@ -51,7 +62,7 @@ class Value {
     [[nodiscard]] static Value number(double value);
 
     /// Adds a member behind the ones already there. `this` is an object.
-    void add(const char* name, Value value);
+    void add(Name name, Value value);
     /// Adds an element behind the ones already there. `this` is an array.
     void append(Value value);
 
