@@ -153,37 +153,42 @@ int Dispatcher::patience() const {
 void Dispatcher::finish() {
     const std::lock_guard lock(mutex_);
     finished_ = true;
-    ready_changed_.notify_all();
+    for (Idle* thread : idle_) {
+        thread->called.notify_one();
+    }
+    idle_.clear();
     refused_changed_.notify_all();
 }
 
 std::optional<ReadyRequest> Dispatcher::next(Queue queue) {
     std::unique_lock lock(mutex_);
-    if (queue == Queue::refused) {
-        return take(lock, refused_, refused_changed_);
+    std::deque<ReadyRequest>& requests = queue == Queue::served ? ready_ : refused_;
+    if (queue == Queue::served) {
+        wait_for_ready(lock);
+    } else {
+        refused_changed_.wait(lock, [this] { return !refused_.empty() || finished_; });
     }
-    ++idle_;
-    std::optional<ReadyRequest> request = take(lock, ready_, ready_changed_);
-    --idle_;
-    const Clock::time_point now = Clock::now();
-    if (request) {
+    if (requests.empty()) {
+        return std::nullopt;
+    }
+    std::optional<ReadyRequest> request(std::move(requests.front()));
+    requests.pop_front();
+    if (queue == Queue::served) {
         constexpr int kWeight = 8;
+        const Clock::time_point now = Clock::now();
         pace_ += (now - std::max(last_taken_, request->whole) - pace_) / kWeight;
+        last_taken_ = now;
     }
-    last_taken_ = now;
     return request;
 }
 
-std::optional<ReadyRequest> Dispatcher::take(std::unique_lock<std::mutex>& lock,
-                                             std::deque<ReadyRequest>& queue,
-                                             std::condition_variable& changed) const {
-    changed.wait(lock, [&] { return !queue.empty() || finished_; });
-    if (queue.empty()) {
-        return std::nullopt;
+void Dispatcher::wait_for_ready(std::unique_lock<std::mutex>& lock) {
+    // Whoever was called may find that a thread that had just answered was quicker.
+    while (ready_.empty() && !finished_) {
+        Idle thread;
+        idle_.push_back(&thread);
+        thread.called.wait(lock, [&] { return thread.is_called || finished_; });
     }
-    std::optional<ReadyRequest> request(std::move(queue.front()));
-    queue.pop_front();
-    return request;
 }
 
 std::optional<ReadyRequest> Dispatcher::next_after(Queue queue, std::uint64_t id,
@@ -200,7 +205,7 @@ std::optional<ReadyRequest> Dispatcher::next_after(Queue queue, std::uint64_t id
 std::optional<ReadyRequest> Dispatcher::linger(std::uint64_t id, Descriptor& connection) {
     {
         const std::lock_guard lock(mutex_);
-        if (idle_ == 0 || !ready_.empty() || stopping_) {
+        if (idle_.empty() || !ready_.empty() || stopping_) {
             return std::nullopt;
         }
     }
@@ -467,7 +472,13 @@ void Dispatcher::hand_over(Connections::iterator position, const RequestFraming&
         refused_changed_.notify_one();
     } else {
         ready_.push_back(std::move(request));
-        ready_changed_.notify_one();
+        // Who was busy last has a warm connection to the database: under little load the others,
+        // and their processes in the database server, rest.
+        if (!idle_.empty()) {
+            idle_.back()->is_called = true;
+            idle_.back()->called.notify_one();
+            idle_.pop_back();
+        }
     }
 }
 

@@ -78,6 +78,11 @@ class Dispatcher {
         bool began = false;                // something of a request has come
         bool draining = false;             // answered; only waits for the peer to close
     };
+    /// A serving thread that waits for a request.
+    struct Idle {
+        std::condition_variable called;
+        bool is_called = false;
+    };
     struct Returned {
         std::uint64_t id;
         Descriptor connection;
@@ -102,16 +107,14 @@ class Dispatcher {
     void stop_accepting(End end);
     /// For serving threads: what comes on the connection within a moment, if it is a whole request.
     [[nodiscard]] std::optional<ReadyRequest> linger(std::uint64_t id, Descriptor& connection);
+    /// Waits for a request in `ready_`, or for the end. \pre `lock` holds mutex_.
+    void wait_for_ready(std::unique_lock<std::mutex>& lock);
     void give_back(std::uint64_t id, Descriptor connection, Fate fate);
     void take_back();
     /// Looks at what has come on a waiting connection, without taking it.
     void examine(Connections::iterator position, bool hung_up);
     /// Drops some of what comes on a draining connection, and the connection at its end.
     void discard(Connections::iterator position);
-    /// Waits for the next request of that queue, which `changed` tells of.
-    [[nodiscard]] std::optional<ReadyRequest> take(std::unique_lock<std::mutex>& lock,
-                                                   std::deque<ReadyRequest>& queue,
-                                                   std::condition_variable& changed) const;
     /// How long a request that comes now would wait for a thread. \pre mutex_ is held.
     [[nodiscard]] Clock::duration expected_wait(Clock::time_point now) const;
     void hand_over(Connections::iterator position, const RequestFraming& framing);
@@ -142,9 +145,8 @@ class Dispatcher {
 
     // Shared with the serving threads.
     std::mutex mutex_;
-    std::condition_variable ready_changed_;
     std::deque<ReadyRequest> ready_;
-    size_t idle_ = 0;  // serving threads that wait for a request
+    std::vector<Idle*> idle_;  // the last one is called first
     std::condition_variable refused_changed_;
     std::deque<ReadyRequest> refused_;
     Clock::duration pace_{};  // how long a request stands at the front; smoothed

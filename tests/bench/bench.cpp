@@ -486,13 +486,14 @@ void measure_memory(Measurement& bench) {
     data.album(album, 10, 10);
     data.others(bench.extent().quick ? 10 : 1000, 10);
     data.finish();
+    data.accelerate();
     const test::TemporaryDirectory directory;
     test::write_file(directory.file("keys.json"), test::test_key_set());
     const Site site({worker("worker", data.conninfo(),
                             {{"KHEOPS_WEBHOOKS_JWKS", directory.file("keys.json")},
                              {"KHEOPS_WEBHOOKS_LOG", "warning"}})});
     for (int i = 1; i <= kSteps; ++i) {
-        Load load = bench.load(site, "worker", album, 64);
+        Load load = bench.load(site, "worker", album, kThreads);
         load.token = [] { return test::mint_token("admin"); };
         load.time = std::chrono::hours(1);
         load.requests = step;
@@ -528,13 +529,13 @@ void measure_start(Measurement& bench) {
     }
 }
 
-/// More requests than can be served, for longer than any of them may wait. The album has 1,000
+/// More requests than can be served, for longer than any of them may wait. The album has 100
 /// webhooks: it is the database that sets the limit, as in life.
 void measure_overload(Measurement& bench) {
-    const std::size_t webhooks = bench.extent().quick ? 100 : 1000;
-    const std::string album = album_id('W', webhooks);
+    constexpr std::size_t kWebhooks = 100;
+    const std::string album = album_id('W', kWebhooks);
     Data data;
-    data.album(album, webhooks, 10);
+    data.album(album, kWebhooks, 10);
     data.finish();
     const Site site({bench.bench_worker(
         "worker", data, {{"KHEOPS_WEBHOOKS_TIMEOUT", "1"}, {"KHEOPS_WEBHOOKS_LOG", "warning"}})});
