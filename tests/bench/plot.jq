@@ -4,8 +4,8 @@
 # has fired.
 
 def log10: log / (10 | log);
-def x: 70 + 90 * ((log10) - 1);      # 10 … 1,000,000 triggers
-def y: 300 - 60 * ((log10) + 1);     # 0.1 … 10,000 ms
+def x: 70 + 90 * ((log10) - 1) | round;   # 10 … 1,000,000 triggers
+def y: 300 - 50 * ((log10) + 1) | round;  # 0.1 … 10,000 ms
 def text($x; $y; $anchor; $text): "<text x=\"\($x)\" y=\"\($y)\" text-anchor=\"\($anchor)\">\($text)</text>";
 
 [.cells[] | select(.part == "history" and .connections == 1 and .median_ms != null)]

@@ -145,6 +145,24 @@ TEST_F(Lifecycle, SilentAndHalfSentConnectionsOwnNoThread) {
     EXPECT_EQ(status_of(idle.back()->receive_answer()), 200);
 }
 
+// Under little load few connections to the database are used, and those are warm.
+TEST_F(Lifecycle, WhoWasBusyLastServesNext) {
+    constexpr int kThreads = 8;
+    TestWorker worker(
+        {{"KHEOPS_WEBHOOKS_DATABASE", database_->conninfo() + " application_name=busy_last"},
+         {"KHEOPS_WEBHOOKS_THREADS", std::to_string(kThreads)}});
+    for (int i = 0; i < 10 * kThreads; ++i) {
+        FastCgiClient client(worker.socket_path());
+        client.send(request(false));
+        EXPECT_EQ(status_of(client.receive_answer()), 200) << worker.log();
+        client.await_close();
+    }
+    // Not just one: a request may come before the thread that closed the last one waits again.
+    const std::vector<std::string> used = database_->column(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'busy_last'");
+    EXPECT_LE(std::stoi(used.at(0)), kThreads / 2);
+}
+
 TEST_F(Lifecycle, KeptConnectionsOwnNoThread) {
     std::vector<std::unique_ptr<FastCgiClient>> kept;
     for (size_t i = 0; i < 40; ++i) {
