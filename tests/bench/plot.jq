@@ -18,6 +18,9 @@ def text($x; $y; $anchor; $text): "<text x=\"\($x)\" y=\"\($y)\" text-anchor=\"\
       | $line + {points: [$cells[] | select(.program == $line.program and .accelerated == $line.accelerated)]
                          | sort_by(.triggers)}
       | select(.points | length > 0))
+| sort_by(.points[-1].median_ms | y)
+| map(.name_y = (.points[-1].median_ms | y) + 4)  # names that would lie on each other move down
+| reduce range(1; length) as $i (.; .[$i].name_y = ([.[$i].name_y, .[$i - 1].name_y + 15] | max))
 | "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 700 350\" font-family=\"sans-serif\" font-size=\"13\">",
   "<rect width=\"700\" height=\"350\" fill=\"white\"/>",
   text(70; 20; "start"; "milliseconds for the list of an album of 10 webhooks (median, one connection)"),
@@ -28,6 +31,5 @@ def text($x; $y; $anchor; $text): "<text x=\"\($x)\" y=\"\($y)\" text-anchor=\"\
   (.[] | "<polyline fill=\"none\" stroke-width=\"2\" stroke=\"\(.color)\" points=\"\(
               .points | map("\(.triggers | x),\(.median_ms | y)") | join(" "))\"/>",
          (.points[] as $point | "<circle r=\"3\" fill=\"\(.color)\" cx=\"\($point.triggers | x)\" cy=\"\($point.median_ms | y)\"/>"),
-         (.points[-1] as $last
-          | "<g fill=\"\(.color)\">" + text(($last.triggers | x) + 10; ($last.median_ms | y) + 4; "start"; .name) + "</g>")),
+         ("<g fill=\"\(.color)\">" + text((.points[-1].triggers | x) + 10; .name_y; "start"; .name) + "</g>")),
   "</svg>"
