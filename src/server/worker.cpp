@@ -74,10 +74,11 @@ void keep_freed_memory() {
 int run_worker(int listener, const Config& config, KeySource& keys, const TokenVerifier& tokens,
                const Log& log) {
     keep_freed_memory();
-    initialize_fastcgi();
     ServiceManager manager([](const char* name) { return std::getenv(name); });
     Dispatcher dispatcher(
         listener, config.timeout, manager, [&keys] { keys.reload(); }, log);
+    // Not sooner: libfcgi catches SIGTERM and forgets it, unless the dispatcher has blocked it.
+    initialize_fastcgi();
     keys.keep_fresh();
     DatabaseHealth health(log);
 
