@@ -40,6 +40,9 @@ def history:
        | at_most("median at \($long) triggers / a pass over them";
                  ratio($at + {program: "worker"}; $at + {program: "count(id)"}; .median_ms); 2));
 
+def installation: told("s that accelerate.sql takes for each million triggers";
+                       chosen({part: "installation"}) | map(.seconds * 1e6 / .triggers) | median);
+
 def around:
     (true, false) as $accelerated | ("webhooks", "members", "history") as $what
     | all_of(select(.part == "around") | .connections)[] as $c
@@ -103,5 +106,5 @@ def flood:
             | with_entries(.key as $key
                            | if .value | type == "number"
                              then .value = ($rounds | map(.[$key]) | median) else . end)],
-    figures: [history, around, programs, php, memory, start, overload, flood]
+    figures: [history, installation, around, programs, php, memory, start, overload, flood]
 }
