@@ -70,6 +70,13 @@ TEST_F(Lifecycle, StopsOnInterrupt) {
     expect_clean_stop();
 }
 
+// The moment is when libfcgi installs its handler, which only takes note of the signal.
+TEST_F(Lifecycle, StopsWhenTheSignalComesDuringItsStart) {
+    TestWorker worker(Settings{{"STOP_AT_START", "1"}}, Patience::shortened);
+    EXPECT_EQ(worker.exit_status(), 0) << worker.log();
+    EXPECT_NE(worker.log().find("event=stopped"), std::string::npos);
+}
+
 TEST_F(Lifecycle, StopsWithIdleKeptConnections) {
     FastCgiClient first(worker_.socket_path());
     FastCgiClient second(worker_.socket_path());

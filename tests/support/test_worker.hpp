@@ -15,7 +15,8 @@ namespace kheops::test {
 using Settings = std::map<std::string, std::string>;
 
 /// Which build of the program: the one for operators, or the one that differs from it only in that
-/// it asks a provider more often and for shorter (tests/support/short_key_times.cpp).
+/// it asks a provider more often and for shorter (tests/support/short_key_times.cpp) and, where
+/// STOP_AT_START is set, gets SIGTERM while it starts (tests/support/stop_at_start.cpp).
 enum class Patience { usual, shortened };
 
 /// Where that program is.
