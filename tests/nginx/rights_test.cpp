@@ -19,6 +19,7 @@
 #include <csignal>
 #include <cstddef>
 #include <filesystem>
+#include <vector>
 
 #include "support/await.hpp"
 #include "support/database.hpp"
@@ -34,22 +35,62 @@ namespace {
 
 constexpr const char* kList = "/albums/DemoAlbum1/webhooks";
 
-constexpr sock_filter load(std::size_t offset) {
-    return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<unsigned>(offset));
+/// What no program may do in the fence, whatever the arguments are.
+constexpr std::array kForbiddenCalls = {
+    SYS_openat2, SYS_bind,      SYS_mkdirat,  SYS_unlinkat, SYS_renameat2,
+    SYS_linkat,  SYS_symlinkat, SYS_truncate, SYS_fchmodat, SYS_fchownat,
+#ifdef SYS_open  // a newer architecture has the calls above only
+    SYS_creat,   SYS_mkdir,     SYS_unlink,   SYS_rename,   SYS_link,
+    SYS_symlink, SYS_chmod,     SYS_chown,
+#endif
+};
+
+/// What a program may do unless this argument, counted from 0, has one of these bits.
+struct BoundedCall {
+    unsigned number;
+    unsigned argument;
+    unsigned forbidden;
+};
+
+constexpr unsigned kWriting = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
+
+constexpr std::array kBoundedCalls = {
+    BoundedCall{SYS_openat, 2, kWriting},
+#ifdef SYS_open
+    BoundedCall{SYS_open, 1, kWriting},
+#endif
+    // AF_UNIX is 1, and every other family of sockets has another bit.
+    BoundedCall{SYS_socket, 0, ~unsigned{AF_UNIX}},
+};
+
+std::vector<sock_filter> fence() {
+    const auto load = [](std::size_t offset) -> sock_filter {
+        return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<unsigned>(offset));
+    };
+    const auto skip_unless_call = [](unsigned number, unsigned char skipped) -> sock_filter {
+        return BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, skipped);
+    };
+    constexpr sock_filter kEnd = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+    constexpr sock_filter kAllow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    // The half of an argument in which all that is looked at here stands.
+    constexpr std::size_t kLow = std::endian::native == std::endian::little ? 0 : 4;
+
+    std::vector<sock_filter> filter = {load(offsetof(seccomp_data, nr))};
+    for (const unsigned number : kForbiddenCalls) {
+        filter.insert(filter.end(), {skip_unless_call(number, 1), kEnd});
+    }
+    for (const BoundedCall& call : kBoundedCalls) {
+        filter.insert(filter.end(),
+                      {skip_unless_call(call.number, 4),
+                       load(offsetof(seccomp_data, args) + 8 * call.argument + kLow),
+                       BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, call.forbidden, 0, 1), kEnd, kAllow});
+    }
+    filter.push_back(kAllow);
+    return filter;
 }
 
-/// The low half of a system call's argument, in which all that is looked at here stands.
-constexpr sock_filter load_argument(unsigned number) {
-    const std::size_t low = std::endian::native == std::endian::little ? 0 : 4;
-    return load(offsetof(seccomp_data, args) + 8 * number + low);
-}
-
-constexpr sock_filter kEnd = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-constexpr sock_filter kAllow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-
-constexpr sock_filter unless_call(unsigned number, unsigned char skipped) {
-    return BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, skipped);
-}
+/// Made before any fork: after it, nothing may be allocated.
+const std::vector<sock_filter> kFence = fence();
 
 /// Whom the program runs as where the test is root: whoever the database lets in.
 uid_t user_inside = 0;
@@ -59,69 +100,8 @@ void enter_fence() {
     if (::geteuid() == 0 && ::setresuid(user_inside, user_inside, user_inside) != 0) {
         ::_exit(126);
     }
-    constexpr unsigned kWriting = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
-    static constexpr std::array kFilter = {
-        load(offsetof(seccomp_data, nr)),
-        // Opening a file for writing.
-        unless_call(SYS_openat, 3),
-        load_argument(2),
-        sock_filter BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, kWriting, 0, 1),
-        kEnd,
-        load(offsetof(seccomp_data, nr)),
-        // Every family of sockets but Unix'.
-        unless_call(SYS_socket, 3),
-        load_argument(0),
-        sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 1, 0),
-        kEnd,
-        load(offsetof(seccomp_data, nr)),
-        // What has no harmless form.
-        unless_call(SYS_openat2, 1),
-        kEnd,
-        unless_call(SYS_bind, 1),
-        kEnd,
-        unless_call(SYS_mkdirat, 1),
-        kEnd,
-        unless_call(SYS_unlinkat, 1),
-        kEnd,
-        unless_call(SYS_renameat2, 1),
-        kEnd,
-        unless_call(SYS_linkat, 1),
-        kEnd,
-        unless_call(SYS_symlinkat, 1),
-        kEnd,
-        unless_call(SYS_truncate, 1),
-        kEnd,
-        unless_call(SYS_fchmodat, 1),
-        kEnd,
-        unless_call(SYS_fchownat, 1),
-        kEnd,
-#ifdef SYS_open  // a newer architecture has the calls above only
-        unless_call(SYS_open, 3),
-        load_argument(1),
-        sock_filter BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, kWriting, 0, 1),
-        kEnd,
-        load(offsetof(seccomp_data, nr)),
-        unless_call(SYS_creat, 1),
-        kEnd,
-        unless_call(SYS_mkdir, 1),
-        kEnd,
-        unless_call(SYS_unlink, 1),
-        kEnd,
-        unless_call(SYS_rename, 1),
-        kEnd,
-        unless_call(SYS_link, 1),
-        kEnd,
-        unless_call(SYS_symlink, 1),
-        kEnd,
-        unless_call(SYS_chmod, 1),
-        kEnd,
-        unless_call(SYS_chown, 1),
-        kEnd,
-#endif
-        kAllow,
-    };
-    const sock_fprog program = {.len = kFilter.size(),
-                                .filter = const_cast<sock_filter*>(kFilter.data())};
+    const sock_fprog program = {.len = static_cast<unsigned short>(kFence.size()),
+                                .filter = const_cast<sock_filter*>(kFence.data())};
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
         ::_exit(126);
