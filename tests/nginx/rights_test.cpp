@@ -123,6 +123,9 @@ TEST(Rights, TheFenceHolds) {
 }
 
 TEST(Rights, ToWriteOrToReachOtherMachinesAreNotNeeded) {
+#ifdef __SANITIZE_THREAD__
+    GTEST_SKIP() << "ThreadSanitizer itself writes a file when the program starts";
+#endif
     const TestDatabase database({"sql/schema.sql", "sql/example-data.sql"});
     const TemporaryDirectory directory;
     const std::string socket = directory.file("worker.sock");
