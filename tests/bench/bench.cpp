@@ -6,6 +6,7 @@
 
 #include <sched.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -546,43 +547,40 @@ void measure_start(Measurement& bench) {
 
 /// More requests than can be served, for longer than any of them may wait. The album has 100
 /// webhooks: it is the database that sets the limit, as in life.
-/// One machine as two: the clients on one of its processors, whatever serves them on the others. Those
-/// who ask for more than can be served would otherwise take the servers' time to do it. Nothing is
-/// parted where there is one processor.
+/// One machine as two: clients and nginx on one of its processors, program and database on the
+/// others. Clients that ask for more than can be served would otherwise take the time in which they
+/// could be served, and nginx would have the share of one among all those processes that compute.
+/// Nothing is parted where there is one processor.
 class TwoMachines {
   public:
-    /// `server`, and all that it and this thread start from now on, serve.
-    explicit TwoMachines(pid_t server) : server_(server) {
+    /// `program` and `database` are behind; this process, and what else it has started, in front.
+    TwoMachines(pid_t program, pid_t database) : database_(database) {
         ::sched_getaffinity(0, sizeof all_, &all_);
-        servers_ = clients_ = all_;
         if (CPU_COUNT(&all_) < 2) {
             return;
         }
-        CPU_ZERO(&clients_);
         int first = 0;
         while (!CPU_ISSET(first, &all_)) {
             ++first;
         }
-        CPU_SET(first, &clients_);
-        CPU_CLR(first, &servers_);
-        ::sched_setaffinity(server_, sizeof servers_, &servers_);
-        ::sched_setaffinity(0, sizeof servers_, &servers_);
+        cpu_set_t front = {};
+        CPU_SET(first, &front);
+        cpu_set_t others = all_;
+        CPU_CLR(first, &others);
+        run_on(::getpid(), front);
+        run_on(program, others);
+        run_on(database, others);
     }
     ~TwoMachines() {
-        ::sched_setaffinity(server_, sizeof all_, &all_);
-        ::sched_setaffinity(0, sizeof all_, &all_);
+        run_on(::getpid(), all_);
+        run_on(database_, all_);
     }
     TwoMachines(const TwoMachines&) = delete;
     TwoMachines& operator=(const TwoMachines&) = delete;
 
-    /// From now on, this thread is the clients.
-    void ask() { ::sched_setaffinity(0, sizeof clients_, &clients_); }
-
   private:
-    pid_t server_;
+    pid_t database_;
     cpu_set_t all_ = {};
-    cpu_set_t clients_ = {};
-    cpu_set_t servers_ = {};
 };
 
 void measure_overload(Measurement& bench) {
@@ -591,10 +589,9 @@ void measure_overload(Measurement& bench) {
     Data data;
     data.album(album, kWebhooks, 10);
     data.finish();
-    TwoMachines machines(data.server());
     const Site site({bench.bench_worker(
         "worker", data, {{"KHEOPS_WEBHOOKS_TIMEOUT", "1"}, {"KHEOPS_WEBHOOKS_LOG", "warning"}})});
-    machines.ask();
+    const TwoMachines machines(site.pid("worker"), data.server());
     bench.warm_up(site, {"worker"}, album, kThreads);
     double peak = 0;
     for (int round = 0; round < bench.extent().rounds(); ++round) {
