@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "support/await.hpp"
+#include "support/fastcgi_client.hpp"
+#include "support/test_keys.hpp"
 #include "support/test_site.hpp"
 
 namespace kheops::test {
@@ -82,6 +84,21 @@ TEST_F(DatabaseFaults, LostConnectionsAreReplacedWithinTheRequest) {
     EXPECT_EQ(site.get(kList, "alice").status, 200);
 }
 
+TEST_F(DatabaseFaults, OneThatIsLostWithAStatementUnderWayIsReplacedToo) {
+    TestSite site({"sql/schema.sql", "sql/example-data.sql"},
+                  {{"KHEOPS_WEBHOOKS_THREADS", "1"}, {"KHEOPS_WEBHOOKS_TIMEOUT", "30"}});
+    const auto lock = site.database().lock_table("webhooks");
+    FastCgiClient client(site.worker().socket_path());
+    client.send(fastcgi_request(get_parameters(kList, mint_token("alice")), true));
+    site.database().await_waiting_backend();
+    // Another connection ends while it is idle, and is found ended; this one while it is waited on.
+    site.database().execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND application_name = 'kheops-webhooks'");
+    lock->release();
+    EXPECT_EQ(status_of(client.receive_answer()), 200) << site.worker().log();
+}
+
 TEST_F(DatabaseFaults, AChangedTableIsNoticedWithinTheRequest) {
     TestSite site({"sql/schema.sql", "sql/example-data.sql"}, {{"KHEOPS_WEBHOOKS_THREADS", "1"}});
     EXPECT_EQ(site.get(kList, "alice").status, 200);
@@ -89,6 +106,13 @@ TEST_F(DatabaseFaults, AChangedTableIsNoticedWithinTheRequest) {
     EXPECT_EQ(site.get(kList, "alice").status, 200);
     site.database().execute("ALTER TABLE webhooks ADD COLUMN later integer");
     EXPECT_EQ(site.get(kList, "alice").status, 200);
+    // Of the result's columns, only those that are cast keep their types: here the server says that
+    // the plan no longer fits (0A000).
+    site.database().execute("CREATE DOMAIN switch AS boolean");
+    site.database().execute("ALTER TABLE webhooks ALTER COLUMN enabled TYPE switch");
+    EXPECT_EQ(site.get(kList, "alice").status, 200);
+    EXPECT_EQ(site.worker().log().find("event=database_lost"), std::string::npos)
+        << site.worker().log();
 }
 
 TEST_F(DatabaseFaults, ASlowOneIsNotWaitedForBeyondTheBudget) {
