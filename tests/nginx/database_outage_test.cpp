@@ -140,6 +140,19 @@ TEST_F(DatabaseOutage, ASilentNetwork) {
     site.expect_only_lists_and_503();
 }
 
+TEST_F(DatabaseOutage, ANetworkThatLosesWhatWasSentMeanwhile) {
+    DatabaseWire wire(socket_path());
+    Site site(through(wire));
+    wire.set(DatabaseWire::State::lossy);
+    site.worker().await_log("event=database_lost");
+    site.traffic().await_answers(300);
+    const int before = wire.connections();
+    await("another try is under way", [&] { return wire.connections() > before; });
+    wire.set(DatabaseWire::State::whole);
+    site.expect_recovery();  // by the next one: this one would wait for ever
+    site.expect_only_lists_and_503();
+}
+
 TEST_F(DatabaseOutage, NobodyStormsAServerThatTurnsThemAway) {
     DatabaseWire wire(socket_path());
     Site site(through(wire));
@@ -154,6 +167,35 @@ TEST_F(DatabaseOutage, NobodyStormsAServerThatTurnsThemAway) {
     wire.set(DatabaseWire::State::whole);
     site.expect_recovery();
     site.expect_only_lists_and_503();
+}
+
+TEST_F(DatabaseOutage, FourConnectAtOnceHoweverManyWantTo) {
+    DatabaseWire wire(socket_path());
+    constexpr int kWanting = 8;
+    TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", through(wire)},
+                       {"KHEOPS_WEBHOOKS_THREADS", std::to_string(kWanting)},
+                       {"KHEOPS_WEBHOOKS_TIMEOUT", "2"}});
+    worker.await_log("event=started");
+    const std::string request = fastcgi_request(get_parameters(kList, mint_token("alice")), true);
+    cluster_->freeze();  // whoever connects waits
+    const auto begin = Traffic::Clock::now();
+    std::vector<std::unique_ptr<FastCgiClient>> clients;
+    for (int i = 0; i < kWanting; ++i) {
+        clients.push_back(std::make_unique<FastCgiClient>(worker.socket_path()));
+        clients.back()->send(request);
+    }
+    for (const auto& client : clients) {
+        EXPECT_EQ(status_of(client->receive_answer()), 503) << worker.log();
+    }
+    // And whoever looks for the database then, 1.5 s each time.
+    EXPECT_LE(wire.connections(), 4 + (Traffic::Clock::now() - begin) / 1500ms) << worker.log();
+    cluster_->thaw();
+    for (const auto& client : clients) {
+        await("the list is there", [&] {
+            client->send(request);
+            return status_of(client->receive_answer()) == 200;
+        });
+    }
 }
 
 TEST_F(DatabaseOutage, NoConnectionLeft) {

@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "support/sockets.hpp"
@@ -49,18 +50,21 @@ void DatabaseWire::set(State state) {
 void DatabaseWire::run() {
     while (!stopping_) {
         const State state = state_;
-        if (state == State::cut) {
-            lines_.clear();
+        const bool silent = state == State::silent;
+        if (state == State::lossy) {
+            for (Line& line : lines_) {
+                forgotten_.push_back(std::move(line.client));
+            }
+        }
+        if (state == State::lossy || state == State::cut) {
+            lines_.clear();  // the server is told, so that its connections are free again
         }
         // While silent, even the kernel's queue of connections is left alone.
         std::vector<pollfd> watched = {
             {.fd = wake_.number(), .events = POLLIN, .revents = 0},
-            {.fd = state == State::silent ? -1 : listener_.number(),
-             .events = POLLIN,
-             .revents = 0},
+            {.fd = silent ? -1 : listener_.number(), .events = POLLIN, .revents = 0},
         };
         for (const Line& line : lines_) {
-            const bool silent = state == State::silent;
             watched.push_back(
                 {.fd = silent ? -1 : line.client.number(), .events = POLLIN, .revents = 0});
             watched.push_back(
@@ -90,6 +94,10 @@ void DatabaseWire::accept_connection() {
     }
     ++connections_;
     if (state_ == State::cut) {
+        return;
+    }
+    if (state_ == State::lossy) {
+        forgotten_.push_back(std::move(client));
         return;
     }
     try {

@@ -25,9 +25,11 @@ class DatabaseWire {
     enum class State {
         whole,
         silent,  ///< nothing goes through, in either direction; nobody is told
+        lossy,   ///< the same, but those that are connected, or connect now, wait for ever
         cut,     ///< connections are closed, new ones as soon as they are made
     };
-    /// What was held back while the wire was silent goes through when it is whole again.
+    /// What was held back while the wire was silent goes through when it is whole again. What was
+    /// lost does not: packets that were lost often are sent again ever more rarely.
     void set(State state);
 
     /// How many connections have been made so far.
@@ -49,6 +51,7 @@ class DatabaseWire {
     Descriptor listener_;
     Descriptor wake_;  // an eventfd: the state has changed
     std::list<Line> lines_;
+    std::list<Descriptor> forgotten_;  // clients that wait for ever
     std::atomic<State> state_ = State::whole;
     std::atomic<bool> stopping_ = false;
     std::atomic<int> connections_ = 0;
