@@ -100,6 +100,19 @@ TEST_F(Secrets, NorWhenTheDatabaseFails) {
     expect_nothing_seen();
 }
 
+TEST_F(Secrets, NorWhenAStatementFailsOnOne) {
+    site_.database().execute("ALTER TABLE webhooks RENAME TO elsewhere");
+    // The server's message is: invalid input syntax for type integer, and the secret.
+    site_.database().execute(
+        "CREATE VIEW webhooks AS SELECT pk, id, name, url, enabled, creation_time, album_fk, "
+        "new_series, remove_series, new_user, delete_album, secret::integer::text AS secret "
+        "FROM elsewhere");
+    ask_everything();
+    EXPECT_NE(site_.worker().log().find("sqlstate=22P02"), std::string::npos)
+        << site_.worker().log();
+    expect_nothing_seen();
+}
+
 TEST_F(Secrets, NorWhenTheServerRefusesThePassword) {
     const std::string role = "canary_" + std::to_string(::getpid());
     site_.database().execute("CREATE ROLE " + role + " LOGIN PASSWORD 'x' IN ROLE needs_password");
