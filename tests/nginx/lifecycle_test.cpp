@@ -12,6 +12,7 @@
 #include "support/await.hpp"
 #include "support/database.hpp"
 #include "support/fastcgi_client.hpp"
+#include "support/files.hpp"
 #include "support/test_keys.hpp"
 #include "support/test_site.hpp"
 #include "support/test_worker.hpp"
@@ -125,6 +126,25 @@ TEST_F(Lifecycle, FinishesARequestWhoseRestComesAfterTheSignal) {
     worker_.signal(SIGTERM);
     silent.await_close();  // and the signal
     client.send(octets.substr(40));
+    EXPECT_EQ(status_of(client.receive_answer()), 200) << worker_.log();
+    expect_clean_stop();
+}
+
+TEST_F(Lifecycle, FinishesARequestThatComesOnAKeptConnectionWithTheSignal) {
+    FastCgiClient client(worker_.socket_path());
+    FastCgiClient other(worker_.socket_path());
+    expect_served(client);
+    for (int i = 0; i < 5; ++i) {
+        expect_served(other);  // so no thread stays with the first one any more
+    }
+    worker_.signal(SIGSTOP);
+    await("the worker stands still", [this] {
+        const std::string status = read_file("/proc/" + std::to_string(worker_.pid()) + "/status");
+        return status.find("State:\tT") != std::string::npos;
+    });
+    worker_.signal(SIGTERM);
+    client.send(request(true));
+    worker_.signal(SIGCONT);
     EXPECT_EQ(status_of(client.receive_answer()), 200) << worker_.log();
     expect_clean_stop();
 }
@@ -244,6 +264,21 @@ TEST_F(Lifecycle, WithoutKeepTheConnectionEndsWithTheAnswer) {
     client.await_close();
 }
 
+TEST_F(Lifecycle, WhoDoesNotCloseTheirEndHoldsNoThread) {
+    TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", database_->conninfo()},
+                       {"KHEOPS_WEBHOOKS_THREADS", "1"},
+                       {"KHEOPS_WEBHOOKS_TIMEOUT", "8"}});
+    // libfcgi would wait two seconds for each, and most would be refused.
+    std::vector<std::unique_ptr<FastCgiClient>> clients;
+    for (size_t i = 0; i < 20; ++i) {
+        clients.push_back(std::make_unique<FastCgiClient>(worker.socket_path()));
+        clients.back()->send(request(false));
+    }
+    for (const auto& client : clients) {
+        EXPECT_EQ(status_of(client->receive_answer()), 200) << worker.log();
+    }
+}
+
 TEST_F(Lifecycle, WhatIsNoRequestIsClosedAndLogged) {
     for (const std::string& octets : {std::string("GET / HTTP/1.1\r\n\r\n"), fastcgi_record(9, ""),
                                       fastcgi_record(1, "short")}) {
@@ -345,6 +380,17 @@ TEST_F(Lifecycle, AClientThatLeavesBeforeItsAnswerIsNoConcern) {
     }
     FastCgiClient next(worker_.socket_path());
     expect_served(next);
+    // Those had left before they were looked at. These are being served, and answered to nobody.
+    for (const bool keep : {true, false}) {
+        const auto lock = database_->lock_table("webhooks");
+        {
+            FastCgiClient leaving(worker_.socket_path());
+            leaving.send(request(keep));
+            database_->await_waiting_backend();
+        }
+        lock->release();
+        expect_served(next);
+    }
 }
 
 }  // namespace
