@@ -214,8 +214,9 @@ TEST_F(Lifecycle, ARequestMayComeInManyPieces) {
         SCOPED_TRACE(connection);
         for (size_t at = 0; at < ends; at += piece) {
             client.send(octets.substr(at, std::min(piece, ends - at)));
-            if (at == 50 * piece) {
-                expect_served(other);  // by then, the first half was looked at
+            // By then, the first half was looked at, and no thread stays with the connection.
+            for (int i = 0; at == 50 * piece && i < 5; ++i) {
+                expect_served(other);
             }
         }
         client.send(octets.substr(ends));
@@ -235,13 +236,16 @@ TEST_F(Lifecycle, ARequestThatDoesNotBecomeWholeInTimeIsClosedAndLogged) {
 }
 
 TEST_F(Lifecycle, ABodyNeverConfusesTheNextRequest) {
-    FastCgiClient client(worker_.socket_path());
-    client.send(request(true, std::string(3000, 'b')));
-    EXPECT_EQ(status_of(client.receive_answer()), 200);
-    if (client.is_closed()) {
-        GTEST_FAIL() << "a short body needs no new connection";
+    // libfcgi reads 8 KiB at once; of the longer body, most is still to be read with the answer.
+    for (const size_t size : {size_t{3000}, size_t{20000}}) {
+        FastCgiClient client(worker_.socket_path());
+        client.send(request(true, std::string(size, 'b')));
+        EXPECT_EQ(status_of(client.receive_answer()), 200);
+        if (client.is_closed()) {
+            GTEST_FAIL() << "a short body needs no new connection";
+        }
+        expect_served(client);
     }
-    expect_served(client);
 }
 
 TEST_F(Lifecycle, AnAnswerDoesNotWaitForALongBody) {
