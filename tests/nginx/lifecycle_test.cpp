@@ -99,6 +99,18 @@ TEST_F(Lifecycle, StopsWithAConnectionThatItHasNotAcceptedYet) {
     expect_clean_stop();
 }
 
+TEST_F(Lifecycle, StopsWithConnectionsThatItWouldWaitForLonger) {
+    TestWorker worker(
+        {{"KHEOPS_WEBHOOKS_DATABASE", database_->conninfo()}, {"KHEOPS_WEBHOOKS_TIMEOUT", "300"}});
+    const FastCgiClient silent(worker.socket_path());
+    FastCgiClient sending(worker.socket_path());
+    const std::string octets = request(true, std::string(100'000, 'b'));
+    sending.send(octets.substr(0, octets.size() / 2));
+    EXPECT_EQ(status_of(sending.receive_answer()), 200) << worker.log();
+    worker.signal(SIGTERM);
+    EXPECT_EQ(worker.exit_status(), 0) << worker.log();
+}
+
 TEST_F(Lifecycle, FinishesTheRequestInHandBeforeItStops) {
     for (const bool keep : {true, false}) {
         TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", database_->conninfo()},
