@@ -113,6 +113,20 @@ TEST_F(Secrets, NorWhenAStatementFailsOnOne) {
     expect_nothing_seen();
 }
 
+TEST_F(Secrets, NorWhenAWarningTellsOne) {
+    site_.database().execute("ALTER TABLE webhooks RENAME TO elsewhere");
+    site_.database().execute(
+        "CREATE FUNCTION tell(secret text) RETURNS text LANGUAGE plpgsql AS "
+        "'BEGIN RAISE WARNING ''%'', secret; RETURN secret; END'");
+    site_.database().execute(
+        "CREATE VIEW webhooks AS SELECT pk, id, name, url, enabled, creation_time, album_fk, "
+        "new_series, remove_series, new_user, delete_album, tell(secret) AS secret "
+        "FROM elsewhere");
+    ask_everything();
+    EXPECT_NE(seen_.find("QAdfIstxuOvwkcm39WEO"), std::string::npos);
+    expect_nothing_seen();
+}
+
 TEST_F(Secrets, NorWhenTheServerRefusesThePassword) {
     const std::string role = "canary_" + std::to_string(::getpid());
     site_.database().execute("CREATE ROLE " + role + " LOGIN PASSWORD 'x' IN ROLE needs_password");
