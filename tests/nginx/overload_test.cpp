@@ -26,8 +26,8 @@ TEST(Overload, WhatWouldWaitTooLongIsRefusedAtOnceAndTheRestIsServed) {
     for (int i = 0; i < 6; ++i) {  // two with a thread of their own, four that wait for one
         served.push_back(std::make_unique<FastCgiClient>(worker.socket_path()));
         served.back()->send(request);
+        database.await_waiting_backend();  // so the first one had a thread to itself at once
     }
-    database.await_waiting_backend();
     std::vector<std::unique_ptr<FastCgiClient>> more;
     await("a request is refused", [&] {
         more.push_back(std::make_unique<FastCgiClient>(worker.socket_path()));
