@@ -386,8 +386,8 @@ void measure_history(Measurement& bench) {
             say("history: running accelerate.sql");
             const double seconds = data.accelerate();
             Sample("installation")
-                .with("triggers", std::stod(data.execute("SELECT count(*) FROM webhook_triggers")
-                                                .text(0, 0)))
+                .with("triggers",
+                      std::stod(data.execute("SELECT count(*) FROM webhook_triggers").text(0, 0)))
                 .with("seconds", seconds)
                 .print();
         }
