@@ -544,8 +544,6 @@ void measure_start(Measurement& bench) {
     }
 }
 
-/// More requests than can be served, for longer than any of them may wait. The album has 100
-/// webhooks: it is the database that sets the limit, as in life.
 /// One machine as two: clients and nginx on one of its processors, program and database on the
 /// others. Clients that ask for more than can be served would otherwise take the time in which they
 /// could be served, and nginx would have the share of one among all those processes that compute.
@@ -582,6 +580,8 @@ class TwoMachines {
     cpu_set_t all_ = {};
 };
 
+/// More requests than can be served, for longer than any of them may wait. The album has 100
+/// webhooks: it is the database that sets the limit, as in life.
 void measure_overload(Measurement& bench) {
     constexpr std::size_t kWebhooks = 100;
     const std::string album = album_id('W', kWebhooks);
