@@ -234,8 +234,9 @@ void TestDatabase::rename_away() {
 }
 
 void TestDatabase::rename_back() {
+    // In this order, a client that tries in between finds no database, and never one that refuses it.
+    server_.execute("ALTER DATABASE " + name_ + "_away ALLOW_CONNECTIONS true");
     server_.execute("ALTER DATABASE " + name_ + "_away RENAME TO " + name_);
-    server_.execute("ALTER DATABASE " + name_ + " ALLOW_CONNECTIONS true");
 }
 
 }  // namespace kheops::test
