@@ -30,6 +30,8 @@ class Deadline {
         return sooner;
     }
 
+    [[nodiscard]] Clock::time_point end() const { return end_; }
+
     [[nodiscard]] bool passed() const { return Clock::now() >= end_; }
 
     /// What is left, rounded up so that who waits this long does not wake too early; never

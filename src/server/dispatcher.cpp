@@ -36,6 +36,10 @@ constexpr std::chrono::milliseconds kTick(100);
 /// it has a request, and would have to report an error for it. One that only drains gets as much.
 constexpr std::chrono::milliseconds kGraceAtStop(250);
 
+/// What the stop may take beyond the budget of the last request: for its answer to be written, and
+/// for the threads to end.
+constexpr std::chrono::seconds kLongestAfterBudget(5);
+
 /// Without edges, a half-sent request would be reported as readable for ever.
 constexpr std::uint32_t kWaitingEvents = EPOLLIN | EPOLLRDHUP | EPOLLET;
 /// Of a kept connection, on which nothing has come: once, so that what comes while a request is
@@ -48,10 +52,6 @@ constexpr std::uint32_t kDrainingEvents = EPOLLIN | EPOLLRDHUP;
 /// sends the next request within that, on a busy machine too, and handing it over would cost more
 /// than reading it. Whoever comes meanwhile waits no longer than this.
 constexpr std::chrono::milliseconds kMoment(3);
-
-/// The part of its budget that a request may spend waiting for a thread; one that would wait longer
-/// is refused at once, so that those who are served have time left for the database.
-constexpr int kWaitingShare = 4;
 
 /// How many connections are accepted before others have their turn.
 constexpr int kMostAccepts = 64;
@@ -72,11 +72,10 @@ sigset_t handled_signals() {
     return signals;
 }
 
-/// A bound for each single read and write that libfcgi does on the connection.
-void bound_transfers(int descriptor, std::chrono::milliseconds limit) {
+/// A bound for each single read that libfcgi does on the connection.
+void bound_reads(int descriptor, std::chrono::milliseconds limit) {
     const timeval time = {.tv_sec = limit.count() / 1000, .tv_usec = limit.count() % 1000 * 1000};
     ::setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
-    ::setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
 }
 
 bool means_short_of_resources(int error) {
@@ -89,10 +88,11 @@ bool means_lost_listener(int error) {
 
 }  // namespace
 
-Dispatcher::Dispatcher(int listener, std::chrono::milliseconds budget, ServiceManager& manager,
-                       std::function<void()> on_hangup, const Log& log)
+Dispatcher::Dispatcher(int listener, std::chrono::milliseconds budget, RequestQueue& queue,
+                       ServiceManager& manager, std::function<void()> on_hangup, const Log& log)
     : listener_(listener),
       budget_(budget),
+      queue_(queue),
       manager_(manager),
       on_hangup_(std::move(on_hangup)),
       log_(log),
@@ -116,19 +116,8 @@ Dispatcher::Dispatcher(int listener, std::chrono::milliseconds budget, ServiceMa
 }
 
 Dispatcher::End Dispatcher::run() {
-    try {
-        dispatch();
-    } catch (...) {
-        finish();
-        throw;
-    }
-    finish();
-    return end_;
-}
-
-void Dispatcher::dispatch() {
     std::array<epoll_event, 64> events{};
-    while (accepting_ || in_hand_ > 0 || !waiting_.empty()) {
+    while (accepting_ || handed_over_ > 0 || !waiting_.empty()) {
         const int count = ::epoll_wait(epoll_.number(), events.data(), events.size(), patience());
         if (count < 0 && errno != EINTR) {
             throw std::system_error(errno, std::generic_category(), "epoll_wait");
@@ -139,8 +128,11 @@ void Dispatcher::dispatch() {
                    events.at(static_cast<size_t>(i)).events);
         }
         tick();
-        manager_.show_life();
+        if (!stuck_) {
+            manager_.show_life(Clock::now());
+        }
     }
+    return end_;
 }
 
 int Dispatcher::patience() const {
@@ -150,62 +142,24 @@ int Dispatcher::patience() const {
     return static_cast<int>((tick_is_first ? kTick : longest).count());
 }
 
-void Dispatcher::finish() {
-    const std::lock_guard lock(mutex_);
-    finished_ = true;
-    for (Idle* thread : idle_) {
-        thread->called.notify_one();
-    }
-    idle_.clear();
-    refused_changed_.notify_all();
-}
-
-std::optional<ReadyRequest> Dispatcher::next(Queue queue) {
-    std::unique_lock lock(mutex_);
-    std::deque<ReadyRequest>& requests = queue == Queue::served ? ready_ : refused_;
-    if (queue == Queue::served) {
-        wait_for_ready(lock);
-    } else {
-        refused_changed_.wait(lock, [this] { return !refused_.empty() || finished_; });
-    }
-    if (requests.empty()) {
-        return std::nullopt;
-    }
-    std::optional<ReadyRequest> request(std::move(requests.front()));
-    requests.pop_front();
-    if (queue == Queue::served) {
-        constexpr int kWeight = 8;
-        const Clock::time_point now = Clock::now();
-        pace_ += (now - std::max(last_taken_, request->whole) - pace_) / kWeight;
-        last_taken_ = now;
-    }
-    return request;
-}
-
-void Dispatcher::wait_for_ready(std::unique_lock<std::mutex>& lock) {
-    // Whoever was called may find that a thread that had just answered was quicker.
-    while (ready_.empty() && !finished_) {
-        Idle thread;
-        idle_.push_back(&thread);
-        thread.called.wait(lock, [&] { return thread.is_called || finished_; });
-    }
-}
-
-std::optional<ReadyRequest> Dispatcher::next_after(Queue queue, std::uint64_t id,
+std::optional<ReadyRequest> Dispatcher::next_after(RequestQueue::Lane lane, std::uint64_t id,
                                                    Descriptor connection, Fate fate) {
-    if (queue == Queue::served && connection.number() >= 0 && fate == Fate::keep) {
+    if (lane == RequestQueue::Lane::admitted && connection.number() >= 0 && fate == Fate::keep) {
         if (std::optional<ReadyRequest> request = linger(id, connection)) {
             return request;
         }
     }
     give_back(id, std::move(connection), fate);
-    return next(queue);
+    return queue_.next(lane);
 }
 
 std::optional<ReadyRequest> Dispatcher::linger(std::uint64_t id, Descriptor& connection) {
+    if (!queue_.has_spare_thread()) {
+        return std::nullopt;
+    }
     {
         const std::lock_guard lock(mutex_);
-        if (idle_.empty() || !ready_.empty() || stopping_) {
+        if (stopping_) {
             return std::nullopt;
         }
     }
@@ -225,14 +179,6 @@ std::optional<ReadyRequest> Dispatcher::linger(std::uint64_t id, Descriptor& con
         return std::nullopt;
     }
     return ReadyRequest{id, std::move(connection), framing, now, now, Deadline(now + budget_)};
-}
-
-Clock::duration Dispatcher::expected_wait(Clock::time_point now) const {
-    if (ready_.empty()) {
-        return {};
-    }
-    return std::max<Clock::duration>(pace_ * static_cast<int>(ready_.size()),
-                                     now - ready_.front().whole);
 }
 
 void Dispatcher::give_back(std::uint64_t id, Descriptor connection, Fate fate) {
@@ -311,7 +257,7 @@ void Dispatcher::accept_connections() {
             continue;  // that connection was gone before it was taken
         }
         short_ = false;
-        bound_transfers(descriptor.number(), budget_);
+        bound_reads(descriptor.number(), budget_);
         const std::uint64_t id = next_id_++;
         if (watch(descriptor.number(), kWaitingEvents, id) < 0) {
             pause_accepting();
@@ -356,7 +302,7 @@ void Dispatcher::stop_accepting(End end) {
     if (!accepting_) {
         return;
     }
-    manager_.tell_stopping();
+    manager_.tell_stopping(budget_ + kLongestAfterBudget);
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
@@ -389,7 +335,7 @@ void Dispatcher::take_back() {
         returned.swap(returned_);
     }
     for (Returned& back : returned) {
-        --in_hand_;
+        --handed_over_;
         if (back.connection.number() < 0 || (back.fate == Fate::keep && !accepting_)) {
             continue;
         }
@@ -459,27 +405,13 @@ void Dispatcher::discard(Connections::iterator position) {
 
 void Dispatcher::hand_over(Connections::iterator position, const RequestFraming& framing) {
     Connection& connection = position->second;
-    const Clock::time_point now = Clock::now();
-    ReadyRequest request{
-        position->first,     std::move(connection.descriptor), framing, connection.arrived, now,
-        *connection.deadline};
+    ReadyRequest request{position->first, std::move(connection.descriptor),
+                         framing,         connection.arrived,
+                         Clock::now(),    *connection.deadline};
     waiting_.erase(position);
-    ++in_hand_;
-    const std::lock_guard lock(mutex_);
-    if (expected_wait(now) > budget_ / kWaitingShare) {
-        request.deadline = Deadline(now);
-        refused_.push_back(std::move(request));
-        refused_changed_.notify_one();
-    } else {
-        ready_.push_back(std::move(request));
-        // Who was busy last has a warm connection to the database: under little load the others,
-        // and their processes in the database server, rest.
-        if (!idle_.empty()) {
-            idle_.back()->is_called = true;
-            idle_.back()->called.notify_one();
-            idle_.pop_back();
-        }
-    }
+    ++handed_over_;
+    ticking_ = true;
+    queue_.add(std::move(request));
 }
 
 void Dispatcher::close(Connections::iterator position, const char* reason) {
@@ -496,21 +428,37 @@ void Dispatcher::tick() {
     if (paused_ && accepting_) {
         paused_ = watch(listener_, EPOLLIN, kListenerId) < 0;
     }
-    ticking_ = paused_;
+    queue_.refuse_overdue(now);
+    for (RequestInHand& in_hand : in_hand_) {
+        if (in_hand.cut_if_overdue(now)) {
+            log_.event(LogLevel::warning, "connection_closed",
+                       {{"reason", "answer not written within the request's budget"}});
+        }
+    }
+    stuck_ = !in_hand_.empty() && std::ranges::all_of(in_hand_, [now](const RequestInHand& thread) {
+        return thread.is_stuck(now);
+    });
+    const bool others_wait = close_overdue(now);
+    ticking_ = paused_ || handed_over_ > 0 || others_wait;
+}
+
+bool Dispatcher::close_overdue(Clock::time_point now) {
+    bool others = false;
     for (auto position = waiting_.begin(); position != waiting_.end();) {
         const auto current = position++;
         const Connection& connection = current->second;
         if (!connection.deadline) {
             continue;
         }
-        if (!connection.deadline->passed()) {
-            ticking_ = true;
+        if (now < connection.deadline->end()) {
+            others = true;
         } else if (connection.began) {
             close(current, "request not whole within its budget");
         } else {
             waiting_.erase(current);
         }
     }
+    return others;
 }
 
 }  // namespace kheops

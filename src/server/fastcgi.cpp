@@ -28,7 +28,9 @@ FastCgi::FastCgi() : request_(std::make_unique<FCGX_Request>()) {
     FCGX_InitRequest(request_.get(), kNoListener, 0);
 }
 
-FastCgi::~FastCgi() = default;
+FastCgi::~FastCgi() {
+    FCGX_Free(request_.get(), 1);
+}
 
 bool FastCgi::begin(Descriptor connection) {
     request_->ipcFd = connection.release();
@@ -43,14 +45,20 @@ const char* FastCgi::parameter(const char* name) const {
     return FCGX_GetParam(name, request_->envp);
 }
 
-void FastCgi::write(std::string_view text) {
-    FCGX_PutStr(text.data(), static_cast<int>(text.size()), request_->out);
+void FastCgi::discard_body() {
+    std::array<char, 4096> discarded{};
+    while (FCGX_GetStr(discarded.data(), discarded.size(), request_->in) > 0) {
+    }
 }
 
-FastCgi::Ended FastCgi::end(bool body_has_come) {
-    std::array<char, 4096> discarded{};
-    while (body_has_come && FCGX_GetStr(discarded.data(), discarded.size(), request_->in) > 0) {
-    }
+void FastCgi::write(std::string_view text) {
+    FCGX_PutStr(text.data(), static_cast<int>(text.size()), request_->out);
+    // In this order, the stream that is closed last writes the end of the request.
+    FCGX_FClose(request_->err);
+    FCGX_FClose(request_->out);
+}
+
+FastCgi::Ended FastCgi::end() {
     const bool keep = request_->keepConnection != 0;
     request_->keepConnection = 1;  // closing is the business of whoever takes the connection back
     FCGX_Finish_r(request_.get());

@@ -22,6 +22,7 @@ void initialize_fastcgi();
 class FastCgi {
   public:
     FastCgi();
+    /// Closes the connection of a request that was begun and not ended.
     ~FastCgi();
     FastCgi(const FastCgi&) = delete;
     FastCgi& operator=(const FastCgi&) = delete;
@@ -34,16 +35,21 @@ class FastCgi {
     /// Valid until end().
     [[nodiscard]] const char* parameter(const char* name) const;
 
-    /// Writes the answer. What cannot be written is lost; end() then returns no connection.
+    /// Reads the rest of the body, which has all come (RequestFraming::ends_here), so that the next
+    /// request starts clean. To be called before write(): whoever has the answer may send the next
+    /// request, and libfcgi reads ahead.
+    void discard_body();
+
+    /// Writes the whole answer and the end of the request, as slowly as the peer reads. What cannot
+    /// be written is lost; end() then returns no connection. Closes nothing.
     void write(std::string_view text);
 
     struct Ended {
         Descriptor connection;  ///< none when it broke
         bool keep;              ///< the web server wants to send its next request on it
     };
-    /// Ends the request and gives the connection back. `body_has_come`: the rest of the body is
-    /// there and is read first, so that the next request starts clean.
-    [[nodiscard]] Ended end(bool body_has_come);
+    /// Gives the connection back.
+    [[nodiscard]] Ended end();
 
   private:
     std::unique_ptr<FCGX_Request> request_;

@@ -39,8 +39,7 @@ std::optional<std::chrono::milliseconds> watchdog_in(const Environment& environm
 ServiceManager::ServiceManager(const Environment& environment)
     : address_(value_of(environment, "NOTIFY_SOCKET")), watchdog_(watchdog_in(environment)) {}
 
-void ServiceManager::show_life() {
-    const Clock::time_point now = Clock::now();
+void ServiceManager::show_life(Clock::time_point now) {
     if (watchdog_ && now - shown_ >= *watchdog_ / 4) {
         shown_ = now;
         tell("WATCHDOG=1");

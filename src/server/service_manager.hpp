@@ -23,12 +23,14 @@ class ServiceManager {
 
     /// The program serves now.
     void tell_ready() const { tell("READY=1"); }
-    /// It has begun to stop.
-    void tell_stopping() const { tell("STOPPING=1"); }
+    /// It has begun to stop, which takes that long at most, however short TimeoutStopSec is.
+    void tell_stopping(std::chrono::microseconds longest) const {
+        tell("STOPPING=1\nEXTEND_TIMEOUT_USEC=" + std::to_string(longest.count()));
+    }
 
-    /// Shows that the caller's loop turns; to be called at every turn. Tells the watchdog no more
-    /// often than that needs.
-    void show_life();
+    /// Shows that the caller's loop turns; to be called at every turn, with the time. Tells the
+    /// watchdog no more often than that needs, which is four times in its interval.
+    void show_life(Clock::time_point now);
     /// How long the loop may wait before it turns again; nothing: as long as it likes.
     [[nodiscard]] std::optional<std::chrono::milliseconds> longest_wait() const;
 

@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: MIT
 #include "server/worker.hpp"
 
-#include <malloc.h>
+#include <fcntl.h>
 
+#include <cstdint>
 #include <cstdlib>
+#include <exception>
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "server/dispatcher.hpp"
 #include "server/exchange.hpp"
 #include "server/fastcgi.hpp"
 #include "server/gateway.hpp"
+#include "server/memory_trimmer.hpp"
+#include "server/request_queue.hpp"
 #include "server/service_manager.hpp"
 
 namespace kheops {
@@ -31,78 +38,149 @@ Request read_request(const FastCgi& fastcgi, const RequestFraming& framing) {
     return request;
 }
 
-/// What each serving thread does until there is no request to come.
-void serve(Dispatcher& dispatcher, Dispatcher::Queue queue, Database database,
-           const TokenVerifier& tokens, const Log& log) {
-    FastCgi fastcgi;
-    std::optional<ReadyRequest> ready = dispatcher.next(queue);
-    while (ready) {
-        const Deadline deadline = ready->deadline.with_caller(ready->connection.number());
-        // One that did not wait has its caller; whoever leaves later is noticed by the query.
-        const bool has_waited = Clock::now() - ready->whole > kNoWait;
-        if (has_waited && ready->connection.has_hung_up()) {
-            log.event(LogLevel::debug, "request_abandoned");
-            ready = dispatcher.next_after(queue, ready->id, Descriptor(), Dispatcher::Fate::close);
-            continue;
-        }
-        if (!fastcgi.begin(std::move(ready->connection))) {
-            ready = dispatcher.next_after(queue, ready->id, Descriptor(), Dispatcher::Fate::close);
-            continue;
-        }
-        const Request request = read_request(fastcgi, ready->framing);
-        const Response response = answer(request, tokens, database, ready->arrived, deadline, log);
-        fastcgi.write(to_gateway_text(response, request));
+/// Has the kernel refuse what cannot be written at once, or not.
+void set_nonblocking(int connection, bool nonblocking) {
+    ::fcntl(connection, F_SETFL, nonblocking ? O_NONBLOCK : 0);
+}
 
-        FastCgi::Ended ended = fastcgi.end(ready->framing.ends_here);
-        const Dispatcher::Fate fate = !ready->framing.ends_here ? Dispatcher::Fate::drain
-                                      : ended.keep              ? Dispatcher::Fate::keep
-                                                                : Dispatcher::Fate::close;
-        ready = dispatcher.next_after(queue, ready->id, std::move(ended.connection), fate);
+/// What each serving thread works with.
+struct Serving {
+    RequestQueue::Lane lane;
+    Dispatcher& dispatcher;
+    RequestInHand& in_hand;
+    MemoryTrimmer& trimmer;
+    const TokenVerifier& tokens;
+    const Log& log;
+};
+
+/// What is to be given back of a request.
+struct Served {
+    Descriptor connection;  // none where it broke
+    Dispatcher::Fate fate = Dispatcher::Fate::close;
+};
+
+Served serve(ReadyRequest ready, FastCgi& fastcgi, Database& database, const Serving& with) {
+    const int peer = ready.connection.number();
+    const bool is_refused = with.lane == RequestQueue::Lane::refused;
+    // One that did not wait has its caller; whoever leaves later is noticed by the query.
+    const bool has_waited = Clock::now() - ready.whole > kNoWait;
+    if (has_waited && ready.connection.has_hung_up()) {
+        with.log.event(LogLevel::debug, "request_abandoned");
+        return {};
+    }
+    if (is_refused) {
+        set_nonblocking(peer, true);  // one thread refuses all: it waits for nobody
+    }
+    if (!fastcgi.begin(std::move(ready.connection))) {
+        return {};
+    }
+    with.in_hand.begin(peer, ready.deadline);
+    const Request request = read_request(fastcgi, ready.framing);
+    const Deadline deadline = is_refused ? Deadline(ready.whole) : ready.deadline;
+    const Response response =
+        answer(request, with.tokens, database, ready.arrived, deadline.with_caller(peer), with.log);
+    if (ready.framing.ends_here) {
+        fastcgi.discard_body();
+    }
+    fastcgi.write(to_gateway_text(response, request));
+    with.in_hand.end();
+    with.trimmer.answered(response.body.size());
+
+    FastCgi::Ended ended = fastcgi.end();
+    if (is_refused && ended.connection.number() >= 0) {
+        set_nonblocking(peer, false);
+    }
+    const Dispatcher::Fate fate = !ready.framing.ends_here ? Dispatcher::Fate::drain
+                                  : ended.keep             ? Dispatcher::Fate::keep
+                                                           : Dispatcher::Fate::close;
+    return {std::move(ended.connection), fate};
+}
+
+/// What each serving thread does until there is no request to come. While it waits for the next one
+/// it holds nothing of the last.
+void serve_all(RequestQueue& queue, Database& database, const Serving& with) {
+    std::optional<FastCgi> fastcgi(std::in_place);
+    std::optional<ReadyRequest> ready = queue.next(with.lane);
+    while (ready) {
+        const std::uint64_t id = ready->id;
+        Served served;
+        try {
+            served = serve(std::move(*ready), *fastcgi, database, with);
+        } catch (const std::exception& error) {  // such as std::bad_alloc: the others go on
+            with.in_hand.end();
+            fastcgi.emplace();  // closes the connection
+            with.log.event(LogLevel::error, "fault", {{"reason", error.what()}});
+        }
+        ready =
+            with.dispatcher.next_after(with.lane, id, std::move(served.connection), served.fate);
     }
 }
 
-/// An answer of a thousand webhooks takes some 3 MiB for a moment. glibc would give them back to
-/// the kernel after each, and fetching them again page by page costs more than the answer itself.
-void keep_freed_memory() {
-    constexpr int kMebibyte = 1024 * 1024;
-    ::mallopt(M_TRIM_THRESHOLD, 8 * kMebibyte);
-    ::mallopt(M_MMAP_THRESHOLD, 8 * kMebibyte);
-}
+/// The threads that serve. They end when the queue is finished, which its owner's end sees to,
+/// however it comes.
+class ServingThreads {
+  public:
+    explicit ServingThreads(RequestQueue& queue) : queue_(queue) {}
+    ~ServingThreads() { queue_.finish(); }
+    ServingThreads(const ServingThreads&) = delete;
+    ServingThreads& operator=(const ServingThreads&) = delete;
+
+    /// Throws std::runtime_error when the kernel gives no thread.
+    template <typename Function>
+    void start(Function function) {
+        try {
+            threads_.emplace_back(std::move(function));
+        } catch (const std::system_error& error) {
+            throw std::runtime_error("thread " + std::to_string(threads_.size() + 1) +
+                                     " cannot be started (" + error.code().message() +
+                                     "): KHEOPS_WEBHOOKS_THREADS is more than the limits of "
+                                     "processes and memory allow");
+        }
+    }
+
+  private:
+    RequestQueue& queue_;
+    std::vector<std::jthread> threads_;
+};
 
 }  // namespace
 
 int run_worker(int listener, const Config& config, KeySource& keys, const TokenVerifier& tokens,
                const Log& log) {
-    keep_freed_memory();
+    MemoryTrimmer trimmer;
     ServiceManager manager([](const char* name) { return std::getenv(name); });
+    RequestQueue queue(config.timeout);
     Dispatcher dispatcher(
-        listener, config.timeout, manager, [&keys] { keys.reload(); }, log);
+        listener, config.timeout, queue, manager, [&keys] { keys.reload(); }, log);
     // Not sooner: libfcgi catches SIGTERM and forgets it, unless the dispatcher has blocked it.
     initialize_fastcgi();
     keys.keep_fresh();
     DatabaseHealth health(log);
-
-    std::jthread watchman([&](const std::stop_token& stop) {
-        health.look_after(stop, config.timeout, [&](Deadline deadline) {
-            Database(config.database, health).connect(deadline);
+    Dispatcher::End end{};
+    {
+        const std::jthread trimming([&](const std::stop_token& stop) { trimmer.run(stop); });
+        const std::jthread watchman([&](const std::stop_token& stop) {
+            health.look_after(stop, config.timeout, [&](Deadline deadline) {
+                Database(config.database, health).connect(deadline);
+            });
         });
-    });
 
-    std::vector<std::jthread> threads;
-    const auto start_thread = [&](Dispatcher::Queue queue) {
-        threads.emplace_back([&, queue] {
-            serve(dispatcher, queue, Database(config.database, health), tokens, log);
-        });
-    };
-    for (unsigned i = 0; i < config.threads; ++i) {
-        start_thread(Dispatcher::Queue::served);
+        RequestInHand refusal;
+        ServingThreads threads(queue);
+        const auto start_thread = [&](RequestQueue::Lane lane, RequestInHand& in_hand) {
+            threads.start([&, lane, database = Database(config.database, health)]() mutable {
+                serve_all(queue, database, {lane, dispatcher, in_hand, trimmer, tokens, log});
+            });
+        };
+        for (unsigned i = 0; i < config.threads; ++i) {
+            start_thread(RequestQueue::Lane::admitted, dispatcher.add_serving_thread());
+        }
+        // It never gets as far as the database, and so is never held up.
+        start_thread(RequestQueue::Lane::refused, refusal);
+        log.event(LogLevel::info, "started", {{"threads", std::to_string(config.threads)}});
+        manager.tell_ready();
+        end = dispatcher.run();
     }
-    // It never gets as far as the database, and so is never held up.
-    start_thread(Dispatcher::Queue::refused);
-    log.event(LogLevel::info, "started", {{"threads", std::to_string(config.threads)}});
-    manager.tell_ready();
-    const Dispatcher::End end = dispatcher.run();
-    threads.clear();
     log.event(LogLevel::info, "stopped");
     return end == Dispatcher::End::stopped ? 0 : 1;
 }

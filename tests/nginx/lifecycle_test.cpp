@@ -7,7 +7,9 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
+#include <thread>
 
 #include "support/await.hpp"
 #include "support/database.hpp"
@@ -412,6 +414,194 @@ TEST_F(Lifecycle, AClientThatLeavesBeforeItsAnswerIsNoConcern) {
         lock->release();
         expect_served(next);
     }
+}
+
+/// A peer that reads an answer, but slowly, until the connection ends.
+class SlowReader {
+  public:
+    SlowReader(const std::string& socket_path, const std::string& request) : client_(socket_path) {
+        client_.send(request);
+        thread_ = std::thread([this] {
+            while (client_.read_some(4096)) {
+                std::this_thread::sleep_for(std::chrono::milliseconds(100));
+            }
+        });
+    }
+    ~SlowReader() { await_end(); }
+    SlowReader(const SlowReader&) = delete;
+    SlowReader& operator=(const SlowReader&) = delete;
+
+    void await_end() {
+        if (thread_.joinable()) {
+            thread_.join();
+        }
+    }
+
+  private:
+    FastCgiClient client_;
+    std::thread thread_;
+};
+
+/// A worker over an album whose list has some four megabytes: minutes for a SlowReader.
+class LargeAnswers : public testing::Test {
+  protected:
+    static void SetUpTestSuite() {
+        database_ = std::make_unique<TestDatabase>(
+            std::vector<std::string>{"sql/schema.sql", "sql/example-data.sql"});
+        database_->execute(
+            "INSERT INTO webhooks (id, name, url, enabled, creation_time, user_fk, new_series,"
+            " remove_series, new_user, delete_album, album_fk) "
+            "SELECT 'Many' || i, 'webhook ' || i, 'https://hooks.example/' || i, true, now(),"
+            " user_fk, true, true, true, true, album_fk "
+            "FROM webhooks, generate_series(1, 20000) AS i WHERE name = 'a name'");
+    }
+    static void TearDownTestSuite() { database_.reset(); }
+
+    static Settings settings(const std::string& threads, const std::string& timeout) {
+        return {{"KHEOPS_WEBHOOKS_DATABASE", database_->conninfo()},
+                {"KHEOPS_WEBHOOKS_THREADS", threads},
+                {"KHEOPS_WEBHOOKS_TIMEOUT", timeout}};
+    }
+    static std::string list(const std::string& query = "") {
+        return fastcgi_request(get_parameters(kList + query, mint_token("alice")), true);
+    }
+    static void expect_served(const TestWorker& worker, const std::string& query) {
+        FastCgiClient client(worker.socket_path());
+        client.send(list(query));
+        EXPECT_EQ(status_of(client.receive_answer()), 200) << worker.log();
+    }
+
+    static std::unique_ptr<TestDatabase> database_;
+};
+
+std::unique_ptr<TestDatabase> LargeAnswers::database_;
+
+TEST_F(LargeAnswers, APeerThatReadsSlowlyHoldsAThreadForItsBudgetAndNoLonger) {
+    TestWorker worker(settings("2", "4"));
+    std::vector<std::unique_ptr<SlowReader>> readers;
+    for (int i = 0; i < 2; ++i) {
+        readers.push_back(std::make_unique<SlowReader>(worker.socket_path(), list()));
+    }
+    for (const auto& reader : readers) {
+        reader->await_end();
+    }
+    worker.await_log(
+        "event=connection_closed level=warning reason=\"answer not written within the request's");
+    expect_served(worker, "?limit=5");
+}
+
+TEST_F(LargeAnswers, APeerThatReadsSlowlyDoesNotHoldUpTheStop) {
+    TestWorker worker(settings("1", "4"));
+    const SlowReader reader(worker.socket_path(), list());
+    worker.await_log("status=200");
+    worker.signal(SIGTERM);
+    EXPECT_EQ(worker.exit_status(), 0) << worker.log();
+}
+
+TEST_F(LargeAnswers, APeerThatDoesNotReadHoldsUpNoRefusal) {
+    TestWorker worker(settings("1", "20"));
+    // It sends on without reading, until the refusals fill the socket.
+    FastCgiClient silent(worker.socket_path());
+    const auto lock = database_->lock_table("webhooks");
+    FastCgiClient held(worker.socket_path());
+    held.send(list("?limit=1"));
+    database_->await_waiting_backend();
+    const auto refusals = [&worker] {
+        const std::string log = worker.log();
+        size_t count = 0;
+        for (size_t at = log.find("All threads"); at != std::string::npos;
+             at = log.find("All threads", at + 1)) {
+            ++count;
+        }
+        return count;
+    };
+    std::vector<std::unique_ptr<FastCgiClient>> queued;
+    await("requests are refused", [&] {
+        queued.push_back(std::make_unique<FastCgiClient>(worker.socket_path()));
+        queued.back()->send(list());
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        return refusals() > 0;
+    });
+    for (size_t before = refusals(); !silent.is_reset(); ++before) {
+        silent.send(list());
+        await("it is refused, or closed", [&] { return refusals() > before || silent.is_reset(); });
+    }
+    FastCgiClient other(worker.socket_path());
+    other.send(list());
+    EXPECT_EQ(status_of(other.receive_answer()), 503);
+    EXPECT_EQ(worker.log().find("status=200"), std::string::npos) << "the lock is still held";
+    lock->release();
+}
+
+size_t resident_kib(const TestWorker& worker) {
+    const std::string status = read_file("/proc/" + std::to_string(worker.pid()) + "/status");
+    return std::stoul(status.substr(status.find("VmRSS:") + 6));
+}
+
+TEST_F(LargeAnswers, WhatTheyNeededIsGivenBack) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "a sanitizer keeps memory of its own";
+#endif
+    TestWorker worker(settings("8", "60"));
+    expect_served(worker, "?limit=5");
+    const size_t before = resident_kib(worker);
+    std::vector<std::unique_ptr<FastCgiClient>> clients;
+    for (int i = 0; i < 8; ++i) {
+        clients.push_back(std::make_unique<FastCgiClient>(worker.socket_path()));
+        clients.back()->send(list());
+    }
+    for (const auto& client : clients) {
+        EXPECT_EQ(status_of(client->receive_answer()), 200) << worker.log();
+    }
+    EXPECT_GT(resident_kib(worker), before + 16 * 1024) << "or this test shows nothing";
+    await("the memory is given back", [&] { return resident_kib(worker) < before + 8 * 1024; });
+}
+
+TEST_F(LargeAnswers, WithoutMemoryForThemTheWorkerGoesOn) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "a sanitizer takes more address space than any limit";
+#endif
+    TestWorker worker(settings("2", "5"));
+    expect_served(worker, "?limit=5");
+    const std::string status = read_file("/proc/" + std::to_string(worker.pid()) + "/status");
+    const rlim_t used = std::stoul(status.substr(status.find("VmSize:") + 7)) * 1024;
+    const auto limit_memory = [&worker](rlim_t octets) {
+        const rlimit limit = {.rlim_cur = octets, .rlim_max = RLIM_INFINITY};
+        ASSERT_EQ(::prlimit(worker.pid(), RLIMIT_AS, &limit, nullptr), 0);
+    };
+    // Wherever it runs out, the request ends, with an error or without an answer.
+    for (const rlim_t mebibytes : {0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32}) {
+        limit_memory(used + (mebibytes << 20U));
+        FastCgiClient client(worker.socket_path());
+        client.send(list());
+        client.finish_sending();
+        client.await_close();
+    }
+    limit_memory(RLIM_INFINITY);
+    await("a list is served again, " + worker.log(), [&worker] {
+        FastCgiClient client(worker.socket_path());
+        client.send(list("?limit=5"));
+        return status_of(client.receive_answer()) == 200;
+    });
+    EXPECT_TRUE(worker.is_running());
+}
+
+// Without room for all threads, as under a limit of processes or of address space.
+TEST_F(Lifecycle, EndsWithOneWhenNotAllThreadsCanBeStarted) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "a sanitizer takes more address space than any limit";
+#endif
+    rlimit before = {};
+    ::getrlimit(RLIMIT_AS, &before);
+    const rlimit little = {.rlim_cur = rlim_t{1} << 30U, .rlim_max = before.rlim_max};
+    ::setrlimit(RLIMIT_AS, &little);  // inherited by the worker
+    TestWorker worker(Settings{{"KHEOPS_WEBHOOKS_THREADS", "256"}});
+    ::setrlimit(RLIMIT_AS, &before);
+    EXPECT_EQ(worker.exit_status(), 1) << worker.log();
+    EXPECT_NE(worker.log().find("cannot be started (Resource temporarily unavailable): "
+                                "KHEOPS_WEBHOOKS_THREADS is more than"),
+              std::string::npos)
+        << worker.log();
 }
 
 }  // namespace

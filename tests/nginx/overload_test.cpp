@@ -51,5 +51,33 @@ TEST(Overload, WhatWouldWaitTooLongIsRefusedAtOnceAndTheRestIsServed) {
     });
 }
 
+TEST(Overload, ASlowMomentThatIsOverRefusesNobody) {
+    TestDatabase database({"sql/schema.sql", "sql/example-data.sql"});
+    TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", database.conninfo()},
+                       {"KHEOPS_WEBHOOKS_THREADS", "2"},
+                       {"KHEOPS_WEBHOOKS_TIMEOUT", "8"}});
+    const std::string request =
+        fastcgi_request(get_parameters("/albums/DemoAlbum1/webhooks", mint_token("alice")), true);
+    const auto ask = [&](size_t count) {
+        std::vector<std::unique_ptr<FastCgiClient>> clients;
+        for (size_t i = 0; i < count; ++i) {
+            clients.push_back(std::make_unique<FastCgiClient>(worker.socket_path()));
+            clients.back()->send(request);
+        }
+        return clients;
+    };
+    const auto lock = database.lock_table("webhooks");
+    const auto held = ask(4);  // two with a thread of their own, two that wait for one
+    database.await_waiting_backend();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));  // less than a quarter of 8 s
+    lock->release();
+    for (const auto& client : held) {
+        EXPECT_EQ(status_of(client->receive_answer()), 200) << worker.log();
+    }
+    for (const auto& client : ask(60)) {
+        EXPECT_EQ(status_of(client->receive_answer()), 200) << worker.log();
+    }
+}
+
 }  // namespace
 }  // namespace kheops::test

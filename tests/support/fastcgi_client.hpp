@@ -50,10 +50,14 @@ class FastCgiClient {
     /// The answer's whole standard output, read until the end of the request. Throws
     /// std::runtime_error when the connection ends before it.
     [[nodiscard]] std::string receive_answer();
+    /// Waits for some octets, at most that many, and drops them; false at the connection's end.
+    bool read_some(size_t most) { return !read(most).empty(); }
     /// Waits until the worker closes the connection; what it still sends is dropped.
     void await_close();
-    /// Whether the worker has closed the connection by now.
+    /// Whether the worker has closed the connection by now, and all that it sent was read.
     [[nodiscard]] bool is_closed();
+    /// Whether the worker has closed the connection by now, whatever is still to be read.
+    [[nodiscard]] bool is_reset() const { return socket_.has_hung_up(); }
 
   private:
     /// Reads exactly that many octets; fewer when the connection ends.

@@ -18,6 +18,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+const Clock::time_point kNow{24h};
+
 /// As by systemd with that environment.
 ServiceManager started_with(const std::map<std::string, std::string>& variables) {
     return ServiceManager([&variables](const char* name) {
@@ -34,8 +36,8 @@ TEST(ServiceManager, HearsOfTheStartAndTheStop) {
         const ServiceManager manager = started_with({{"NOTIFY_SOCKET", address}});
         manager.tell_ready();
         EXPECT_EQ(socket.receive_now(), "READY=1");
-        manager.tell_stopping();
-        EXPECT_EQ(socket.receive_now(), "STOPPING=1");
+        manager.tell_stopping(300s);
+        EXPECT_EQ(socket.receive_now(), "STOPPING=1\nEXTEND_TIMEOUT_USEC=300000000");
     }
 }
 
@@ -45,8 +47,8 @@ TEST(ServiceManager, IsNoConcernWhereThereIsNone) {
         ServiceManager manager =
             started_with({{"NOTIFY_SOCKET", address}, {"WATCHDOG_USEC", "1000"}});
         manager.tell_ready();
-        manager.show_life();
-        manager.tell_stopping();
+        manager.show_life(kNow);
+        manager.tell_stopping(5s);
     }
     EXPECT_EQ(started_with({}).longest_wait(), std::nullopt);
 }
@@ -58,10 +60,12 @@ TEST(ServiceManager, TheWatchdogHearsOfALoopThatTurnsOftenEnough) {
                                            {"WATCHDOG_USEC", "600000000"},
                                            {"WATCHDOG_PID", std::to_string(::getpid())}});
     EXPECT_EQ(manager.longest_wait(), 300s);
-    manager.show_life();
+    manager.show_life(kNow);
     EXPECT_EQ(socket.receive_now(), "WATCHDOG=1");
-    manager.show_life();  // so soon that it needs no telling
+    manager.show_life(kNow + 149s);  // so soon that it needs no telling
     EXPECT_EQ(socket.receive_now(), "");
+    manager.show_life(kNow + 150s);
+    EXPECT_EQ(socket.receive_now(), "WATCHDOG=1");
 }
 
 TEST(ServiceManager, AnotherProcessesWatchdogOrNoneIsNotFed) {
@@ -74,7 +78,7 @@ TEST(ServiceManager, AnotherProcessesWatchdogOrNoneIsNotFed) {
         variables.emplace("WATCHDOG_USEC", "1000000");
         ServiceManager manager = started_with(variables);
         EXPECT_EQ(manager.longest_wait(), std::nullopt) << name << value;
-        manager.show_life();
+        manager.show_life(kNow);
         EXPECT_EQ(socket.receive_now(), "");
     }
 }

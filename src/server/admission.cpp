@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+#include "server/admission.hpp"
+
+#include <algorithm>
+
+namespace kheops {
+
+void AdmissionControl::taken(Clock::time_point queued, Clock::time_point now, std::size_t left) {
+    constexpr int kWeight = 8;
+    pace_ += (now - std::max(last_taken_, queued) - pace_) / kWeight;
+    last_taken_ = now;
+    if (left == 0) {
+        pace_ = {};
+    }
+}
+
+Clock::duration AdmissionControl::expected_wait(std::size_t waiting, Clock::time_point oldest,
+                                                Clock::time_point now) const {
+    if (waiting == 0) {
+        return {};
+    }
+    // While no thread takes anything, the age of the front is all there is to go by.
+    return std::max(pace_ * static_cast<Clock::rep>(waiting), now - oldest);
+}
+
+}  // namespace kheops

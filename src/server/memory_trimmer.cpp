@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "server/memory_trimmer.hpp"
+
+#include <malloc.h>
+
+#include <chrono>
+
+namespace kheops {
+
+namespace {
+
+/// Some three hundred webhooks. What smaller answers need is used again by the next ones.
+constexpr std::size_t kLargeAnswer = std::size_t{64} * 1024;
+
+/// How long freed memory is kept for the next large answer.
+constexpr std::chrono::seconds kKept(2);
+
+}  // namespace
+
+MemoryTrimmer::MemoryTrimmer() {
+    constexpr int kKeptAtTheTop = 8 * 1024 * 1024;
+    // There are no other threads yet. NOLINTBEGIN(concurrency-mt-unsafe)
+    ::mallopt(M_TRIM_THRESHOLD, kKeptAtTheTop);
+    ::mallopt(M_MMAP_THRESHOLD, kKeptAtTheTop);
+    // malloc_trim() gives back all that is free in the first arena, but in others not what lies at
+    // their top. Threads have a cache of their own before the arena and seldom wait for its lock.
+    ::mallopt(M_ARENA_MAX, 1);
+    // NOLINTEND(concurrency-mt-unsafe)
+}
+
+void MemoryTrimmer::answered(std::size_t octets) {
+    if (octets < kLargeAnswer) {
+        return;
+    }
+    const std::lock_guard lock(mutex_);
+    wanted_ = true;
+    changed_.notify_one();
+}
+
+void MemoryTrimmer::run(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    while (changed_.wait(lock, stop, [this] { return wanted_; })) {
+        changed_.wait_for(lock, stop, kKept, [] { return false; });
+        wanted_ = false;
+        lock.unlock();
+        ::malloc_trim(0);
+        lock.lock();
+    }
+}
+
+}  // namespace kheops

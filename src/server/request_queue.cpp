@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#include "server/request_queue.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace kheops {
+
+namespace {
+
+/// The part of its budget that a request may spend waiting for a thread.
+constexpr int kWaitingShare = 4;
+
+}  // namespace
+
+RequestQueue::RequestQueue(std::chrono::milliseconds budget) : max_wait_(budget / kWaitingShare) {}
+
+void RequestQueue::add(ReadyRequest request) {
+    const std::lock_guard lock(mutex_);
+    const Clock::time_point now = request.whole;
+    const Clock::time_point oldest = admitted_.empty() ? now : admitted_.front().whole;
+    if (admission_.expected_wait(admitted_.size(), oldest, now) > max_wait_) {
+        refused_.push_back(std::move(request));
+        refused_changed_.notify_one();
+        return;
+    }
+    admitted_.push_back(std::move(request));
+    // The thread that was busy last has a warm connection to the database: under little load the
+    // others, and their processes in the database server, rest.
+    if (!idle_.empty()) {
+        idle_.back()->is_called = true;
+        idle_.back()->called.notify_one();
+        idle_.pop_back();
+    }
+}
+
+void RequestQueue::refuse_overdue(Clock::time_point now) {
+    const std::lock_guard lock(mutex_);
+    const auto overdue = std::stable_partition(
+        admitted_.begin(), admitted_.end(),
+        [now](const ReadyRequest& request) { return now < request.deadline.end(); });
+    if (overdue == admitted_.end()) {
+        return;
+    }
+    std::move(overdue, admitted_.end(), std::back_inserter(refused_));
+    admitted_.erase(overdue, admitted_.end());
+    refused_changed_.notify_one();
+}
+
+std::optional<ReadyRequest> RequestQueue::next(Lane lane) {
+    std::unique_lock lock(mutex_);
+    std::deque<ReadyRequest>& requests = lane == Lane::admitted ? admitted_ : refused_;
+    if (lane == Lane::admitted) {
+        wait_for_admitted(lock);
+    } else {
+        refused_changed_.wait(lock, [this] { return !refused_.empty() || finished_; });
+    }
+    if (requests.empty()) {
+        return std::nullopt;
+    }
+    std::optional<ReadyRequest> request(std::move(requests.front()));
+    requests.pop_front();
+    if (lane == Lane::admitted) {
+        admission_.taken(request->whole, Clock::now(), requests.size());
+    }
+    return request;
+}
+
+void RequestQueue::wait_for_admitted(std::unique_lock<std::mutex>& lock) {
+    // A thread that was called finds the queue empty when one that had just answered was quicker.
+    while (admitted_.empty() && !finished_) {
+        Idle thread;
+        idle_.push_back(&thread);
+        thread.called.wait(lock, [&] { return thread.is_called || finished_; });
+    }
+}
+
+bool RequestQueue::has_spare_thread() {
+    const std::lock_guard lock(mutex_);
+    return admitted_.empty() && !idle_.empty();
+}
+
+void RequestQueue::finish() {
+    const std::lock_guard lock(mutex_);
+    finished_ = true;
+    for (Idle* thread : idle_) {
+        thread->called.notify_one();
+    }
+    idle_.clear();
+    refused_changed_.notify_all();
+}
+
+}  // namespace kheops

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include "server/request_in_hand.hpp"
+
+#include <gtest/gtest.h>
+
+#include <sys/socket.h>
+
+#include <array>
+
+#include "descriptor.hpp"
+
+namespace kheops {
+namespace {
+
+using namespace std::chrono_literals;
+
+const Clock::time_point kEnd{1h};
+
+TEST(RequestInHand, AnOverdueConnectionIsShutDownOnce) {
+    std::array<int, 2> pair{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
+    const Descriptor ours(pair[0]);
+    const Descriptor peer(pair[1]);
+    RequestInHand in_hand;
+    in_hand.begin(ours.number(), Deadline(kEnd));
+    // A 503 that says that the budget is spent still has to be written.
+    EXPECT_FALSE(in_hand.cut_if_overdue(kEnd + 499ms));
+    EXPECT_FALSE(peer.has_hung_up());
+    EXPECT_TRUE(in_hand.cut_if_overdue(kEnd + 500ms));
+    EXPECT_TRUE(peer.has_hung_up());
+    EXPECT_FALSE(in_hand.cut_if_overdue(kEnd + 501ms));
+}
+
+TEST(RequestInHand, WhatHasEndedIsLeftAlone) {
+    std::array<int, 2> pair{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
+    const Descriptor ours(pair[0]);
+    const Descriptor peer(pair[1]);
+    RequestInHand in_hand;
+    EXPECT_FALSE(in_hand.cut_if_overdue(kEnd));
+    in_hand.begin(ours.number(), Deadline(kEnd));
+    in_hand.end();
+    EXPECT_FALSE(in_hand.cut_if_overdue(kEnd + 1h));
+    EXPECT_FALSE(peer.has_hung_up());
+}
+
+TEST(RequestInHand, AThreadIsStuckWhenItDoesNotComeBackLongAfterItsRequestWasOverdue) {
+    RequestInHand in_hand;
+    EXPECT_FALSE(in_hand.is_stuck(kEnd));
+    in_hand.begin(-1, Deadline(kEnd));
+    EXPECT_FALSE(in_hand.is_stuck(kEnd + 10s));
+    EXPECT_TRUE(in_hand.is_stuck(kEnd + 10500ms));
+    in_hand.end();
+    EXPECT_FALSE(in_hand.is_stuck(kEnd + 1h));
+}
+
+}  // namespace
+}  // namespace kheops
