@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "log.hpp"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
+#include <climits>
 
 #include "text/utf8.hpp"
 
@@ -12,75 +16,235 @@ namespace kheops {
 
 namespace {
 
-/// U+0080 to U+009F, which UTF-8 writes as C2 80 to C2 9F, move the cursor of some terminals.
-bool is_c1_control(std::string_view rest) {
-    return rest.size() >= 2 && rest[0] == '\xC2' && static_cast<unsigned char>(rest[1]) < 0xA0;
+/// The most octets of one write: a longer one to a pipe may mix with another's.
+constexpr std::size_t kMaxWrite = 4096;
+static_assert(kMaxWrite <= PIPE_BUF);
+
+/// The most octets of a line, so that the number of dropped ones fits into the same write.
+constexpr std::size_t kMaxLine = kMaxWrite - 64;
+
+/// Most lines of a request fit without another allocation.
+constexpr std::size_t kUsualLine = 384;
+
+constexpr std::string_view kCutMark = "…";
+
+bool is_plain_ascii(char c) {
+    return c > ' ' && c < 0x7F && c != '"';
 }
 
-bool is_bare(std::string_view value) {
-    for (size_t i = 0; i < value.size(); ++i) {
-        const char c = value[i];
-        const bool control = (c >= 0 && c < 0x20) || c == 0x7F || is_c1_control(value.substr(i));
-        if (control || c == ' ' || c == '"') {
+/// Whether a character has to stand in a JSON string. Above ASCII: the C1 controls, which move the
+/// cursor of some terminals; every space and line separator of Unicode; and what is invisible and
+/// reorders or joins what stands beside it.
+bool is_special(std::uint32_t c) {
+    if (c < 0x80) {
+        return !is_plain_ascii(static_cast<char>(c));
+    }
+    return c <= 0xA0 || c == 0x061C || c == 0x1680 || c == 0x180E || (c >= 0x2000 && c <= 0x200F) ||
+           (c >= 0x2028 && c <= 0x202F) || (c >= 0x205F && c <= 0x206F) || c == 0x3000 ||
+           c == 0xFEFF;
+}
+
+/// `code` is below U+10000, as all that is escaped is.
+void append_escape(std::string& out, std::uint32_t code) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    out += "\\u";
+    for (const unsigned shift : {12U, 8U, 4U, 0U}) {
+        out += kDigits[code >> shift & 0xFU];
+    }
+}
+
+/// The octets of the first `count` characters, or of all where there are fewer; more than the text
+/// has where one of them is not well-formed.
+std::size_t length_of(std::string_view text, std::size_t count) {
+    std::size_t length = 0;
+    for (; count > 0 && length < text.size(); --count) {
+        const std::size_t octets = first_character(text.substr(length)).octets;
+        if (octets == 0) {
+            return text.size() + 1;
+        }
+        length += octets;
+    }
+    return length;
+}
+
+/// The part of a value that is shown.
+struct Shown {
+    std::string_view text;
+    bool is_utf8;
+    bool is_cut;
+};
+
+/// Looks at no more of the value than is shown. Each octet of a value that is no UTF-8 counts as a
+/// character.
+Shown cut(std::string_view value, std::size_t max_characters) {
+    const std::size_t length = length_of(value, max_characters);
+    const bool is_utf8 = length <= value.size();
+    const bool is_cut = is_utf8 ? length < value.size() : value.size() > max_characters;
+    if (is_cut) {
+        const std::size_t kept = max_characters - 1;  // and the mark
+        value = value.substr(0, is_utf8 ? length_of(value, kept) : kept);
+    }
+    return {value, is_utf8, is_cut};
+}
+
+bool is_bare(const Shown& shown) {
+    if (shown.text.empty() || !shown.is_utf8) {
+        return false;
+    }
+    for (std::size_t i = 0; i < shown.text.size();) {
+        const Character character = first_character(shown.text.substr(i));
+        if (is_special(character.code_point)) {
             return false;
         }
+        i += character.octets;
     }
-    return !value.empty() && is_utf8(value);
+    return true;
 }
 
-void append_escape(std::string& out, unsigned char code) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    out += "\\u00";
-    out += kDigits[code >> 4U];
-    out += kDigits[code & 0xFU];
+void append_quoted(std::string& out, const Shown& shown) {
+    out += '"';
+    for (std::size_t i = 0; i < shown.text.size();) {
+        // Octets that are no UTF-8 are shown by their codes: a log is read to find out what came.
+        const Character character = shown.is_utf8
+                                        ? first_character(shown.text.substr(i))
+                                        : Character{static_cast<unsigned char>(shown.text[i]), 1};
+        if (character.code_point == '"' || character.code_point == '\\') {
+            out += '\\';
+            out += shown.text[i];
+        } else if (character.code_point != ' ' &&
+                   (is_special(character.code_point) ||
+                    (!shown.is_utf8 && character.code_point >= 0x80))) {
+            append_escape(out, character.code_point);
+        } else {
+            out += shown.text.substr(i, character.octets);
+        }
+        i += character.octets;
+    }
+    if (shown.is_cut) {
+        out += kCutMark;
+    }
+    out += '"';
+}
+
+void append_value(std::string& out, std::string_view value, std::size_t max_characters) {
+    if (!value.empty() && value.size() <= max_characters &&
+        std::all_of(value.begin(), value.end(), is_plain_ascii)) {
+        out += value;
+        return;
+    }
+    const Shown shown = cut(value, max_characters);
+    if (is_bare(shown)) {
+        out += shown.text;
+        out += shown.is_cut ? kCutMark : "";
+    } else {
+        append_quoted(out, shown);
+    }
+}
+
+/// The line with its newline. Where it would be too long, its long values get less room, and the
+/// short ones stay whole.
+std::string line_of(const LogPairs& pairs) {
+    std::string text;
+    text.reserve(kUsualLine);
+    for (std::size_t most = kMaxLogCharacters; most > 1; most /= 2) {
+        text.clear();
+        for (const LogPair& pair : pairs) {
+            text += text.empty() ? "" : " ";
+            text += pair.key;
+            text += '=';
+            append_value(text, pair.value, std::min(pair.max_characters, most));
+        }
+        text += '\n';
+        if (text.size() <= kMaxLine) {
+            break;
+        }
+    }
+    return text;
 }
 
 }  // namespace
 
-std::string log_value(std::string_view value) {
-    if (is_bare(value)) {
-        return std::string(value);
+std::string log_value(std::string_view value, std::size_t max_characters) {
+    std::string text;
+    append_value(text, value, max_characters);
+    return text;
+}
+
+Log::Log(LogLevel level) : level_(level) {
+    struct stat file = {};
+    if (::fstat(STDERR_FILENO, &file) != 0) {
+        return;
     }
-    // Octets that are no UTF-8 are shown by their codes: a log is read to find out what came.
-    const bool utf8 = is_utf8(value);
-    std::string quoted = "\"";
-    for (size_t i = 0; i < value.size(); ++i) {
-        const auto c = static_cast<unsigned char>(value[i]);
-        if (c == '"' || c == '\\') {
-            quoted += '\\';
-            quoted += value[i];
-        } else if (c < 0x20 || c == 0x7F || (c >= 0x80 && !utf8)) {
-            append_escape(quoted, c);
-        } else if (is_c1_control(value.substr(i))) {
-            append_escape(quoted, static_cast<unsigned char>(value[++i]));
-        } else {
-            quoted += value[i];
-        }
+    is_socket_ = S_ISSOCK(file.st_mode);
+    if (S_ISFIFO(file.st_mode) || ::isatty(STDERR_FILENO) != 0) {
+        // The open file description of descriptor 2 is shared with other processes, which do not
+        // expect O_NONBLOCK to be set on it.
+        own_ = Descriptor(::open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+        may_block_ = own_.number() < 0;
     }
-    return quoted + '"';
+}
+
+Log::~Log() {
+    const std::lock_guard lock(mutex_);
+    if (dropped_ > 0) {
+        static_cast<void>(write_now(dropped_line()));
+    }
 }
 
 void Log::event(LogLevel level, std::string_view event, const LogPairs& pairs) const {
     LogPairs all = {{"event", std::string(event)},
-                    {"level", std::string(kLogLevelNames.at(static_cast<size_t>(level)))}};
+                    {"level", std::string(kLogLevelNames.at(static_cast<std::size_t>(level)))}};
     all.insert(all.end(), pairs.begin(), pairs.end());
     line(level, all);
 }
 
 void Log::line(LogLevel level, const LogPairs& pairs) const {
-    if (level > level_) {
-        return;
+    if (level <= level_) {
+        write_or_drop(line_of(pairs));
     }
-    std::string text;
-    for (const auto& [key, value] : pairs) {
-        text += text.empty() ? "" : " ";
-        text += key;
-        text += '=';
-        text += log_value(value);
+}
+
+void Log::message(std::string_view text) const {
+    std::string line = "kheops-webhooks: ";
+    line += text;
+    if (line.size() >= kMaxLine) {
+        std::size_t end = kMaxLine - kCutMark.size() - 1;
+        while ((static_cast<unsigned char>(line[end]) & 0xC0U) == 0x80) {
+            --end;  // not within a character
+        }
+        line.resize(end);
+        line += kCutMark;
     }
-    text += '\n';
-    // A log that cannot be written is no reason to refuse a request.
-    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+    write_or_drop(line + '\n');
+}
+
+void Log::write_or_drop(std::string_view line) const {
+    const std::lock_guard lock(mutex_);
+    // In one write: the number alone would fit where the line does not, and be told for each.
+    const bool written = dropped_ == 0 ? write_now(line) : write_now(dropped_line().append(line));
+    dropped_ = written ? 0 : dropped_ + 1;
+}
+
+std::string Log::dropped_line() const {
+    return (is_torn_ ? "\nevent=log_dropped level=warning lines="
+                     : "event=log_dropped level=warning lines=") +
+           std::to_string(dropped_) + '\n';
+}
+
+bool Log::write_now(std::string_view text) const {
+    if (may_block_) {
+        pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+        if (::poll(&room, 1, 0) <= 0 || (room.revents & POLLOUT) == 0) {
+            return false;
+        }
+    }
+    const int descriptor = own_.number() >= 0 ? own_.number() : STDERR_FILENO;
+    const ssize_t written =
+        is_socket_ ? ::send(descriptor, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
+                   : ::write(descriptor, text.data(), text.size());
+    const bool is_whole = written == static_cast<ssize_t>(text.size());
+    is_torn_ = !is_whole && (is_torn_ || written > 0);
+    return is_whole;
 }
 
 }  // namespace kheops

@@ -2,15 +2,19 @@
 
 // Wiring only: what was asked for, how the program was started, and the exit status.
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <system_error>
 
 #include "config.hpp"
 #include "key_times.hpp"
@@ -49,11 +53,27 @@ was lost, or something failed; 2 wrong use or a wrong setting.
 )";
 }
 
-int print_usage_error(const std::string& reason) {
-    std::cerr << "kheops-webhooks: " << reason
-              << "; it needs a listening socket as descriptor 0 (FastCGI) or a request in its "
-                 "environment (CGI); see kheops-webhooks --help\n";
+/// Says why the program ends. At that point nothing is known of the level, or it does not matter.
+void tell(const std::string& reason) {
+    kheops::Log(kheops::LogLevel::error).message(reason);
+}
+
+int tell_wrong_use(const std::string& reason) {
+    tell(reason +
+         "; it needs a listening socket as descriptor 0 (FastCGI) or a request in its environment "
+         "(CGI); see kheops-webhooks --help");
     return kWrongUse;
+}
+
+/// Opens /dev/null as each of the descriptors 0 to 2 that is closed, as FastCGI's convention has it
+/// for 1 and 2: a socket opened later would get that number, and the log would go there. Throws
+/// std::system_error where there is no /dev/null.
+void open_standard_descriptors() {
+    for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (::fcntl(descriptor, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) {
+            throw std::system_error(errno, std::generic_category(), "opening /dev/null");
+        }
+    }
 }
 
 /// A core dump would hold tokens and the database's password. A limit of its size would not do: the
@@ -66,7 +86,7 @@ int run() {
     forbid_core_dumps();
     const bool is_worker = is_listening(STDIN_FILENO);
     if (!is_worker && !kheops::is_cgi_request()) {
-        return print_usage_error("started by hand");
+        return tell_wrong_use("started by hand");
     }
     try {
         const kheops::Config config = kheops::read_config(
@@ -81,8 +101,7 @@ int run() {
         return EXIT_SUCCESS;
     } catch (const kheops::ConfigError& error) {
         const std::string id = is_worker ? "" : kheops::answer_fault_as_cgi();
-        std::cerr << "kheops-webhooks: " << error.what()
-                  << (id.empty() ? "" : " (log id " + id + ")") << '\n';
+        tell(std::string(error.what()) + (id.empty() ? "" : " (log id " + id + ")"));
         return kWrongUse;
     }
 }
@@ -90,8 +109,11 @@ int run() {
 }  // namespace
 
 int main(int count, char** arguments) {
+    // Before the first write. A reader that went away is an error of that write.
+    static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
     try {
-        if (count == 1) {
+        open_standard_descriptors();
+        if (count <= 1) {
             return run();
         }
         const std::string option = arguments[1];
@@ -103,9 +125,9 @@ int main(int count, char** arguments) {
             std::cout << "kheops-webhooks " << KHEOPS_VERSION << '\n';
             return EXIT_SUCCESS;
         }
-        return print_usage_error("unknown argument '" + option + "'");
+        return tell_wrong_use("unknown argument '" + option + "'");
     } catch (const std::exception& error) {
-        std::cerr << "kheops-webhooks: " << error.what() << '\n';
+        tell(error.what());
         return EXIT_FAILURE;
     }
 }

@@ -84,13 +84,14 @@ LogPairs line_of(const Request& request, const Course& course) {
     const Clock::time_point now = Clock::now();
     LogPairs pairs;
     constexpr size_t kMostPairs = 12;
+    constexpr size_t kLongestAddress = 64;  // contract section 8
     pairs.reserve(kMostPairs);
     if (!course.record.user.empty()) {
         pairs.emplace_back("user", course.record.user);
         pairs.emplace_back("tokenType", "KEYCLOAK_TOKEN");
     }
     pairs.emplace_back("link", request.link_authorization == "true" ? "true" : "false");
-    pairs.emplace_back("sourceIP", source_address(request));
+    pairs.emplace_back("sourceIP", source_address(request), kLongestAddress);
     pairs.emplace_back("action", "LIST_WEBHOOK");
     if (!course.record.album.empty()) {
         pairs.emplace_back("album", course.record.album);

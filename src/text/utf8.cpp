@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "text/utf8.hpp"
 
-#include <cstdint>
-
 namespace kheops {
 
 namespace {
@@ -30,32 +28,30 @@ Form form_of(unsigned char first) {
     return {0, 0, 0};
 }
 
-/// The length of the well-formed sequence that `octets`, not empty, begin with; 0 where there is
-/// none.
-std::size_t sequence_length(std::string_view octets) {
+}  // namespace
+
+Character first_character(std::string_view octets) {
     const auto first = static_cast<unsigned char>(octets.front());
     const Form form = form_of(first);
     if (octets.size() < form.octets) {
-        return 0;
+        return {0, 0};
     }
     std::uint32_t code_point = first & form.first_bits;
     for (const char c : octets.substr(1, form.octets > 0 ? form.octets - 1 : 0)) {
         const auto octet = static_cast<unsigned char>(c);
         if (octet >> 6 != 0b10) {
-            return 0;
+            return {0, 0};
         }
         code_point = code_point << 6 | (octet & 0x3F);
     }
     const bool is_surrogate = code_point >= 0xD800 && code_point <= 0xDFFF;
     const bool is_valid = code_point >= form.least_value && code_point <= 0x10FFFF && !is_surrogate;
-    return is_valid ? form.octets : 0;
+    return {code_point, is_valid ? form.octets : 0};
 }
-
-}  // namespace
 
 bool is_utf8(std::string_view octets) {
     while (!octets.empty()) {
-        const std::size_t length = sequence_length(octets);
+        const std::size_t length = first_character(octets).octets;
         if (length == 0) {
             return false;
         }

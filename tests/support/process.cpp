@@ -60,6 +60,9 @@ ChildProcess::ChildProcess(const Command& command) : name_(command.arguments.at(
                STDIN_FILENO);
         open_as(STDOUT_FILENO, command.standard_output);
         open_as(STDERR_FILENO, command.standard_error);
+        if (command.error_descriptor >= 0) {
+            ::dup2(command.error_descriptor, STDERR_FILENO);
+        }
         if (command.before_start != nullptr) {
             command.before_start();
         }

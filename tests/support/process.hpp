@@ -24,6 +24,8 @@ struct Command {
     /// Descriptors 1 and 2: files to append to; empty: this process's own.
     std::string standard_output = {};
     std::string standard_error = {};
+    /// Becomes descriptor 2 instead of that file; below 0: it does not. Stays the caller's.
+    int error_descriptor = -1;
     /// Called in the child as the last before the program starts; it may not allocate.
     void (*before_start)() = nullptr;
 };
