@@ -113,7 +113,8 @@ int main(int count, char** arguments) {
     static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
     try {
         open_standard_descriptors();
-        if (count <= 1) {
+        // A web server passes a query without `=` as arguments (RFC 3875 section 4.4).
+        if (count <= 1 || kheops::is_cgi_request()) {
             return run();
         }
         const std::string option = arguments[1];

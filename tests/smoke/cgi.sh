@@ -15,16 +15,20 @@ psql_in() { # DATABASE ARGUMENT…
     psql -X -q -v ON_ERROR_STOP=1 -h "$socket_directory" -U postgres -d "$name" "$@" >/dev/null
 }
 
-trap 'psql_in postgres -c "DROP DATABASE IF EXISTS $database WITH (FORCE)"' EXIT
+directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-cgi.XXXXXX")
+trap 'rm -rf "$directory"; psql_in postgres -c "DROP DATABASE IF EXISTS $database WITH (FORCE)"' EXIT
 psql_in postgres -c "CREATE DATABASE $database"
 psql_in "$database" -f sql/schema.sql -f sql/example-data.sql
 
-# cgi VARIABLE=VALUE…: the whole answer to that request.
+arguments=() # of the program
+
+# cgi VARIABLE=VALUE…: the whole answer to that request, and the exit status where it is not 0.
 cgi() {
     env -i KHEOPS_WEBHOOKS_DATABASE="host=$socket_directory user=postgres dbname=$database" \
         KHEOPS_WEBHOOKS_JWKS="$(scripts/token --public)" \
         KHEOPS_WEBHOOKS_ISSUER="$(scripts/token --print-issuer)" \
-        REQUEST_METHOD=GET PATH_INFO="/albums/$album/webhooks" "$@" "$program" </dev/null
+        REQUEST_METHOD=GET PATH_INFO="/albums/$album/webhooks" "$@" "$program" "${arguments[@]}" </dev/null ||
+        printf '\nexit status %s\n' "$?"
 }
 
 # expect WHAT PATTERN ANSWER: a line of the answer matches the extended regular expression.
@@ -51,6 +55,52 @@ expect 'a query' '^\[\]$' \
 expect 'no token' '^Status: 401 Unauthorized$' "$(cgi 2>/dev/null)"
 expect 'its log line' '^link=false sourceIP=192\.0\.2\.9 .*status=401 ' \
     "$(cgi REMOTE_ADDR=192.0.2.9 2>&1 >/dev/null)"
+
+# A web server passes a query without `=` as arguments (RFC 3875 section 4.4).
+for query in limit --help --version -x+--settings; do
+    IFS=+ read -ra arguments <<<"$query"
+    answer=$(cgi QUERY_STRING="$query" HTTP_AUTHORIZATION="$bearer" 2>/dev/null)
+    arguments=()
+    expect "?$query" '^Status: 200 OK$' "$answer"
+    expect "?$query" '^\[\{"id":"QAdfIstxuOvwkcm39WEO"' "$answer"
+done
+arguments=(--help)
+answer=$(cgi KHEOPS_WEBHOOKS_THREADS=0 2>&1)
+arguments=()
+expect 'a wrong setting and ?--help' '^Status: 500 Internal Server Error$' "$answer"
+expect 'a wrong setting and ?--help' 'kheops-webhooks: KHEOPS_WEBHOOKS_THREADS=0: must ' "$answer"
+expect 'a wrong setting and ?--help' '^exit status 2$' "$answer"
+
+# Only a plain id is taken over into the log and an answer to a fault.
+expect 'an id' ' id=4f0c9Z ' "$(cgi REQUEST_ID=4f0c9Z 2>&1 >/dev/null)"
+for id in 'a b' 'a=b' '"' $'a\nb' "$(printf 'x%.0s' {1..65})" 'é'; do
+    expect "the id $id" ' id=[0-9A-Za-z]{20} ' "$(cgi REQUEST_ID="$id" 2>&1 >/dev/null)"
+done
+
+# Nobody reads the log: the answer comes all the same.
+mkfifo "$directory/log"
+exec 3<>"$directory/log"
+exec 4>"$directory/log" 3>&-
+expect 'a log whose reader is gone' '^Status: 200 OK$' \
+    "$(cgi HTTP_AUTHORIZATION="$bearer" 2>&4)"
+exec 4>&-
+
+# Closed standard descriptors are not given to the connection to the database, which would take what
+# is written to them for messages, and say so in the server's log.
+nonsense() {
+    psql -X -A -t -h "$socket_directory" -U postgres -d postgres \
+        -c "SELECT pg_read_file('../postgresql.log')" |
+        grep -E 'invalid (frontend )?message (type|length)' || true
+}
+before=$(nonsense)
+cgi HTTP_AUTHORIZATION="$bearer" >&- 2>&-
+expect 'no standard error' '^Status: 200 OK$' "$(cgi HTTP_AUTHORIZATION="$bearer" 2>&-)"
+until [ "$(psql -X -A -t -h "$socket_directory" -U postgres -d postgres \
+    -c "SELECT count(*) FROM pg_stat_activity WHERE datname = '$database'")" -eq 0 ]; do sleep 0.02; done
+if [ "$(nonsense)" != "$before" ]; then
+    printf 'something else went to the database: %s\n' "$(nonsense)" >&2
+    failures=$((failures + 1))
+fi
 
 answer=$(cgi REQUEST_METHOD=HEAD HTTP_AUTHORIZATION="$bearer" 2>/dev/null)
 expect 'HEAD' '^Content-Length: [1-9]' "$answer"
