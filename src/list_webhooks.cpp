@@ -52,6 +52,14 @@ Response answer_options() {
     return response;
 }
 
+/// Between gates 2 and 3: a parameter that ends at U+0000 here means something else to the web
+/// server. One in the path is gate 1's.
+void require_no_nul(const Request& request) {
+    if (request.holds_nul) {
+        throw HttpError(400, "Bad Request", "The request holds U+0000");
+    }
+}
+
 /// Gate 3.
 void require_json_accepted(std::string_view accept) {
     const std::optional<bool> accepted = accepts_json(accept);
@@ -89,6 +97,7 @@ Response list_webhooks(const Request& request, const TokenVerifier& tokens, Data
     if (request.method == "OPTIONS") {
         return answer_options();
     }
+    require_no_nul(request);
     require_json_accepted(request.accept);
 
     const Identity identity = tokens.verify(bearer_token(request.authorization), now, deadline);

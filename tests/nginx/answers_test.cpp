@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/fastcgi_client.hpp"
+#include "support/log_line.hpp"
 #include "support/test_keys.hpp"
 #include "support/test_site.hpp"
 #include "text/json.hpp"
@@ -146,6 +148,33 @@ TEST_F(Answers, Gate2Method) {
     }
 }
 
+// nginx passes none on.
+TEST_F(Answers, NulInAParameterIsRefusedBetweenGates2And3) {
+    FastCgiClient client(site_->worker().socket_path());
+    const auto status = [&client](const std::string& method, const std::string& path,
+                                  const Parameters& more) {
+        Parameters parameters = {{"REQUEST_METHOD", method}, {"PATH_INFO", path}};
+        parameters.insert(parameters.end(), more.begin(), more.end());
+        client.send(fastcgi_request(parameters, true));
+        return status_of(client.receive_answer());
+    };
+    const std::string nul("limit=1\0", 8);
+    for (const char* name : {"QUERY_STRING", "HTTP_ACCEPT", "HTTP_X", "REMOTE_ADDR"}) {
+        SCOPED_TRACE(name);
+        const Parameters parameters = {{name, nul}};
+        EXPECT_EQ(status("GET", "/elsewhere", parameters), 404);
+        EXPECT_EQ(status("DELETE", "/elsewhere", parameters), 404);
+        EXPECT_EQ(status("DELETE", kList, parameters), 405);
+        EXPECT_EQ(status("OPTIONS", kList, parameters), 204);
+        EXPECT_EQ(status("GET", kList, parameters), 400);
+        EXPECT_EQ(status("HEAD", kList, parameters), 400);
+    }
+    EXPECT_EQ(status("GET", kList, {{std::string("N\0", 2), "value"}}), 400);
+    EXPECT_EQ(status("GET", kList, {{"QUERY_STRING", nul}, {"HTTP_ACCEPT", "text/html"}}), 400);
+    EXPECT_EQ(status("GET", kList, {}), 401);
+    EXPECT_EQ(status("GET", kList + std::string(1, '\0'), {{"QUERY_STRING", nul}}), 404);
+}
+
 TEST_F(Answers, Gate3Accept) {
     expect_error(site_->fetch("GET", kList, {{"Accept", "text/html"}}), 406, "Not Acceptable",
                  "The answer is application/json");
@@ -256,6 +285,74 @@ TEST_F(Answers, TheLogLineBeginsAsKheopsOwnDoes) {
     site_->worker().await_log(
         "\nuser=alice tokenType=KEYCLOAK_TOKEN link=true sourceIP=198.51.100.7 "
         "action=LIST_WEBHOOK album=DemoAlbum1 status=200 id=");
+}
+
+TEST_F(Answers, TheSourceIsTheFirstAddressThatAProxySaw) {
+    const std::vector<std::pair<std::string, std::string>> cases = {
+        {"198.51.100.7", "198.51.100.7"},
+        {" \t198.51.100.7 \t, 192.0.2.1", "198.51.100.7"},
+        {"2001:db8::1,192.0.2.1", "2001:db8::1"},
+        {"", "127.0.0.1"},
+        {" , 192.0.2.1", "127.0.0.1"},
+        {std::string(64, 'a'), std::string(64, 'a')},
+        {std::string(65, 'a'), std::string(63, 'a') + "…"},
+    };
+    for (const auto& [header, source] : cases) {
+        EXPECT_EQ(site_->fetch("GET", kList, {{"X-Forwarded-For", header}}).status, 401);
+        EXPECT_EQ(log_line_value(log_lines(site_->worker().log()).back(), "sourceIP"), source);
+    }
+}
+
+TEST_F(Answers, OnlyAPlainRequestIdIsTaken) {
+    FastCgiClient client(site_->worker().socket_path());
+    const auto logged = [&client](const std::string& id) {
+        client.send(fastcgi_request({{"PATH_INFO", kList}, {"REQUEST_ID", id}}, true));
+        EXPECT_EQ(status_of(client.receive_answer()), 405);
+        return log_line_value(log_lines(site_->worker().log()).back(), "id");
+    };
+    for (const std::string& id : {std::string("4f0cZz9"), std::string("x"), std::string(64, 'a')}) {
+        EXPECT_EQ(logged(id), id);
+    }
+    for (const std::string& id :
+         {std::string(), std::string(65, 'a'), std::string("a b"), std::string("a-b"),
+          std::string("a\nb"), std::string("é"), std::string("a\"")}) {
+        const std::string own = logged(id);
+        EXPECT_EQ(own.size(), 20U) << id;
+        EXPECT_EQ(own.find_first_not_of("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                        "abcdefghijklmnopqrstuvwxyz"),
+                  std::string::npos)
+            << own;
+        EXPECT_NE(logged(id), own);
+    }
+}
+
+TEST_F(Answers, TheTimeThatARequestWaitedForAThreadIsLogged) {
+    TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", site_->database().conninfo()},
+                       {"KHEOPS_WEBHOOKS_THREADS", "1"},
+                       {"KHEOPS_WEBHOOKS_TIMEOUT", "60"}});
+    const std::string request = fastcgi_request(get_parameters(kList, mint_token("alice")), true);
+    FastCgiClient first(worker.socket_path());
+    FastCgiClient second(worker.socket_path());
+    FastCgiClient nonsense(worker.socket_path());
+    const auto lock = site_->database().lock_table("webhooks");
+    first.send(request);
+    site_->database().await_waiting_backend();
+    second.send(request);
+    nonsense.send("nonsense");
+    worker.await_log("event=connection_closed");  // looked at after the second request
+    lock->release();
+    EXPECT_EQ(status_of(first.receive_answer()), 200);
+    EXPECT_EQ(status_of(second.receive_answer()), 200);
+
+    std::vector<std::string> lines = log_lines(worker.log());
+    std::erase_if(lines, [](const std::string& line) { return line.starts_with("event="); });
+    ASSERT_EQ(lines.size(), 2U) << worker.log();
+    const auto number = [&lines](const char* key) {
+        return std::stod(log_line_value(lines[1], key));
+    };
+    EXPECT_GT(number("waited_ms"), 0);
+    EXPECT_GT(number("database_ms"), 0);
+    EXPECT_GE(number("total_ms"), number("waited_ms"));
 }
 
 TEST_F(Answers, NoHeaderForgesALogLine) {
