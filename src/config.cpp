@@ -66,23 +66,22 @@ class Variables {
     const Environment& environment_;
 };
 
-/// Twice the processors that the process may use, so that some can wait for the database.
-unsigned default_threads() {
-    constexpr unsigned kFewest = 4;
-    constexpr unsigned kMost = 256;
-    cpu_set_t processors;
-    if (::sched_getaffinity(0, sizeof processors, &processors) != 0) {
-        return kFewest;
-    }
-    return std::clamp(2U * static_cast<unsigned>(CPU_COUNT(&processors)), kFewest, kMost);
+constexpr unsigned kMostThreads = 256;
+
+/// Those that the process may use; 0 where the kernel does not tell.
+unsigned processors() {
+    cpu_set_t usable;
+    return ::sched_getaffinity(0, sizeof usable, &usable) == 0
+               ? static_cast<unsigned>(CPU_COUNT(&usable))
+               : 0;
 }
 
 unsigned read_threads(const Variables& variables) {
     if (!variables.is_set(kThreads)) {
-        return default_threads();
+        return default_threads(processors());
     }
     const auto threads = parse_number<unsigned>(variables[kThreads]);
-    if (!threads || *threads < 1 || *threads > 256) {
+    if (!threads || *threads < 1 || *threads > kMostThreads) {
         refuse(kThreads, variables[kThreads], "must be a whole number from 1 to 256");
     }
     return *threads;
@@ -230,6 +229,12 @@ TokenRules read_token_rules(const Variables& variables) {
 }
 
 }  // namespace
+
+unsigned default_threads(unsigned processors) {
+    constexpr unsigned kFewest = 4;
+    // Some of them wait for the database.
+    return std::clamp(2 * processors, kFewest, kMostThreads);
+}
 
 Config read_config(const Environment& environment, const KeyTimes& key_times) {
     const Variables variables(environment);

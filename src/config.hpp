@@ -36,6 +36,10 @@ class ConfigError : public std::runtime_error {
 /// Looks an environment variable up; null when it is not set.
 using Environment = std::function<const char*(const char* name)>;
 
+/// How many requests are served at once on a machine of that many processors where nothing else is
+/// set.
+[[nodiscard]] unsigned default_threads(unsigned processors);
+
 /// Reads and checks all variables; an empty one counts as not set. `key_times` are how a provider
 /// is to be asked. Throws ConfigError.
 [[nodiscard]] Config read_config(const Environment& environment, const KeyTimes& key_times);

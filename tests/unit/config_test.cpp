@@ -2,6 +2,7 @@
 #include "config.hpp"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <fstream>
 #include <map>
@@ -47,7 +48,6 @@ TEST(Config, DefaultsAreTheContracts) {
         read(with({{"KHEOPS_WEBHOOKS_AUDIENCE", ""}, {"KHEOPS_OAUTH_SCOPE", ""}}));
     EXPECT_EQ(config.timeout.count(), 5000);
     EXPECT_EQ(config.database.statement_timeout.count(), 5000);
-    EXPECT_GE(config.threads, 4U);
     EXPECT_EQ(config.log_level, LogLevel::info);
     EXPECT_EQ(config.key_file, "/etc/keys.json");
     EXPECT_EQ(config.issuer, "https://issuer.example");
@@ -55,6 +55,16 @@ TEST(Config, DefaultsAreTheContracts) {
     EXPECT_EQ(config.token_rules.scope, "");
     EXPECT_EQ(config.database.connection, "");
     EXPECT_EQ(config.database.password_file, "");
+}
+
+TEST(Config, ThereAreTwiceAsManyThreadsAsProcessorsWithinLimits) {
+    for (const auto& [processors, threads] : std::map<unsigned, unsigned>{
+             {0, 4}, {1, 4}, {2, 4}, {3, 6}, {16, 32}, {127, 254}, {128, 256}, {1024, 256}}) {
+        EXPECT_EQ(default_threads(processors), threads) << processors;
+    }
+    cpu_set_t usable;
+    ASSERT_EQ(::sched_getaffinity(0, sizeof usable, &usable), 0);
+    EXPECT_EQ(read(kLeast).threads, default_threads(static_cast<unsigned>(CPU_COUNT(&usable))));
 }
 
 TEST(Config, ValuesAreTaken) {
