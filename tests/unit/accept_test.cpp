@@ -42,6 +42,9 @@ TEST(Accept, TheMostSpecificRangeDecides) {
     EXPECT_EQ(accepts_json("*/*, application/*;q=0"), false);
     EXPECT_EQ(accepts_json("*/*;q=0, application/*;q=0, application/json;q=0.1"), true);
     EXPECT_EQ(accepts_json("application/json;q=0, application/json;q=0.2"), true);
+    EXPECT_EQ(accepts_json("application/json;q=0.2, application/json;q=0"), true);
+    EXPECT_EQ(accepts_json("*/*, */*;q=0, text/html"), true);
+    EXPECT_EQ(accepts_json("application/*;q=0.1, */*, application/*;q=0"), true);
 }
 
 TEST(Accept, WhatCannotBeParsedIsNeitherAllowedNorRefused) {
