@@ -34,13 +34,18 @@ std::string repeat(const std::string& text, size_t times) {
     return repeated;
 }
 
-/// Makes a descriptor this process's standard error for as long as it lives.
+/// Makes a descriptor this process's standard error for as long as it lives. A write that waits all
+/// the same ends the program after a minute.
 class StandardError {
   public:
     explicit StandardError(int descriptor) : before_(::dup(STDERR_FILENO)) {
         ::dup2(descriptor, STDERR_FILENO);
+        ::alarm(60);
     }
-    ~StandardError() { ::dup2(before_.number(), STDERR_FILENO); }
+    ~StandardError() {
+        ::alarm(0);
+        ::dup2(before_.number(), STDERR_FILENO);
+    }
     StandardError(const StandardError&) = delete;
     StandardError& operator=(const StandardError&) = delete;
 
