@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # scripts/bench --quick: every part gives its figures. What they say is not looked at.
-set -eu
+set -eEu
+trap 'echo "$0: line $LINENO: status $?: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "$0")/../.."
 PATH=$PATH:/usr/sbin
 for tool in nginx jq pgbench; do
@@ -16,15 +17,23 @@ if ! compgen -G '/usr/sbin/php-fpm*' >/dev/null || [ ! -e /usr/share/doc/php-pgs
     exit 77
 fi
 
+results=${BUILD_DIR:-build}/bench/quick
 directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-bench-test.XXXXXX")
-trap 'rm -rf "$directory"' EXIT
+# What there is to see of a failure goes with the directory.
+# shellcheck disable=SC2317 # called by the trap
+clean_up() { # STATUS
+    if [ "$1" -ne 0 ]; then
+        tail -n +1 "$directory"/* "$results/results.json" >&2 || true
+    fi
+    rm -rf "$directory"
+}
+trap 'clean_up $?' EXIT
 failures=0
 fail() { # WHAT
     echo "$1" >&2
     failures=$((failures + 1))
 }
 
-results=${BUILD_DIR:-build}/bench/quick
 rm -rf "$results"
 scripts/bench --quick >"$directory/table"
 
@@ -58,7 +67,7 @@ for arguments in --bogus nonsense --seconds '--seconds x'; do
     status=0
     # shellcheck disable=SC2086 # several
     scripts/bench $arguments 2>"$directory/errors" || status=$?
-    [ "$status" -eq 2 ] || fail "$arguments: exit status $status"
+    [ "$status" -eq 2 ] || fail "$arguments: exit status $status: $(<"$directory/errors")"
 done
 scripts/bench --help | grep -q -- --quick || fail '--help does not help'
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # scripts/demo: shows the expected answer, and leaves nothing behind however it ends.
-set -eu
+set -eEu
 set -m # each demo in a process group of its own, to be interrupted as a terminal would
 cd "$(dirname "$0")/../.."
 PATH=$PATH:/usr/sbin
@@ -18,6 +18,7 @@ if ! postgres_bindir >/dev/null; then
     exit 77
 fi
 
+failures=0
 directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-demo-test.XXXXXX")
 occupant=
 demo=
@@ -40,15 +41,17 @@ for tool in apt-get sudo; do
     chmod +x "$directory/bin/$tool"
 done
 export PATH="$directory/bin:$PATH"
-failures=0
 
 fail() { # WHAT
     {
         echo "$1"
-        sed 's/^/    /' "$directory/output" "$directory/errors"
+        for file in output errors answer; do
+            [ ! -s "$directory/$file" ] || sed "s/^/    $file: /" "$directory/$file"
+        done
     } >&2
     failures=$((failures + 1))
 }
+trap 'fail "line $LINENO: status $?: $BASH_COMMAND"' ERR
 
 # Processes that work in the demo's directory, or name it.
 left_behind() {
@@ -63,6 +66,7 @@ left_behind() {
 }
 
 start() { # ARGUMENT...
+    rm -f "$directory/answer"
     : >"$directory/errors" # now, not when the demo gets round to it: await_line reads it
     scripts/demo "$@" >"$directory/output" 2>"$directory/errors" </dev/null &
     demo=$!
@@ -73,7 +77,7 @@ ends() { # WHAT STATUS
     local got=0 left deadline=$((SECONDS + 120))
     while kill -0 "$demo" 2>/dev/null; do
         if [ "$SECONDS" -gt "$deadline" ]; then
-            fail "$1: it does not end"
+            fail "$1: it does not end; there is still: $(left_behind)"
             exit 1
         fi
         sleep 0.02
@@ -100,9 +104,13 @@ await_line() { # TEXT
 
 # --- One request, with the default port taken ---------------------------------------------------
 
-spawn-fcgi -n -a 127.0.0.1 -p 8080 -- /bin/sleep 600 2>/dev/null &
-occupant=$!
-until (: <>/dev/tcp/127.0.0.1/8080) 2>/dev/null; do sleep 0.02; done # this, or somebody else's
+until (: <>/dev/tcp/127.0.0.1/8080) 2>/dev/null; do # by this, or by somebody else
+    if [ -z "$occupant" ] || ! kill -0 "$occupant" 2>/dev/null; then
+        spawn-fcgi -n -a 127.0.0.1 -p 8080 -- /bin/sleep 600 2>/dev/null &
+        occupant=$!
+    fi
+    sleep 0.02
+done
 
 start --once
 ends '--once' 0
@@ -139,8 +147,7 @@ start
 await_line "the worker's log follows"
 line=$(grep '^curl ' "$directory/output") || fail 'no line to copy'
 (eval "$line") >"$directory/answer" 2>&1 || true
-grep -q '^HTTP/1.1 200 OK' "$directory/answer" || fail "the line to copy does not work: $line
-$(cat "$directory/answer")"
+grep -q '^HTTP/1.1 200 OK' "$directory/answer" || fail "the line to copy does not work: $line"
 [ "$(grep -c '^user=alice .*status=200 ' "$directory/errors")" -eq 2 ] ||
     fail 'the log does not show the two requests'
 kill -INT -- "-$demo"

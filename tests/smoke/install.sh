@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # make install puts everything where README.md says, and nothing else; make uninstall takes it away.
-set -eu
+set -eEu
+trap 'echo "$0: line $LINENO: status $?: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "$0")/../.."
 build=${BUILD_DIR:-build}
 directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-install.XXXXXX")

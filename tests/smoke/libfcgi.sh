@@ -3,7 +3,8 @@
 #
 # A libfcgi with CVE-2025-23016 is refused when the build is configured, and so is one of which it
 # cannot be told.
-set -eu
+set -eEu
+trap 'echo "$0: line $LINENO: status $?: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "$0")/../.."
 directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-libfcgi.XXXXXX")
 trap 'rm -rf "$directory"' EXIT

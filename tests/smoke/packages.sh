@@ -3,7 +3,8 @@
 #
 # install_missing of scripts/lib.sh, with stand-ins for the programs that know and change what is
 # installed.
-set -eu
+set -eEu
+trap 'echo "$0: line $LINENO: status $?: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "$0")/../.."
 # shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
 . scripts/lib.sh

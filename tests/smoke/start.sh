@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # How the program is started: --help, --version, by hand, and with wrong settings.
-set -eu
+set -eEu
+trap 'echo "$0: line $LINENO: status $?: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "$0")/../.."
 program=${BUILD_DIR:-build}/kheops-webhooks
 directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-start.XXXXXX")

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # The units are what systemd understands, and leave the program few rights.
-set -eu
+set -eEu
+trap 'echo "$0: line $LINENO: status $?: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "$0")/../.."
 if ! command -v systemd-analyze >/dev/null; then
     echo 'systemd-analyze is not there (Debian package: systemd)' >&2

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # scripts/token: its tokens verify and say what was asked for, and wrong use is refused.
-set -eu
+set -eEu
+trap 'echo "$0: line $LINENO: status $?: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "$0")/../.."
 for tool in openssl jq; do
     if ! command -v "$tool" >/dev/null; then
