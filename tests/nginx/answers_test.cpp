@@ -287,6 +287,14 @@ TEST_F(Answers, TheLogLineBeginsAsKheopsOwnDoes) {
         "action=LIST_WEBHOOK album=DemoAlbum1 status=200 id=");
 }
 
+TEST_F(Answers, OnlyTheWordTrueMakesALink) {
+    for (const char* value : {"false", "TRUE", "true1", "1", ""}) {
+        EXPECT_EQ(site_->fetch("GET", kList, {{"X-Link-Authorization", value}}).status, 401);
+        EXPECT_EQ(log_line_value(log_lines(site_->worker().log()).back(), "link"), "false")
+            << value;
+    }
+}
+
 TEST_F(Answers, TheSourceIsTheFirstAddressThatAProxySaw) {
     const std::vector<std::pair<std::string, std::string>> cases = {
         {"198.51.100.7", "198.51.100.7"},

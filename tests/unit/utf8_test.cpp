@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string_view>
+#include <tuple>
+#include <vector>
+
 namespace kheops {
 namespace {
 
@@ -36,6 +40,23 @@ TEST(Utf8, RefusesSequencesThatAreCutOrBegunInTheMiddle) {
          {"\x80"sv, "a\xBF"sv, "\xC3"sv, "\xE2\x82"sv, "\xF0\x9F\x98"sv, "\xC3(\xA9"sv,
           "\xE2\x82z"sv, "\xC3\xA9\xA9"sv}) {
         EXPECT_FALSE(is_utf8(text)) << testing::PrintToString(text);
+    }
+}
+
+TEST(Utf8, TheFirstCharacterHasItsCodePointAndItsOctets) {
+    const std::vector<std::tuple<std::string_view, std::uint32_t, size_t>> cases = {
+        {"A", 'A', 1},
+        {"\x7F\x80", 0x7F, 1},
+        {"\xC3\xA9x", 0xE9, 2},
+        {"\xE2\x80\xA8", 0x2028, 3},
+        {"\xF4\x8F\xBF\xBF\xFF", 0x10FFFF, 4},
+    };
+    for (const auto& [text, code_point, octets] : cases) {
+        EXPECT_EQ(first_character(text).code_point, code_point);
+        EXPECT_EQ(first_character(text).octets, octets);
+    }
+    for (const std::string_view text : {"\x80x", "\xC3", "\xED\xA0\x80", "\xFF", "\xC0\xAF"}) {
+        EXPECT_EQ(first_character(text).octets, 0U);
     }
 }
 
