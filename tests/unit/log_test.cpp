@@ -168,7 +168,7 @@ TEST(Log, AValueOfMoreThan256CharactersIsCut) {
 
 TEST(Log, ALineHasAtMost4096OctetsAndKeepsItsShortValues) {
     for (const std::string& text : {"x"s, " "s, "\n"s, "\xFF"s, "\U0001F600"s, "\u2028"s}) {
-        for (const size_t longest : {3, 5, 11}) {  // so many long values
+        for (const size_t longest : {3U, 5U, 11U}) {  // so many long values
             testing::internal::CaptureStderr();
             LogPairs pairs;
             for (size_t i = 0; i < longest; ++i) {
