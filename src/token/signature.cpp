@@ -216,21 +216,20 @@ Algorithm algorithm_of_ec(EVP_PKEY* key) {
 
 constexpr std::size_t kEd25519Octets = 32;
 
-/// Whether `y`, in the form of RFC 8032 section 5.1.2, belongs to a point of edwards25519: whether
-/// x² = (y² - 1) / (d y² + 1) has a root modulo p (section 5.1.3). OpenSSL finds out only when it
-/// verifies, and then says no more than that the signature is wrong.
-bool is_on_edwards25519(std::array<unsigned char, kEd25519Octets> encoded) {
-    encoded.back() &= 0x7F;  // the sign of x
-    const BigNumber y(BN_lebin2bn(encoded.data(), encoded.size(), nullptr));
-    const auto constant = [](const char* hex) {
-        BIGNUM* number = nullptr;
-        BN_hex2bn(&number, hex);
-        return BigNumber(number);
-    };
+BigNumber number_of(const char* hex) {
+    BIGNUM* number = nullptr;
+    BN_hex2bn(&number, hex);
+    return BigNumber(number);
+}
+
+/// Whether `y` belongs to a point of edwards25519: whether x² = (y² - 1) / (d y² + 1) has a root
+/// modulo p (RFC 8032 section 5.1.3). OpenSSL finds out only when it verifies, and then says no
+/// more than that the signature is wrong.
+bool is_on_edwards25519(const BigNumber& y) {
     const BigNumber p =
-        constant("7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed");
+        number_of("7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed");
     const BigNumber d =
-        constant("52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3");
+        number_of("52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3");
     const BigNumberContext context(BN_CTX_new());
     const BigNumber square(BN_new());
     const BigNumber numerator(BN_new());
@@ -246,12 +245,32 @@ bool is_on_edwards25519(std::array<unsigned char, kEd25519Octets> encoded) {
            BN_kronecker(product.get(), p.get(), context.get()) >= 0;
 }
 
+/// Whether the points of edwards25519 with that y have the order 1, 2, 4 or 8. As a key, such a
+/// point verifies signatures that anybody can make up, and OpenSSL takes it.
+bool has_small_order(const BigNumber& y) {
+    constexpr std::array<const char*, 5> kAll = {
+        "1",                                                                 // order 1
+        "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffec",  // order 2
+        "0",                                                                 // order 4
+        "7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7",  // order 8
+        "05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826",  // order 8
+    };
+    return std::any_of(kAll.begin(), kAll.end(), [&y](const char* hex) {
+        return BN_cmp(y.get(), number_of(hex).get()) == 0;
+    });
+}
+
 void require_sound_ed25519(const EVP_PKEY* key) {
     std::array<unsigned char, kEd25519Octets> encoded{};
     std::size_t size = encoded.size();
-    if (EVP_PKEY_get_raw_public_key(key, encoded.data(), &size) != 1 ||
-        !is_on_edwards25519(encoded)) {
+    const bool is_read = EVP_PKEY_get_raw_public_key(key, encoded.data(), &size) == 1;
+    encoded.back() &= 0x7F;  // the sign of x (RFC 8032 section 5.1.2)
+    const BigNumber y(BN_lebin2bn(encoded.data(), encoded.size(), nullptr));
+    if (!is_read || !is_on_edwards25519(y)) {
         throw KeyError("its point is not on the curve Ed25519");
+    }
+    if (has_small_order(y)) {
+        throw KeyError("its point is of small order");
     }
 }
 

@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "support/test_keys.hpp"
+#include "text/base64url.hpp"
 
 namespace kheops {
 namespace {
@@ -256,6 +258,43 @@ TEST(Ed25519Key, PointIsOnTheCurve) {
     for (int i = 0; i < 20; ++i) {
         EXPECT_EQ(refusal_of(SigningKey::ed25519().jwk_octets("x")), "");
     }
+}
+
+/// A public key of Ed25519 in DER (RFC 8410 section 4), written as PEM.
+std::string ed25519_pem(const std::string& x) {
+    const std::string der = std::string("\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\0", 12) + x;
+    std::string base64(4 * ((der.size() + 2) / 3) + 1, '\0');
+    const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(base64.data()),
+                                     reinterpret_cast<const unsigned char*>(der.data()),
+                                     static_cast<int>(der.size()));
+    base64.resize(static_cast<size_t>(size));
+    return "-----BEGIN PUBLIC KEY-----\n" + base64 + "\n-----END PUBLIC KEY-----\n";
+}
+
+TEST(Ed25519Key, PointIsNotOfSmallOrder) {
+    // With the first, R = 1 and S = 0 would be a signature of every message.
+    const std::vector<std::string> points = {
+        '\1' + std::string(31, '\0'),
+        '\xEC' + std::string(30, '\xFF') + '\x7F',
+        std::string(32, '\0'),
+        *decode_base64url("xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o"),
+        *decode_base64url("JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU"),
+        // y = p and y = p + 1, which stand for 0 and 1.
+        '\xED' + std::string(30, '\xFF') + '\x7F',
+        '\xEE' + std::string(30, '\xFF') + '\x7F',
+    };
+    for (std::string point : points) {
+        for (int sign = 0; sign < 2; ++sign) {
+            point.back() = static_cast<char>(point.back() ^ 0x80);
+            const std::string jwk = refusal([&] { return VerificationKey::ed25519(point); });
+            EXPECT_EQ(jwk.find("its point is "), 0U) << jwk;
+            const std::string pem =
+                refusal([&] { return VerificationKey::pem(ed25519_pem(point)); });
+            EXPECT_EQ(pem.find("its point is "), 0U) << pem;
+        }
+    }
+    const std::string sound = SigningKey::ed25519().jwk_octets("x");
+    EXPECT_EQ(refusal([&] { return VerificationKey::pem(ed25519_pem(sound)); }), "");
 }
 
 TEST(Ed25519Key, PointIs32OctetsLong) {
