@@ -91,19 +91,34 @@ Key parse_jwk(const json::View& jwk) {
 
 // --- The whole text
 
-/// How a key is named to the operator: by its `kid`, quoted so that it stays on its line, or by its
-/// position, counted from 1.
-std::string name_of(const std::optional<std::string>& kid, std::size_t position) {
-    return "key " + (kid ? json::Value::string(*kid).text() : std::to_string(position));
+/// How a key is named to the operator: by its `kid`, quoted so that it stays on its line and cut
+/// where it is long, or by its position, counted from 1.
+std::string name_of(std::optional<std::string> kid, std::size_t position) {
+    if (!kid) {
+        return "key " + std::to_string(position);
+    }
+    constexpr std::size_t kLongest = 64;
+    if (kid->size() > kLongest) {
+        std::size_t end = kLongest;
+        while ((static_cast<unsigned char>((*kid)[end]) & 0xC0U) == 0x80U) {  // inside a character
+            --end;
+        }
+        kid = kid->substr(0, end) + "\u2026";
+    }
+    return "key " + json::Value::string(*kid).text();
 }
 
 /// Puts what `parse` returns into the set, or else why it threw.
 template <typename Parse>
-void add_key(KeySet& set, const std::string& name, const Parse& parse) {
+void add_key(KeySet& set, const std::optional<std::string>& kid, const Parse& parse) {
+    const std::size_t position = set.keys.size() + set.left_out.count() + 1;
     try {
+        if (position > kMostKeys) {
+            throw KeyError("a set has at most " + std::to_string(kMostKeys) + " keys");
+        }
         set.keys.push_back(parse());
     } catch (const KeyError& error) {
-        set.left_out.push_back(name + ": " + error.what());
+        set.left_out.add(name_of(kid, position) + ": " + error.what());
     }
 }
 
@@ -116,8 +131,7 @@ KeySet parse_jwk_set(std::string_view text) {
     const std::vector<json::View> jwks = list ? list->elements() : std::vector{root->view()};
     KeySet set;
     for (const json::View& jwk : jwks) {
-        const std::size_t position = set.keys.size() + set.left_out.size() + 1;
-        add_key(set, name_of(text_member(jwk, "kid"), position), [&jwk] { return parse_jwk(jwk); });
+        add_key(set, text_member(jwk, "kid"), [&jwk] { return parse_jwk(jwk); });
     }
     return set;
 }
@@ -130,8 +144,7 @@ KeySet parse_pem_set(std::string_view text) {
     for (std::size_t begin = text.find(kPemBegin); begin != std::string_view::npos;) {
         const std::size_t next = text.find(kPemBegin, begin + 1);
         const std::string_view block = text.substr(begin, next - begin);
-        const std::size_t position = set.keys.size() + set.left_out.size() + 1;
-        add_key(set, name_of(std::nullopt, position), [block] {
+        add_key(set, std::nullopt, [block] {
             return Key{VerificationKey::pem(block), std::nullopt, std::nullopt};
         });
         begin = next;
@@ -155,6 +168,14 @@ KeySet parse_any(std::string_view text) {
 
 }  // namespace
 
+void LeftOut::add(std::string reason) {
+    constexpr std::size_t kMostReasons = 5;
+    if (reasons_.size() < kMostReasons) {
+        reasons_.push_back(std::move(reason));
+    }
+    ++count_;
+}
+
 bool Key::fits(Algorithm algorithm) const {
     return key.fits(algorithm) && (!only || *only == algorithm);
 }
@@ -163,8 +184,12 @@ KeySet parse_key_set(std::string_view text) {
     KeySet set = parse_any(text);
     if (set.keys.empty()) {
         std::string reasons;
-        for (const std::string& reason : set.left_out) {
+        for (const std::string& reason : set.left_out.reasons()) {
             reasons += (reasons.empty() ? ": " : "; ") + reason;
+        }
+        const std::size_t more = set.left_out.count() - set.left_out.reasons().size();
+        if (more > 0) {
+            reasons += "; and " + std::to_string(more) + " more";
         }
         throw KeySetError("the key set holds no usable key" + reasons);
     }

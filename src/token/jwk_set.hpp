@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -20,12 +21,28 @@ struct Key {
     [[nodiscard]] bool fits(Algorithm algorithm) const;
 };
 
+/// The keys of a set that cannot serve. However many there are, a few reasons are kept.
+class LeftOut {
+  public:
+    void add(std::string reason);
+
+    [[nodiscard]] std::size_t count() const { return count_; }
+    /// Of the first few, one line each: the key's `kid` or position, and why. No key material.
+    [[nodiscard]] const std::vector<std::string>& reasons() const { return reasons_; }
+
+  private:
+    std::vector<std::string> reasons_;
+    std::size_t count_ = 0;
+};
+
 struct KeySet {
     std::vector<Key> keys;  ///< in the order of the text; not empty
-    /// One line for each key that cannot serve: its `kid` or position, and the reason. No key
-    /// material.
-    std::vector<std::string> left_out;
+    LeftOut left_out;
 };
+
+/// A set has at most so many keys; further ones are left out. Checking the points of the slowest
+/// curve takes 0.7 ms a key, and each request looks through the whole set.
+constexpr std::size_t kMostKeys = 1000;
 
 /// A text without a usable key. what() is one line for the operator, without key material.
 class KeySetError : public std::runtime_error {

@@ -59,8 +59,12 @@ KeySource::Keys FileKeys::read() const {
 }
 
 void log_left_out(const KeySet& set, const Log& log) {
-    for (const std::string& reason : set.left_out) {
+    for (const std::string& reason : set.left_out.reasons()) {
         log.event(LogLevel::warning, "key_left_out", {{"reason", reason}});
+    }
+    const std::size_t more = set.left_out.count() - set.left_out.reasons().size();
+    if (more > 0) {
+        log.event(LogLevel::warning, "keys_left_out", {{"more", std::to_string(more)}});
     }
 }
 

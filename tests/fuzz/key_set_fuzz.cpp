@@ -34,8 +34,8 @@ std::optional<std::vector<std::string>> keys_in(const std::string& text, size_t&
     try {
         const KeySet set = parse_key_set(text);
         FUZZ_CHECK(!set.keys.empty());
-        left_out = set.left_out.size();
-        for (const std::string& line : set.left_out) {
+        left_out = set.left_out.count();
+        for (const std::string& line : set.left_out.reasons()) {
             check_line(line);
         }
         std::vector<std::string> keys;
@@ -90,6 +90,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     } else if (!text.starts_with("-----BEGIN ")) {
         return 0;  // what stands before the first block would come to stand behind the last
     }
-    FUZZ_CHECK(keys_in(doubled, again) == twice(*keys) && again == 2 * left_out);
+    FUZZ_CHECK(2 * (keys->size() + left_out) > kMostKeys ||
+               (keys_in(doubled, again) == twice(*keys) && again == 2 * left_out));
     return 0;
 }
