@@ -5,12 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <system_error>
 
 #include "descriptor.hpp"
+#include "regular_file.hpp"
 #include "text/json.hpp"
 
 namespace kheops {
@@ -18,40 +20,17 @@ namespace kheops {
 namespace {
 
 /// A key set of 1 MiB, written as a JSON string.
-constexpr off_t kLargestFile = off_t{8} * 1024 * 1024;
+constexpr std::size_t kLargestFile = std::size_t{8} * 1024 * 1024;
 
 [[noreturn]] void fail(const char* what) {
     throw CacheError(std::string(what) + ": " + std::generic_category().message(errno));
 }
 
 void require_trustworthy(const struct stat& file) {
-    if (!S_ISREG(file.st_mode)) {
-        throw CacheError("not a regular file");
-    }
     if ((file.st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
         (file.st_uid != ::geteuid() && file.st_uid != 0)) {
-        throw CacheError("others than its owner can write it");
+        throw CacheError("can be written by others than its owner");
     }
-    if (file.st_size > kLargestFile) {
-        throw CacheError("too large");
-    }
-}
-
-std::string read_whole(int descriptor, off_t size) {
-    std::string text(static_cast<size_t>(size), '\0');
-    size_t filled = 0;
-    while (filled < text.size()) {
-        const ssize_t count = ::read(descriptor, text.data() + filled, text.size() - filled);
-        if (count < 0 && errno != EINTR) {
-            fail("cannot be read");
-        }
-        if (count == 0) {
-            break;
-        }
-        filled += count > 0 ? static_cast<size_t>(count) : 0;
-    }
-    text.resize(filled);
-    return text;
 }
 
 void write_whole(int descriptor, const std::string& text) {
@@ -67,21 +46,17 @@ void write_whole(int descriptor, const std::string& text) {
 }  // namespace
 
 std::optional<CachedKeys> read_key_cache(const std::string& path) {
-    // Without waiting, should the path be a pipe.
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (file.number() < 0) {
-        if (errno == ENOENT) {
+    std::optional<json::Value> root;
+    try {
+        const RegularFile file(path);
+        require_trustworthy(file.status());
+        root = json::parse(file.read(kLargestFile));
+    } catch (const FileError& error) {
+        if (error.missing()) {
             return std::nullopt;
         }
-        fail("cannot be opened");
+        throw CacheError(error.what());
     }
-    struct stat status {};
-    if (::fstat(file.number(), &status) != 0) {
-        fail("cannot be read");
-    }
-    require_trustworthy(status);
-
-    const std::optional<json::Value> root = json::parse(read_whole(file.number(), status.st_size));
     const auto member = [&root](const char* name) {
         return root ? root->view().member(name) : std::nullopt;
     };
@@ -94,11 +69,24 @@ std::optional<CachedKeys> read_key_cache(const std::string& path) {
     constexpr double kLatest = 1e11;  // some three thousand years from now
     if (!text("provider") || !text("issuer") || !text("jwk_set") || fetched < 0 ||
         fetched > kLatest) {
-        throw CacheError("damaged");
+        throw CacheError("is damaged");
     }
-    return CachedKeys{*text("provider"), *text("issuer"), *text("jwk_set"),
-                      std::chrono::system_clock::time_point(
-                          std::chrono::seconds(static_cast<std::int64_t>(fetched)))};
+    return CachedKeys{
+        *text("provider"), *text("issuer"), *text("jwk_set"),
+        std::chrono::sys_seconds(std::chrono::seconds(static_cast<std::int64_t>(fetched)))};
+}
+
+std::chrono::seconds age_of(const CachedKeys& keys, std::chrono::seconds max_age,
+                            std::chrono::sys_seconds now) {
+    constexpr std::chrono::seconds kClockSkew(60);
+    const std::chrono::seconds age = now - keys.fetched;
+    if (age < -kClockSkew) {
+        throw CacheError("is from the future");
+    }
+    if (age >= max_age) {
+        throw CacheError("is too old");
+    }
+    return std::max(age, std::chrono::seconds(0));
 }
 
 void write_key_cache(const std::string& path, const CachedKeys& keys) {
@@ -106,9 +94,7 @@ void write_key_cache(const std::string& path, const CachedKeys& keys) {
     root.add("provider", json::Value::string(keys.provider));
     root.add("issuer", json::Value::string(keys.issuer));
     root.add("fetched",
-             json::Value::number(static_cast<double>(
-                 std::chrono::duration_cast<std::chrono::seconds>(keys.fetched.time_since_epoch())
-                     .count())));
+             json::Value::number(static_cast<double>(keys.fetched.time_since_epoch().count())));
     root.add("jwk_set", json::Value::string(keys.jwk_set));
 
     std::string temporary = path + ".XXXXXX";

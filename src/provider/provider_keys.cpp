@@ -12,9 +12,6 @@ namespace kheops {
 
 namespace {
 
-/// A clock that was set back a little is no reason to distrust a cache file.
-constexpr std::chrono::seconds kClockSkew(60);
-
 /// A download's time cut down where something is left to answer with when it fails.
 Deadline half_of(Deadline deadline) {
     return Deadline(Clock::now() + deadline.remaining() / 2);
@@ -244,16 +241,14 @@ void ProviderKeys::load_cache() {
             ignore("of another provider or issuer");
             return;
         }
-        const auto age = std::chrono::system_clock::now() - cached->fetched;
-        if (age >= settings_.max_age || age < -kClockSkew) {
-            ignore(age < -kClockSkew ? "from the future" : "too old");
-            return;
-        }
+        const std::chrono::seconds age =
+            age_of(*cached, settings_.max_age,
+                   std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
         published_ = std::make_shared<const TrustedKeys>(
             TrustedKeys{parse_published_keys(cached->jwk_set), cached->issuer});
         jwk_set_ = cached->jwk_set;
         keys_ = published_;
-        fetched_ = Clock::now() - std::max<Clock::duration>(age, Clock::duration::zero());
+        fetched_ = Clock::now() - age;
         is_well_ = true;
         cool_until_ = fetched_ + settings_.times.cool_down;
         log_.event(
@@ -271,8 +266,10 @@ void ProviderKeys::save(const std::string& issuer) {
         return;
     }
     try {
-        write_key_cache(settings_.cache_file, {settings_.provider.url, issuer, jwk_set_,
-                                               std::chrono::system_clock::now()});
+        write_key_cache(
+            settings_.cache_file,
+            {settings_.provider.url, issuer, jwk_set_,
+             std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())});
         save_failure_.clear();
     } catch (const CacheError& error) {
         if (std::exchange(save_failure_, error.what()) != error.what()) {

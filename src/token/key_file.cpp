@@ -1,28 +1,23 @@
 // SPDX-License-Identifier: MIT
 #include "token/key_file.hpp"
 
-#include <cerrno>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-#include <system_error>
+#include <exception>
 #include <utility>
+
+#include "regular_file.hpp"
 
 namespace kheops {
 
 namespace {
 
+constexpr std::size_t kLargestFile = std::size_t{1024} * 1024;
+
 std::string read_file(const std::string& path) {
-    const std::ifstream stream(path, std::ios::binary);
-    if (!stream.is_open()) {
-        throw KeySetError("cannot be read: " + std::generic_category().message(errno));
+    try {
+        return RegularFile(path).read(kLargestFile);
+    } catch (const FileError& error) {
+        throw KeySetError(error.what());
     }
-    if (std::filesystem::is_directory(path)) {  // opens, and then reads as an empty file
-        throw KeySetError("is a directory");
-    }
-    std::ostringstream text;
-    text << stream.rdbuf();
-    return text.str();
 }
 
 }  // namespace
@@ -40,11 +35,31 @@ KeySource::Keys FileKeys::renew(const Keys& known, Deadline /*deadline*/) {
 }
 
 void FileKeys::reload() {
+    const std::lock_guard lock(mutex_);
+    reload_ = true;
+    changed_.notify_all();
+}
+
+void FileKeys::keep_fresh() {
+    reader_ = std::jthread([this](const std::stop_token& stop) { keep(stop); });
+}
+
+void FileKeys::keep(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    while (changed_.wait(lock, stop, [this] { return reload_; }) && !stop.stop_requested()) {
+        reload_ = false;
+        lock.unlock();
+        read_again();
+        lock.lock();
+    }
+}
+
+void FileKeys::read_again() {
     try {
         Keys keys = read();
         const std::lock_guard lock(mutex_);
-        keys_ = std::move(keys);
-    } catch (const KeySetError& error) {
+        keys_.swap(keys);  // the ones before are freed after the lock
+    } catch (const std::exception& error) {
         log_.event(LogLevel::error, "keys_not_reloaded",
                    {{"file", path_}, {"reason", error.what()}});
     }

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <condition_variable>
 #include <mutex>
+#include <stop_token>
 #include <string>
+#include <thread>
 
 #include "log.hpp"
 #include "token/key_source.hpp"
 
 namespace kheops {
 
-/// The keys of a file: a JWK Set, or public keys or certificates in PEM.
+/// The keys of a regular file of at most 1 MiB: a JWK Set, or public keys or certificates in PEM.
 class FileKeys : public KeySource {
   public:
     /// Reads the file and tells the log which of its keys are left out. `log` outlives this. Throws
@@ -19,20 +22,29 @@ class FileKeys : public KeySource {
     [[nodiscard]] Keys current() const override;
     /// A file is read when the administrator says so, and at no other time.
     [[nodiscard]] Keys renew(const Keys& known, Deadline deadline) override;
-    /// Reads the file again; where that fails, the keys read before stay, and the log says why.
+    /// Has the file read again; where that fails, the keys read before stay, and the log says why.
     void reload() override;
+    void keep_fresh() override;
 
   private:
     [[nodiscard]] Keys read() const;
+    void keep(const std::stop_token& stop);
+    void read_again();
 
     std::string path_;
     std::string issuer_;
     const Log& log_;
+
     mutable std::mutex mutex_;
-    Keys keys_;  // under mutex_
+    std::condition_variable_any changed_;
+    // Under mutex_.
+    Keys keys_;
+    bool reload_ = false;
+
+    std::jthread reader_;  // the last member: it uses the others to its end
 };
 
-/// Tells the log which keys of a set cannot serve, and why.
+/// Tells the log which keys of a set cannot serve, and why: a few lines, however many there are.
 void log_left_out(const KeySet& set, const Log& log);
 
 }  // namespace kheops

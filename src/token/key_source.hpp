@@ -49,11 +49,12 @@ class KeySource {
     /// Throws KeysUnavailable when whether there are newer ones could not be found out.
     [[nodiscard]] virtual Keys renew(const Keys& known, Deadline deadline) = 0;
 
-    /// The administrator says that the keys have changed (SIGHUP). Does not wait for a network.
+    /// The administrator says that the keys have changed (SIGHUP). Returns at once: what there is
+    /// to read or to fetch, the thread of keep_fresh() does.
     virtual void reload() = 0;
 
-    /// From now on, keys are kept fresh without being asked. Called once, by a program that stays,
-    /// before other threads use this and after signals are blocked.
+    /// Starts a thread that keeps the keys fresh and ends with this object. Called once, by a
+    /// program that stays, before other threads use this and after signals are blocked.
     virtual void keep_fresh() {}
 };
 

@@ -199,7 +199,11 @@ TEST_F(KeyFile, ThatIsBadOnSighupLeavesTheOldKeysInService) {
     const std::vector<std::function<void()>> faults = {
         [this] { std::filesystem::remove(file()); },
         [this] { write_file(file(), "neither JSON nor PEM"); },
-        [this] { write_file(file(), R"({"keys":[]})"); }};
+        [this] { write_file(file(), R"({"keys":[]})"); },
+        [this] {
+            std::filesystem::remove(file());
+            ASSERT_EQ(::mkfifo(file().c_str(), 0600), 0);
+        }};
     for (const auto& cause : faults) {
         cause();
         const size_t before = site_->worker().log().size();
@@ -211,6 +215,7 @@ TEST_F(KeyFile, ThatIsBadOnSighupLeavesTheOldKeysInService) {
         });
         EXPECT_EQ(status(first_), 200) << site_->worker().log();
     }
+    std::filesystem::remove(file());
     write(second_);
     site_->worker().signal(SIGHUP);
     await("the new key serves", [this] { return status(second_) == 200; });

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../../src"
 # apart.
 rings='
 deadline descriptor key_times webhook text/
-log http/
+log regular_file http/
 token/ database/ webhook_filter webhook_json
 provider/
 config list_webhooks

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -16,9 +17,11 @@ using test::read_file;
 using test::TemporaryDirectory;
 using test::write_file;
 
-const CachedKeys kKeys = {
-    "https://p.example/realms/\"k\"", "https://p.example/", "{\"keys\":[]}\n\xC3\xA9",
-    std::chrono::system_clock::time_point(std::chrono::seconds(1'800'000'000))};
+using std::chrono::seconds;
+using std::chrono::sys_seconds;
+
+const CachedKeys kKeys = {"https://p.example/realms/\"k\"", "https://p.example/",
+                          "{\"keys\":[]}\n\xC3\xA9", sys_seconds(seconds(1'800'000'000))};
 
 /// Why the file cannot be used; empty where it can.
 std::string refusal_of(const std::string& path) {
@@ -69,7 +72,7 @@ TEST(KeyCache, IsRefusedWhereItIsDamaged) {
     const std::string whole = read_file(path);
     for (size_t size = 0; size + 1 < whole.size(); size += 7) {
         write_file(path, whole.substr(0, size));
-        EXPECT_EQ(refusal_of(path), "damaged") << whole.substr(0, size);
+        EXPECT_EQ(refusal_of(path), "is damaged") << whole.substr(0, size);
     }
     for (const char* text : {"[]", "{}", R"({"provider":"p","issuer":"i","jwk_set":"{}"})",
                              R"({"provider":"p","issuer":"i","jwk_set":"{}","fetched":"1"})",
@@ -77,7 +80,7 @@ TEST(KeyCache, IsRefusedWhereItIsDamaged) {
                              R"({"provider":"p","issuer":"i","jwk_set":"{}","fetched":1e300})",
                              R"({"provider":"p","issuer":"i","jwk_set":{},"fetched":1})"}) {
         write_file(path, text);
-        EXPECT_EQ(refusal_of(path), "damaged") << text;
+        EXPECT_EQ(refusal_of(path), "is damaged") << text;
     }
 }
 
@@ -93,13 +96,65 @@ TEST(KeyCache, IsRefusedWhereOthersCouldHaveWrittenIt) {
     EXPECT_EQ(refusal_of(path), "");
 }
 
+TEST(KeyCache, IsRefusedWhereAnotherUserOwnsIt) {
+    if (::geteuid() != 0) {
+        GTEST_SKIP() << "only root can give a file away";
+    }
+    const TemporaryDirectory directory;
+    const std::string path = directory.file("keys");
+    write_key_cache(path, kKeys);
+    constexpr uid_t kNobody = 65534;
+    ASSERT_EQ(::chown(path.c_str(), kNobody, kNobody), 0);
+    EXPECT_EQ(refusal_of(path), "can be written by others than its owner");
+}
+
+/// The age, at the time 10,000 and with a greatest age of 1,000 seconds, of keys that were fetched
+/// at `fetched`; or else why they cannot be used.
+std::string age_at_10000(seconds fetched) {
+    CachedKeys keys = kKeys;
+    keys.fetched = sys_seconds(fetched);
+    try {
+        return std::to_string(age_of(keys, seconds(1000), sys_seconds(seconds(10'000))).count());
+    } catch (const CacheError& error) {
+        return error.what();
+    }
+}
+
+TEST(KeyCache, IsUsedUpToTheGreatestAge) {
+    EXPECT_EQ(age_at_10000(seconds(10'000)), "0");
+    EXPECT_EQ(age_at_10000(seconds(9'001)), "999");
+    EXPECT_EQ(age_at_10000(seconds(9'000)), "is too old");
+    EXPECT_EQ(age_at_10000(seconds(0)), "is too old");
+}
+
+TEST(KeyCache, FromTheFutureIsRefusedButForASmallSkew) {
+    EXPECT_EQ(age_at_10000(seconds(10'001)), "0");
+    EXPECT_EQ(age_at_10000(seconds(10'060)), "0");
+    for (const std::int64_t fetched :
+         {std::int64_t{10'061}, std::int64_t{20'242'000'000}, std::int64_t{100'000'000'000}}) {
+        EXPECT_EQ(age_at_10000(seconds(fetched)), "is from the future") << fetched;
+    }
+}
+
+TEST(KeyCache, FetchedBeyondWhatFitsIntoNanosecondsIsReadAsItStands) {
+    const TemporaryDirectory directory;
+    const std::string path = directory.file("keys");
+    CachedKeys keys = kKeys;
+    for (const std::int64_t fetched : {std::int64_t{9'223'372'037}, std::int64_t{20'242'000'000},
+                                       std::int64_t{100'000'000'000}}) {
+        keys.fetched = sys_seconds(seconds(fetched));
+        write_key_cache(path, keys);
+        EXPECT_EQ(read_key_cache(path).value().fetched, keys.fetched) << fetched;
+    }
+}
+
 TEST(KeyCache, IsAFile) {
     const TemporaryDirectory directory;
-    EXPECT_EQ(refusal_of(directory.path()), "not a regular file");
+    EXPECT_EQ(refusal_of(directory.path()), "is not a regular file");
     ASSERT_EQ(::mkfifo(directory.file("pipe").c_str(), 0600), 0);
-    EXPECT_EQ(refusal_of(directory.file("pipe")), "not a regular file");
+    EXPECT_EQ(refusal_of(directory.file("pipe")), "is not a regular file");
     write_file(directory.file("large"), std::string(size_t{9} * 1024 * 1024, ' '));
-    EXPECT_EQ(refusal_of(directory.file("large")), "too large");
+    EXPECT_EQ(refusal_of(directory.file("large")), "is longer than 8388608 octets");
 }
 
 }  // namespace

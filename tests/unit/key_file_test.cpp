@@ -2,7 +2,11 @@
 #include "token/key_file.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <filesystem>
+
+#include "support/await.hpp"
 #include "support/files.hpp"
 #include "support/temporary_directory.hpp"
 #include "support/test_keys.hpp"
@@ -10,6 +14,7 @@
 namespace kheops {
 namespace {
 
+using test::await;
 using test::jwk_set;
 using test::SigningKey;
 using test::TemporaryDirectory;
@@ -31,26 +36,94 @@ TEST(KeyFile, IsReadAtTheStartAndWhenToldSo) {
     EXPECT_EQ(first->issuer, "issuer");
     EXPECT_EQ(first->keys.keys.front().kid, "a");
 
+    keys.keep_fresh();
     write_file(path, jwk_set({key.jwk(R"("kid":"b")")}));
     EXPECT_EQ(keys.current(), first);
     EXPECT_EQ(keys.renew(first, some_time()), first);
     keys.reload();
+    await("the file is read", [&] { return keys.current() != first; });
     EXPECT_EQ(keys.current()->keys.keys.front().kid, "b");
     EXPECT_EQ(first->keys.keys.front().kid, "a") << "who has the old keys keeps them";
+}
+
+TEST(KeyFile, IsNotReadByWhoReloadsIt) {
+    const TemporaryDirectory directory;
+    const std::string path = directory.file("keys");
+    const SigningKey key = SigningKey::ed25519();
+    write_file(path, jwk_set({key.jwk(R"("kid":"a")")}));
+    FileKeys keys(path, "issuer", kLog);
+    const KeySource::Keys first = keys.current();
+    write_file(path, jwk_set({key.jwk(R"("kid":"b")")}));
+    keys.reload();
+    EXPECT_EQ(keys.current(), first) << "read before there is a thread for it";
+    keys.keep_fresh();
+    await("the file is read", [&] { return keys.current() != first; });
+}
+
+TEST(KeyFile, ServesWhatItHoldsAfterManyReloadsInARow) {
+    const TemporaryDirectory directory;
+    const std::string path = directory.file("keys");
+    const SigningKey key = SigningKey::ed25519();
+    write_file(path, jwk_set({key.jwk(R"("kid":"a")")}));
+    FileKeys keys(path, "issuer", kLog);
+    keys.keep_fresh();
+    for (int i = 0; i <= 50; ++i) {
+        write_file(directory.file("next"),
+                   jwk_set({key.jwk("\"kid\":\"" + std::to_string(i) + '"')}));
+        std::filesystem::rename(directory.file("next"), path);
+        keys.reload();
+    }
+    await("the last file is read", [&] { return keys.current()->keys.keys.front().kid == "50"; });
 }
 
 TEST(KeyFile, ThatIsBadLeavesTheKeysBefore) {
     const TemporaryDirectory directory;
     const std::string path = directory.file("keys");
-    write_file(path, jwk_set({SigningKey::ed25519().jwk()}));
+    const SigningKey key = SigningKey::ed25519();
+    write_file(path, jwk_set({key.jwk()}));
     FileKeys keys(path, "issuer", kLog);
+    keys.keep_fresh();
     const KeySource::Keys before = keys.current();
+    testing::internal::CaptureStderr();
     write_file(path, "{");
     keys.reload();
+    std::string log;
+    await("the reason is logged", [&] {
+        log += testing::internal::GetCapturedStderr();
+        testing::internal::CaptureStderr();
+        return log.find("event=keys_not_reloaded") != std::string::npos;
+    });
+    testing::internal::GetCapturedStderr();
     EXPECT_EQ(keys.current(), before);
-    EXPECT_THROW(FileKeys(path, "issuer", kLog), KeySetError);
-    EXPECT_THROW(FileKeys(directory.file("none"), "issuer", kLog), KeySetError);
-    EXPECT_THROW(FileKeys(directory.path(), "issuer", kLog), KeySetError);
+}
+
+/// Why the file cannot be used.
+std::string refusal_of(const std::string& path) {
+    try {
+        const FileKeys keys(path, "issuer", kLog);
+        return "";
+    } catch (const KeySetError& error) {
+        return error.what();
+    }
+}
+
+TEST(KeyFile, IsARegularFileOfAtMost1MiBWithAKey) {
+    const TemporaryDirectory directory;
+    const std::string path = directory.file("keys");
+    EXPECT_EQ(refusal_of(directory.file("none")), "cannot be opened: No such file or directory");
+    EXPECT_EQ(refusal_of(directory.path()), "is not a regular file");
+    EXPECT_EQ(refusal_of("/dev/zero"), "is not a regular file");
+    ASSERT_EQ(::mkfifo(directory.file("pipe").c_str(), 0600), 0);
+    EXPECT_EQ(refusal_of(directory.file("pipe")), "is not a regular file");
+
+    std::string text = jwk_set({SigningKey::ed25519().jwk()});
+    text.resize(size_t{1024} * 1024, ' ');
+    write_file(path, text);
+    EXPECT_EQ(refusal_of(path), "");
+    std::filesystem::create_symlink(path, directory.file("link"));
+    EXPECT_EQ(refusal_of(directory.file("link")), "");
+    write_file(path, text + ' ');
+    EXPECT_EQ(refusal_of(path), "is longer than 1048576 octets");
 }
 
 }  // namespace
