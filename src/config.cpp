@@ -167,7 +167,13 @@ bool read_provider_http(const Variables& variables) {
 std::string read_provider_url(const char* variable, const Variables& variables, bool allow_http) {
     std::string url = variables[variable];
     const std::optional<Transport> transport = transport_of(url);
-    if (!transport) {
+    if (!transport && url.find('@') != std::string::npos) {  // a password may stand before it
+        throw ConfigError(
+            std::string(variable) +
+            ": must be the provider's URL without a user name and a password, such as "
+            "https://keycloak.example/realms/kheops (value not shown)");
+    }
+    if (!transport || url.find_first_of("?#") != std::string::npos) {
         refuse(variable, url,
                "must be the provider's URL, such as https://keycloak.example/realms/kheops");
     }
@@ -245,11 +251,11 @@ Config read_config(const Environment& environment, const KeyTimes& key_times) {
     config.database = read_database(variables);
     config.database.statement_timeout = config.timeout;
     if (const char* provider = provider_variable(variables)) {
+        config.provider = read_provider(provider, variables, key_times, config.threads);
         if (variables.is_set(kKeyFile)) {
             refuse(provider, variables[provider],
                    "must not be set beside KHEOPS_WEBHOOKS_JWKS: one of them says where keys are");
         }
-        config.provider = read_provider(provider, variables, key_times, config.threads);
     } else {
         config.key_file = read_key_file(variables);
     }

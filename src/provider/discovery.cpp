@@ -36,7 +36,7 @@ std::string without_slash(const std::string& url) {
 /// Section 4.3: who answers must be who was asked.
 void require_issuer(const Discovery& discovery, const Provider& provider) {
     if (without_slash(discovery.issuer) != provider.url &&
-        (provider.issuer.empty() || discovery.issuer != provider.issuer)) {
+        !is_issuer_of_tokens(discovery.issuer, provider)) {
         throw DownloadError("the discovery document names another issuer");
     }
 }
@@ -44,7 +44,8 @@ void require_issuer(const Discovery& discovery, const Provider& provider) {
 void require_protection(const Discovery& discovery, const Provider& provider) {
     const std::optional<Transport> transport = transport_of(discovery.jwks_uri);
     if (!transport || (transport == Transport::open && !provider.allow_http)) {
-        throw DownloadError("the discovery document's jwks_uri is not https");
+        throw DownloadError(
+            "the discovery document's jwks_uri is not https, or names a user or password");
     }
 }
 
@@ -58,6 +59,11 @@ Download download_part(const char* part, const std::string& url, Deadline deadli
 }
 
 }  // namespace
+
+bool is_issuer_of_tokens(const std::string& issuer, const Provider& provider) {
+    return provider.issuer.empty() ? without_slash(issuer) == provider.url
+                                   : issuer == provider.issuer;
+}
 
 KeySet parse_published_keys(const std::string& jwk_set) {
     const std::optional<json::Value> root = json::parse(jwk_set);

@@ -25,6 +25,10 @@ struct PublishedKeys {
     std::optional<std::chrono::seconds> lifetime;  ///< how long it may be kept, where that was said
 };
 
+/// Whether `issuer` is what the tokens of that provider name: the configured one, or else the
+/// provider's URL, with or without a slash at its end (OpenID Connect Discovery 1.0 section 4.3).
+[[nodiscard]] bool is_issuer_of_tokens(const std::string& issuer, const Provider& provider);
+
 /// The usable public keys of a JWK Set (RFC 7517 section 5) that a provider publishes. `oct` keys
 /// are left out: what everybody can read proves nothing. Throws KeySetError when none is left.
 [[nodiscard]] KeySet parse_published_keys(const std::string& jwk_set);

@@ -9,19 +9,19 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <new>
-#include <string_view>
 
-#include "text/ascii.hpp"
+#include "provider/refresh_policy.hpp"
 
 namespace kheops {
 
 namespace {
 
 constexpr size_t kLargestBody = size_t{1024} * 1024;
+constexpr size_t kLargestHead = size_t{64} * 1024;
 constexpr int kMostRedirects = 3;
 
 /// How long one wait may last where nothing happens; being stopped ends it.
@@ -34,10 +34,13 @@ struct FreeUrl {
 };
 using Url = std::unique_ptr<CURLU, FreeUrl>;
 
-/// Null where the text is no absolute http or https URL.
+/// Null where the text is no absolute URL of a host, or names a user or a password.
 Url parse_url(const std::string& text) {
     Url url(curl_url());
-    if (!url || curl_url_set(url.get(), CURLUPART_URL, text.c_str(), 0) != CURLUE_OK) {
+    const std::size_t scheme = text.find("://");
+    if (!url || scheme == std::string::npos || text.find('/') != scheme + 1 ||
+        text.find('/', scheme + 3) == scheme + 3 ||  // libcurl skips a third slash
+        curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_DISALLOW_USER) != CURLUE_OK) {
         return nullptr;
     }
     return url;
@@ -53,7 +56,9 @@ std::string part_of(const Url& url, CURLUPart part) {
     return text;
 }
 
-bool is_this_machine(const std::string& host) {
+/// Whether the URL leads to this machine, as far as it says so itself.
+bool is_loopback(const Url& url) {
+    const std::string host = part_of(url, CURLUPART_HOST);
     in_addr address{};
     return host == "localhost" || host == "[::1]" ||
            (::inet_pton(AF_INET, host.c_str(), &address) == 1 &&
@@ -81,55 +86,23 @@ std::string header_of(CURL* handle, const char* name) {
     return value;
 }
 
-/// Whole seconds; nothing for any other text. More than can be told stays the most.
-std::optional<std::int64_t> parse_seconds(std::string_view text) {
-    if (text.empty() || !std::ranges::all_of(text, is_digit)) {
-        return std::nullopt;
-    }
-    constexpr std::int64_t kMost = std::int64_t{1} << 31U;  // RFC 9111 section 1.2.2
-    std::int64_t seconds = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-    return error == std::errc() ? std::min(seconds, kMost) : kMost;
-}
-
-/// RFC 9111 section 5.2.2; nothing where Cache-Control does not settle it.
-std::optional<std::int64_t> lifetime_in_cache_control(std::string_view header) {
-    std::optional<std::int64_t> lifetime;
-    while (!header.empty()) {
-        std::string_view rest = header;
-        header.remove_prefix(std::min(header.find(','), header.size() - 1) + 1);
-        std::string directive;
-        for (const char c : rest.substr(0, rest.find(','))) {
-            if (c != ' ' && c != '\t' && c != '"') {
-                directive += to_lower_case(c);
-            }
-        }
-        constexpr std::string_view kMaxAge = "max-age=";
-        if (directive == "no-store" || directive.starts_with("no-cache")) {
-            return 0;
-        }
-        if (!lifetime && directive.starts_with(kMaxAge)) {
-            lifetime =
-                parse_seconds(std::string_view(directive).substr(kMaxAge.size())).value_or(0);
-        }
-    }
-    return lifetime;
+std::optional<std::chrono::sys_seconds> date_in(const std::string& header) {
+    const time_t date = curl_getdate(header.c_str(), nullptr);
+    return date < 0 ? std::nullopt
+                    : std::optional(std::chrono::sys_seconds(std::chrono::seconds(date)));
 }
 
 std::optional<std::chrono::seconds> lifetime_of(CURL* handle) {
-    std::optional<std::int64_t> lifetime =
-        lifetime_in_cache_control(header_of(handle, "Cache-Control"));
+    CachingHeaders headers;
+    headers.cache_control = header_of(handle, "Cache-Control");
+    headers.age = header_of(handle, "Age");
+    headers.date = date_in(header_of(handle, "Date"));
     const std::string expires = header_of(handle, "Expires");
-    if (!lifetime && !expires.empty()) {  // a date that is none has passed: section 5.3
-        const time_t date = curl_getdate(header_of(handle, "Date").c_str(), nullptr);
-        const time_t end = curl_getdate(expires.c_str(), nullptr);
-        lifetime = end < 0 ? 0 : end - (date < 0 ? std::time(nullptr) : date);
+    if (!expires.empty()) {
+        headers.expires = date_in(expires).value_or(std::chrono::sys_seconds());
     }
-    if (!lifetime) {
-        return std::nullopt;
-    }
-    const std::int64_t age = parse_seconds(header_of(handle, "Age")).value_or(0);
-    return std::chrono::seconds(std::max<std::int64_t>(0, *lifetime - age));
+    return freshness_lifetime(
+        headers, std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
 }
 
 // --- One transfer
@@ -137,11 +110,15 @@ std::optional<std::chrono::seconds> lifetime_of(CURL* handle) {
 /// The handles of one transfer. Curl's "multi" interface is the one that can be woken.
 class Transfer {
   public:
-    explicit Transfer(const std::string& url) : easy_(curl_easy_init()), multi_(curl_multi_init()) {
+    explicit Transfer(const std::string& url)
+        : url_(parse_url(url)), easy_(curl_easy_init()), multi_(curl_multi_init()) {
+        if (!url_) {
+            throw DownloadError("not a URL that can be fetched");
+        }
         if (!easy_ || !multi_) {
             throw std::bad_alloc();
         }
-        set(CURLOPT_URL, url.c_str());
+        set(CURLOPT_CURLU, url_.get());
         set(CURLOPT_PROTOCOLS_STR, "http,https");
         set(CURLOPT_USERAGENT, "kheops-webhooks");
         set(CURLOPT_NOSIGNAL, 1L);
@@ -149,7 +126,9 @@ class Transfer {
         set(CURLOPT_ERRORBUFFER, error_.data());
         set(CURLOPT_WRITEFUNCTION, &Transfer::take);
         set(CURLOPT_WRITEDATA, this);
-        if (transport_of(url) == Transport::loopback) {
+        set(CURLOPT_HEADERFUNCTION, &Transfer::count_header);
+        set(CURLOPT_HEADERDATA, this);
+        if (is_loopback(url_)) {
             set(CURLOPT_PROXY, "");
         }
         if (const char* certificates = std::getenv("SSL_CERT_FILE")) {
@@ -167,7 +146,13 @@ class Transfer {
         const std::stop_callback wake(stop, [this] { curl_multi_wakeup(multi_.get()); });
         int running = 1;
         for (;;) {
-            curl_multi_perform(multi_.get(), &running);
+            const CURLMcode code = curl_multi_perform(multi_.get(), &running);
+            if (failure_) {
+                std::rethrow_exception(failure_);
+            }
+            if (code != CURLM_OK) {
+                throw DownloadError(curl_multi_strerror(code));
+            }
             if (running == 0) {
                 break;
             }
@@ -213,16 +198,39 @@ class Transfer {
         }
     }
 
-    static size_t take(const char* octets, size_t size, size_t count, void* self) {
-        std::string& body = static_cast<Transfer*>(self)->body_;
-        if (body.size() + size * count > kLargestBody) {
+    // libcurl calls these, and no exception may pass through its frames.
+
+    static size_t take(const char* octets, size_t size, size_t count, void* self) noexcept {
+        Transfer& transfer = *static_cast<Transfer*>(self);
+        if (transfer.body_.size() + size * count > kLargestBody) {
+            transfer.refusal_ = "an answer of more than 1 MiB";
             return 0;
         }
-        body.append(octets, size * count);
+        try {
+            transfer.body_.append(octets, size * count);
+        } catch (...) {
+            transfer.failure_ = std::current_exception();
+            return 0;
+        }
+        return size * count;
+    }
+
+    /// Header lines, those of interim answers and those behind the body. libcurl keeps them all.
+    static size_t count_header(const char* /*octets*/, size_t size, size_t count,
+                               void* self) noexcept {
+        Transfer& transfer = *static_cast<Transfer*>(self);
+        transfer.head_octets_ += size * count;
+        if (transfer.head_octets_ > kLargestHead) {
+            transfer.refusal_ = "headers of more than 64 KiB";
+            return 0;
+        }
         return size * count;
     }
 
     void require_success() const {
+        if (refusal_ != nullptr) {
+            throw DownloadError(refusal_);
+        }
         int left = 0;
         const CURLMsg* message = curl_multi_info_read(multi_.get(), &left);
         // How libcurl tells it. NOLINTNEXTLINE(cppcoreguidelines-pro-type-union-access)
@@ -230,8 +238,6 @@ class Transfer {
         switch (code) {
             case CURLE_OK:
                 return;
-            case CURLE_WRITE_ERROR:
-                throw DownloadError("an answer of more than 1 MiB");
             case CURLE_PEER_FAILED_VERIFICATION:  // only here is the long text always the same
                 throw DownloadError(error_.data());
             default:
@@ -241,6 +247,10 @@ class Transfer {
 
     std::array<char, CURL_ERROR_SIZE> error_{};
     std::string body_;
+    size_t head_octets_ = 0;
+    const char* refusal_ = nullptr;  // of what the server sends
+    std::exception_ptr failure_;     // of a function that libcurl called
+    Url url_;
     std::unique_ptr<CURL, FreeEasy> easy_;
     std::unique_ptr<CURLM, FreeMulti> multi_;
 };
@@ -249,8 +259,7 @@ class Transfer {
 
 std::optional<Transport> transport_of(const std::string& url) {
     const Url parsed = parse_url(url);
-    if (!parsed || url.find_first_of("?#") != std::string::npos ||
-        !part_of(parsed, CURLUPART_USER).empty()) {
+    if (!parsed) {
         return std::nullopt;
     }
     const std::string scheme = part_of(parsed, CURLUPART_SCHEME);
@@ -260,7 +269,7 @@ std::optional<Transport> transport_of(const std::string& url) {
     if (scheme != "http") {
         return std::nullopt;
     }
-    return is_this_machine(part_of(parsed, CURLUPART_HOST)) ? Transport::loopback : Transport::open;
+    return is_loopback(parsed) ? Transport::loopback : Transport::open;
 }
 
 Download download(const std::string& url, Deadline deadline, const std::stop_token& stop) {

@@ -20,8 +20,7 @@ enum class Transport : std::uint8_t {
     open,      ///< nothing: http to elsewhere
 };
 
-/// That of an absolute http or https URL without user, query and fragment; nothing for any other
-/// text.
+/// That of an absolute http or https URL without user and password; nothing for any other text.
 [[nodiscard]] std::optional<Transport> transport_of(const std::string& url);
 
 struct Download {
@@ -37,11 +36,13 @@ class DownloadError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// Fetches a document of at most 1 MiB. Redirects are followed within the same scheme, host and
-/// port, three at most. Trusted are the system's certificates or, as with curl(1), those in the
-/// file that SSL_CERT_FILE names; proxies are those of curl(1) too, none for this machine itself.
-/// Throws DownloadError for anything but a 200 with a whole body, at the latest when `deadline` has
-/// passed or soon after `stop` was requested.
+/// Fetches a document of at most 1 MiB with headers of at most 64 KiB. Redirects are followed
+/// within the same scheme, host and port, three at most. Trusted are the system's certificates or,
+/// as with curl(1), those in the file that SSL_CERT_FILE names; proxies are those of curl(1) too,
+/// none for this machine itself
+/// (`localhost`, 127.0.0.0/8 and ::1), whatever the scheme. Throws DownloadError for anything but a
+/// 200 with a whole body, at the latest when `deadline` has passed or soon after `stop` was
+/// requested, and std::bad_alloc.
 [[nodiscard]] Download download(const std::string& url, Deadline deadline,
                                 const std::stop_token& stop);
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <sstream>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -28,6 +29,7 @@ constexpr const char* kKeysPath = "/realms/kheops/certs";
 constexpr std::string_view kMoved = "/moved";
 constexpr std::string_view kElsewhere = "/elsewhere";
 
+const std::string kLine = "Header: " + std::string(1000, 'h') + "\r\n";
 constexpr size_t kMebibyte = size_t{1} << 20U;
 constexpr auto kDrip = std::chrono::milliseconds(50);
 constexpr auto kGlance = std::chrono::milliseconds(5);
@@ -62,6 +64,12 @@ std::string json_answer(const std::string& body) {
     return to_http("200 OK", {{"Content-Type", "application/json"},
                               {"Content-Length", std::to_string(body.size())}}) +
            body;
+}
+
+std::string in_one_chunk(const std::string& body) {
+    std::ostringstream size;
+    size << std::hex << body.size();
+    return size.str() + "\r\n" + body + "\r\n";
 }
 
 sockaddr* generic(sockaddr_in& address) {
@@ -103,10 +111,12 @@ bool take_prefix(std::string& text, std::string_view prefix) {
 }  // namespace
 
 std::ostream& operator<<(std::ostream& stream, Behaviour behaviour) {
-    constexpr std::array<const char*, 15> kNames = {
-        "Good",     "GoodOf1MiB", "MovedOnHost", "ServerError",    "Silent",
-        "Dripping", "Truncated",  "WebPage",     "BrokenJson",     "OtherJson",
-        "Empty",    "Over1MiB",   "Endless",     "MovedElsewhere", "MovedInCircles"};
+    constexpr std::array<const char*, 18> kNames = {
+        "Good",           "GoodOf1MiB",     "MovedOnHost",    "ServerError",
+        "Silent",         "Dripping",       "Truncated",      "WebPage",
+        "BrokenJson",     "OtherJson",      "Empty",          "Over1MiB",
+        "Endless",        "EndlessHeaders", "EndlessInterim", "EndlessTrailers",
+        "MovedElsewhere", "MovedInCircles"};
     return stream << kNames.at(static_cast<size_t>(behaviour));
 }
 
@@ -168,6 +178,11 @@ class TestProvider::Stream {
     int socket_;
     std::unique_ptr<SSL, decltype(&SSL_free)> tls_{nullptr, SSL_free};
 };
+
+void TestProvider::send_for_ever(Stream& stream, const std::string& text) {
+    while (stream.send(text)) {
+    }
+}
 
 TestProvider::TestProvider(Scheme scheme)
     : scheme_(scheme), holder_(bound_socket(0)), port_(port_of(holder_)) {
@@ -231,6 +246,11 @@ void TestProvider::show(Certificate certificate) {
 void TestProvider::set_headers(const HttpHeaders& headers) {
     const std::lock_guard lock(mutex_);
     headers_ = headers;
+}
+
+void TestProvider::set_elsewhere(const std::string& url) {
+    const std::lock_guard lock(mutex_);
+    elsewhere_ = url;
 }
 
 void TestProvider::set_issuer(const std::string& issuer) {
@@ -339,7 +359,7 @@ void TestProvider::serve(int connection) {
 }
 
 void TestProvider::answer(Stream& stream, const std::string& path) {
-    std::string target = path;
+    std::string target = path.substr(0, path.find('?'));
     const bool elsewhere = take_prefix(target, kElsewhere);
     const bool moved = elsewhere || take_prefix(target, kMoved);
     const std::optional<Document> document = document_at(target);
@@ -391,10 +411,17 @@ void TestProvider::answer_document(Stream& stream, Document document) {
         case Behaviour::moved_on_host:
             stream.send(redirect(address("127.0.0.1") + std::string(kMoved) + path_of(document)));
             break;
-        case Behaviour::moved_elsewhere:
-            stream.send(
-                redirect(address("localhost") + std::string(kElsewhere) + path_of(document)));
+        case Behaviour::moved_elsewhere: {
+            std::string target;
+            {
+                const std::lock_guard lock(mutex_);
+                target = elsewhere_;
+            }
+            stream.send(redirect(target.empty() ? address("localhost") + std::string(kElsewhere) +
+                                                      path_of(document)
+                                                : target));
             break;
+        }
         case Behaviour::moved_in_circles:
             stream.send(redirect(address("127.0.0.1") + path_of(document)));
             break;
@@ -432,8 +459,19 @@ void TestProvider::answer_document(Stream& stream, Document document) {
         case Behaviour::endless:
             stream.send(to_http("200 OK", {{"Content-Type", "application/json"}}) +
                         text_of(document));
-            while (stream.send(std::string(4096, ' '))) {
-            }
+            send_for_ever(stream, std::string(4096, ' '));
+            break;
+        case Behaviour::endless_headers:
+            stream.send("HTTP/1.1 200 OK\r\n");
+            send_for_ever(stream, kLine);
+            break;
+        case Behaviour::endless_interim:
+            send_for_ever(stream, "HTTP/1.1 103 Early Hints\r\n" + kLine + "\r\n");
+            break;
+        case Behaviour::endless_trailers:
+            stream.send(to_http("200 OK", {{"Transfer-Encoding", "chunked"}}) +
+                        in_one_chunk(text_of(document)) + "0\r\n");
+            send_for_ever(stream, kLine);
             break;
     }
 }

@@ -28,20 +28,23 @@ enum class Document { discovery, keys };
 /// What the provider does when one of its documents is asked for.
 enum class Behaviour {
     good,
-    good_of_1_mib,    ///< white space behind the JSON makes it exactly that long
-    moved_on_host,    ///< redirected to another path, where it is good
-    server_error,     ///< 500
-    silent,           ///< nothing, until it is told to behave in another way; then that
-    dripping,         ///< good, but an octet at a time
-    truncated,        ///< the connection ends in the middle of the JSON
-    web_page,         ///< an HTML page with status 200
-    broken_json,      ///< JSON without its end
-    other_json,       ///< JSON of another shape
-    empty,            ///< no keys in the set, no members in the configuration
-    over_1_mib,       ///< good_of_1_mib and one octet more
-    endless,          ///< white space behind the JSON without an end, and no length told before
-    moved_elsewhere,  ///< redirected to another host, where it is good
-    moved_in_circles  ///< redirected to itself
+    good_of_1_mib,     ///< white space behind the JSON makes it exactly that long
+    moved_on_host,     ///< redirected to another path, where it is good
+    server_error,      ///< 500
+    silent,            ///< nothing, until it is told to behave in another way; then that
+    dripping,          ///< good, but an octet at a time
+    truncated,         ///< the connection ends in the middle of the JSON
+    web_page,          ///< an HTML page with status 200
+    broken_json,       ///< JSON without its end
+    other_json,        ///< JSON of another shape
+    empty,             ///< no keys in the set, no members in the configuration
+    over_1_mib,        ///< good_of_1_mib and one octet more
+    endless,           ///< white space behind the JSON without an end, and no length told before
+    endless_headers,   ///< header lines without an end
+    endless_interim,   ///< interim answers (103) without an end
+    endless_trailers,  ///< good and in chunks, with lines behind the last one without an end
+    moved_elsewhere,   ///< redirected to another host, where it is good, or see set_elsewhere
+    moved_in_circles   ///< redirected to itself
 };
 
 /// By its name in CamelCase, fit for the name of a test.
@@ -75,6 +78,8 @@ class TestProvider {
     void show(Certificate certificate);
     /// Goes with both documents where they are good, Cache-Control for one.
     void set_headers(const HttpHeaders& headers);
+    /// Where moved_elsewhere leads to.
+    void set_elsewhere(const std::string& url);
     /// The issuer in the configuration and in tokens from now on.
     void set_issuer(const std::string& issuer);
     /// Where the configuration says the keys are.
@@ -117,6 +122,8 @@ class TestProvider {
         size_t most_at_once = 0;
     };
 
+    /// Until the peer has left.
+    static void send_for_ever(Stream& stream, const std::string& text);
     void accept_connections();
     void serve(int connection);
     void answer(Stream& stream, const std::string& path);
@@ -143,6 +150,7 @@ class TestProvider {
     HttpHeaders headers_;
     std::string issuer_;
     std::string keys_url_;
+    std::string elsewhere_;           // empty: another host
     std::vector<PublishedKey> keys_;  // the last one signs
     std::vector<std::string> other_jwks_;
     size_t keys_made_ = 0;

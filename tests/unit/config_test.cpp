@@ -159,9 +159,9 @@ TEST(Config, WhatIsSaidOfAProviderIsTaken) {
 TEST(Config, AWrongProviderIsNamedWithWhatIsAllowed) {
     const std::vector<std::pair<std::string, std::vector<std::string>>> wrong = {
         {"KHEOPS_OIDC_PROVIDER",
-         {"p.example", "ftp://p.example", "https://", "/realms", "https://u:p@p.example",
-          "https://p.example?x", "https://p.example#x", "http://p.example", "http://10.0.0.1",
-          "http://127.0.0.1.example", "http://128.0.0.1", "http://[::2]"}},
+         {"p.example", "ftp://p.example", "https://", "/realms", "https://p.example?x",
+          "https://p.example#x", "http://p.example", "http://10.0.0.1", "http://127.0.0.1.example",
+          "http://128.0.0.1", "http://[::2]"}},
         {"KHEOPS_WEBHOOKS_KEYS_MAX_AGE", {"599", "2592001", "-1", "1d", "600.5", " 600"}},
         {"KHEOPS_WEBHOOKS_PROVIDER_HTTP", {"yes", "1", "Allow"}},
     };
@@ -172,6 +172,21 @@ TEST(Config, AWrongProviderIsNamedWithWhatIsAllowed) {
             const std::string error = error_of(set);
             EXPECT_EQ(error.find(variable + "=" + log_value(value) + ": must be "), 0U)
                 << variable << "=" << value << " gave: " << error;
+        }
+    }
+}
+
+TEST(Config, AProviderNeedsNoUserAndNoPasswordIsShown) {
+    for (const char* url :
+         {"https://user:secret@p.example", "https://:secret@p.example", "http://:secret@127.0.0.1",
+          "https://secret@p.example", "https://@p.example", "https://user:se/cret@p.example"}) {
+        for (const char* key_file : {"", "keys.json"}) {
+            const std::string error =
+                error_of({{"KHEOPS_OIDC_PROVIDER", url}, {"KHEOPS_WEBHOOKS_JWKS", key_file}});
+            EXPECT_EQ(error.find("KHEOPS_OIDC_PROVIDER: must be the provider's URL without a user"),
+                      0U)
+                << error;
+            EXPECT_EQ(error.find("cret"), std::string::npos) << error;
         }
     }
 }
