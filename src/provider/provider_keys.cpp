@@ -6,11 +6,16 @@
 #include <utility>
 
 #include "provider/download.hpp"
+#include "provider/refresh_policy.hpp"
 #include "token/key_file.hpp"
 
 namespace kheops {
 
 namespace {
+
+std::chrono::sys_seconds system_seconds() {
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
 
 /// A download's time cut down where something is left to answer with when it fails.
 Deadline half_of(Deadline deadline) {
@@ -23,6 +28,14 @@ ProviderKeys::ProviderKeys(ProviderSettings settings, const Log& log)
     : settings_(std::move(settings)), log_(log) {
     if (!settings_.cache_file.empty()) {
         load_cache();
+    }
+}
+
+ProviderKeys::~ProviderKeys() {
+    keeper_ = {};  // ends both, the one that makes work for the other first
+    saver_ = {};
+    if (unsaved_) {
+        save(*unsaved_);
     }
 }
 
@@ -99,6 +112,8 @@ void ProviderKeys::keep_fresh() {
     if (transport_of(provider.url) == Transport::open) {
         log_.event(LogLevel::warning, "provider_over_http", {{"provider", provider.url}});
     }
+    saver_ =
+        std::jthread([this](const std::stop_token& stop) { save_when_there_are_new_keys(stop); });
     keeper_ = std::jthread([this](const std::stop_token& stop) { keep(stop); });
 }
 
@@ -124,56 +139,39 @@ void ProviderKeys::update(std::unique_lock<std::mutex>& lock, Deadline deadline,
     wanted_ = false;
     reload_ = false;
     lock.unlock();
-    const Outcome outcome = download(deadline, stop);
+    Outcome outcome = download(deadline, stop);
     lock.lock();
     downloading_ = false;
-    record(outcome);
+    Keys dropped = record(std::move(outcome));
     changed_.notify_all();
+
+    // Nothing slow while others wait for the lock.
+    const bool are_expired = dropped && !keys_;
+    lock.unlock();
+    dropped.reset();
+    if (are_expired) {
+        log_.event(LogLevel::error, "keys_expired",
+                   {{"max_age_s", std::to_string(settings_.max_age.count())}});
+    }
+    lock.lock();
 }
 
-void ProviderKeys::record(const Outcome& outcome) {
+KeySource::Keys ProviderKeys::record(Outcome outcome) {
     const Clock::time_point now = Clock::now();
+    const double random = std::uniform_real_distribution<double>(0, 1)(random_);
     is_well_ = outcome.keys != nullptr;
     ++downloads_;
-    if (is_well_) {
-        keys_ = outcome.keys;
-        fetched_ = now;
-        failures_ = 0;
-    } else {
-        ++failures_;
-        if (keys_ && !usable()) {
-            keys_ = nullptr;
-            log_.event(LogLevel::error, "keys_expired",
-                       {{"max_age_s", std::to_string(settings_.max_age.count())}});
-        }
-    }
     cool_until_ = now + settings_.times.cool_down;
-    next_ = now + until_next(outcome);
-}
-
-Clock::duration ProviderKeys::until_next(const Outcome& outcome) {
-    // Spread over time, so that many workers that start together do not ask together for ever.
-    using Milliseconds = std::chrono::duration<double, std::milli>;
-    const auto spread = [this](double low, double high) {
-        return std::uniform_real_distribution<double>(low, high)(random_);
-    };
-    const KeyTimes& times = settings_.times;
-    Milliseconds next;
-    if (outcome.keys) {
-        constexpr double kEarliest = 0.9;
-        const Milliseconds least = Milliseconds(times.shortest_refresh) / kEarliest;
-        const Milliseconds most =
-            std::min<Milliseconds>(times.longest_refresh, Milliseconds(settings_.max_age) / 2);
-        const Milliseconds asked = outcome.lifetime ? Milliseconds(*outcome.lifetime) : most;
-        next = std::clamp(asked, least, std::max(least, most)) * spread(kEarliest, 1);
-    } else {
-        constexpr unsigned kMostDoublings = 16;
-        const unsigned doublings = std::min(failures_ - 1, kMostDoublings);
-        next = std::min<Milliseconds>(Milliseconds(times.cool_down) * (1U << doublings),
-                                      times.shortest_refresh) *
-               spread(1, 1.25);
+    if (!is_well_) {
+        ++failures_;
+        next_ = now + until_retry(settings_.times, failures_, random);
+        return usable() ? nullptr : std::exchange(keys_, nullptr);
     }
-    return std::chrono::duration_cast<Clock::duration>(next);
+    failures_ = 0;
+    next_ = now + until_refresh(settings_.times, settings_.max_age, outcome.lifetime, random);
+    fetched_ = now;
+    unsaved_ = std::move(outcome.unsaved);
+    return std::exchange(keys_, std::move(outcome.keys));
 }
 
 // --- Downloading
@@ -181,12 +179,16 @@ Clock::duration ProviderKeys::until_next(const Outcome& outcome) {
 ProviderKeys::Outcome ProviderKeys::download(Deadline deadline, const std::stop_token& stop) {
     try {
         PublishedKeys published = fetch_keys(settings_.provider, deadline, stop);
-        const auto lifetime = published.lifetime;
-        const std::string issuer = published.trusted.issuer;
-        published_ = unchanged_or_new(std::move(published));
+        Outcome outcome;
+        outcome.lifetime = published.lifetime;
+        if (!settings_.cache_file.empty()) {
+            outcome.unsaved = {settings_.provider.url, published.trusted.issuer, published.jwk_set,
+                               system_seconds()};
+        }
+        outcome.keys = unchanged_or_new(std::move(published));
+        published_ = outcome.keys;
         failure_.clear();
-        save(issuer);
-        return {published_, lifetime};
+        return outcome;
     } catch (const std::exception& error) {  // whatever it is, requests are waiting for the end
         if (!stop.stop_requested()) {
             tell_failure(error.what());
@@ -236,14 +238,11 @@ void ProviderKeys::load_cache() {
             return;
         }
         const Provider& provider = settings_.provider;
-        if (cached->provider != provider.url ||
-            (!provider.issuer.empty() && cached->issuer != provider.issuer)) {
-            ignore("of another provider or issuer");
+        if (cached->provider != provider.url || !is_issuer_of_tokens(cached->issuer, provider)) {
+            ignore("is of another provider or issuer");
             return;
         }
-        const std::chrono::seconds age =
-            age_of(*cached, settings_.max_age,
-                   std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+        const std::chrono::seconds age = age_of(*cached, settings_.max_age, system_seconds());
         published_ = std::make_shared<const TrustedKeys>(
             TrustedKeys{parse_published_keys(cached->jwk_set), cached->issuer});
         jwk_set_ = cached->jwk_set;
@@ -261,21 +260,26 @@ void ProviderKeys::load_cache() {
     }
 }
 
-void ProviderKeys::save(const std::string& issuer) {
-    if (settings_.cache_file.empty()) {
-        return;
+void ProviderKeys::save_when_there_are_new_keys(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    while (changed_.wait(lock, stop, [this] { return unsaved_.has_value(); })) {
+        const CachedKeys keys = *std::exchange(unsaved_, std::nullopt);
+        lock.unlock();
+        save(keys);
+        lock.lock();
     }
+}
+
+void ProviderKeys::save(const CachedKeys& keys) {
+    std::string failure;
     try {
-        write_key_cache(
-            settings_.cache_file,
-            {settings_.provider.url, issuer, jwk_set_,
-             std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())});
-        save_failure_.clear();
-    } catch (const CacheError& error) {
-        if (std::exchange(save_failure_, error.what()) != error.what()) {
-            log_.event(LogLevel::error, "keys_cache_not_written",
-                       {{"file", settings_.cache_file}, {"reason", error.what()}});
-        }
+        write_key_cache(settings_.cache_file, keys);
+    } catch (const std::exception& error) {
+        failure = error.what();
+    }
+    if (std::exchange(save_failure_, failure) != failure && !failure.empty()) {
+        log_.event(LogLevel::error, "keys_cache_not_written",
+                   {{"file", settings_.cache_file}, {"reason", failure}});
     }
 }
 

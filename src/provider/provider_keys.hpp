@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <stop_token>
 #include <string>
@@ -33,12 +34,15 @@ struct ProviderSettings {
 ///
 /// At most one download is under way, at most one is begun in a cool-down, and the only requests
 /// that wait for it are those whose key is unknown. Once keep_fresh() was called, a thread of its
-/// own downloads, also for those. Without it, in a program that answers one request, who needs
-/// newer keys downloads them.
+/// own downloads, also for those, and another one writes the cache file. Without it, in a program
+/// that answers one request, who needs newer keys downloads them, and they are saved at the end.
 class ProviderKeys : public KeySource {
   public:
     /// Reads the cache file, if there is one. `log` outlives this.
     ProviderKeys(ProviderSettings settings, const Log& log);
+    ~ProviderKeys() override;
+    ProviderKeys(const ProviderKeys&) = delete;
+    ProviderKeys& operator=(const ProviderKeys&) = delete;
 
     [[nodiscard]] Keys current() const override;
     [[nodiscard]] Keys renew(const Keys& known, Deadline deadline) override;
@@ -51,20 +55,23 @@ class ProviderKeys : public KeySource {
     struct Outcome {
         Keys keys;  // null: it failed
         std::optional<std::chrono::seconds> lifetime;
+        std::optional<CachedKeys> unsaved;  // the same for the cache file, where there is one
     };
 
     void load_cache();
     [[nodiscard]] Outcome download(Deadline deadline, const std::stop_token& stop);
     [[nodiscard]] Keys unchanged_or_new(PublishedKeys published);
     void tell_failure(const std::string& reason);
-    void save(const std::string& issuer);
 
     void keep(const std::stop_token& stop);
     [[nodiscard]] bool is_due(Clock::time_point now) const;
     /// Downloads with `lock` let go meanwhile, and tells all that wait.
     void update(std::unique_lock<std::mutex>& lock, Deadline deadline, const std::stop_token& stop);
-    void record(const Outcome& outcome);
-    [[nodiscard]] Clock::duration until_next(const Outcome& outcome);
+    /// The keys that are not in use any more.
+    [[nodiscard]] Keys record(Outcome outcome);
+
+    void save_when_there_are_new_keys(const std::stop_token& stop);
+    void save(const CachedKeys& keys);
 
     [[nodiscard]] Keys usable() const;
     [[nodiscard]] KeysUnavailable unavailable() const;
@@ -73,11 +80,12 @@ class ProviderKeys : public KeySource {
     const Log& log_;
 
     // Of whoever downloads, one at a time.
-    std::string jwk_set_;       // of keys_; empty: none has been seen
-    std::string failure_;       // what the log was told last; empty: all is well
-    std::string save_failure_;  // the same of the cache file
-    bool told_ = false;         // the log knows that the provider's keys are in use
-    Keys published_;            // the last from the provider or the cache file
+    std::string jwk_set_;  // of keys_; empty: none has been seen
+    std::string failure_;  // what the log was told last; empty: all is well
+    bool told_ = false;    // the log knows that the provider's keys are in use
+    Keys published_;       // the last from the provider or the cache file
+
+    std::string save_failure_;  // of whoever saves: what the log was told last
 
     mutable std::mutex mutex_;
     std::condition_variable_any changed_;
@@ -94,8 +102,11 @@ class ProviderKeys : public KeySource {
     Clock::time_point cool_until_;
     Clock::time_point next_;  // the next download without being asked
     std::minstd_rand random_{std::random_device{}()};
+    std::optional<CachedKeys> unsaved_;
 
-    std::jthread keeper_;  // the last member: it uses the others to its end
+    // The last members: they use the others to their end.
+    std::jthread saver_;  // apart, as a disk may be slow and new keys be wanted meanwhile
+    std::jthread keeper_;
 };
 
 }  // namespace kheops

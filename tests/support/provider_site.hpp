@@ -12,7 +12,6 @@ namespace kheops::test {
 // The worker's times in tests (tests/support/short_key_times.cpp).
 inline constexpr auto kCoolDown = std::chrono::milliseconds(500);
 inline constexpr auto kFloor = std::chrono::milliseconds(1000);
-inline constexpr auto kCeiling = std::chrono::milliseconds(4000);
 
 /// A TestSite with the example data whose worker has the keys of a provider.
 class ProviderSite : public TestSite {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "support/await.hpp"
@@ -95,6 +96,19 @@ TEST(KeyFile, ThatIsBadLeavesTheKeysBefore) {
     });
     testing::internal::GetCapturedStderr();
     EXPECT_EQ(keys.current(), before);
+}
+
+TEST(KeyFile, OfJunkIsToldOfInAFewLines) {
+    const TemporaryDirectory directory;
+    const std::string path = directory.file("keys");
+    std::vector<std::string> jwks(300, R"({"kid":"junk"})");
+    jwks.push_back(SigningKey::ed25519().jwk());
+    write_file(path, jwk_set(jwks));
+    testing::internal::CaptureStderr();
+    const FileKeys keys(path, "issuer", Log(LogLevel::info));
+    const std::string log = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 7) << log;
+    EXPECT_NE(log.find("event=keys_left_out level=warning more=295\n"), std::string::npos) << log;
 }
 
 /// Why the file cannot be used.

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "server/exchange.hpp"
+#include "support/test_keys.hpp"
+
+namespace kheops {
+namespace {
+
+/// Keys that will be there in a while.
+class LateKeys : public KeySource {
+  public:
+    explicit LateKeys(std::chrono::seconds retry_after) : retry_after_(retry_after) {}
+    [[nodiscard]] Keys current() const override { return nullptr; }
+    [[nodiscard]] Keys renew(const Keys& /*known*/, Deadline /*deadline*/) override {
+        throw KeysUnavailable(retry_after_);
+    }
+    void reload() override {}
+
+  private:
+    std::chrono::seconds retry_after_;
+};
+
+TEST(RetryAfter, OfKeysThatAreMissingIsTheTimeUntilTheNextTry) {
+    const Log log(LogLevel::error);
+    DatabaseHealth health(log);
+    Database database({}, health);
+    Request request;
+    request.method = "GET";
+    request.path = "/albums/DemoAlbum1/webhooks";
+    request.authorization = "Bearer " + test::mint_token("alice");
+    for (const int seconds : {1, 7, 300}) {
+        LateKeys keys{std::chrono::seconds(seconds)};
+        const TokenVerifier tokens(keys, {});
+        const Clock::time_point now = Clock::now();
+        const Response response =
+            answer(request, tokens, database, now, Deadline(now + std::chrono::minutes(1)), log);
+        EXPECT_EQ(response.status, 503);
+        const Header expected = {"Retry-After", std::to_string(seconds)};
+        EXPECT_EQ(std::count(response.headers.begin(), response.headers.end(), expected), 1)
+            << seconds;
+    }
+}
+
+}  // namespace
+}  // namespace kheops
