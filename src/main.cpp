@@ -92,10 +92,13 @@ int run() {
         const kheops::Config config = kheops::read_config(
             [](const char* name) { return std::getenv(name); }, kheops::kKeyTimes);
         const kheops::Log log(config.log_level);
-        const std::unique_ptr<kheops::KeySource> keys = kheops::open_keys(config, log);
+        std::unique_ptr<kheops::KeySource> keys = kheops::open_keys(config, log);
         const kheops::TokenVerifier tokens(*keys, config.token_rules);
         if (is_worker) {
-            return kheops::run_worker(STDIN_FILENO, config, *keys, tokens, log);
+            const int status = kheops::run_worker(STDIN_FILENO, config, *keys, tokens, log);
+            keys.reset();  // ends its threads
+            log.event(kheops::LogLevel::info, "stopped");
+            return status;
         }
         kheops::answer_as_cgi(config, tokens, log);
         return EXIT_SUCCESS;

@@ -156,33 +156,28 @@ int run_worker(int listener, const Config& config, KeySource& keys, const TokenV
     initialize_fastcgi();
     keys.keep_fresh();
     DatabaseHealth health(log);
-    Dispatcher::End end{};
-    {
-        const std::jthread trimming([&](const std::stop_token& stop) { trimmer.run(stop); });
-        const std::jthread watchman([&](const std::stop_token& stop) {
-            health.look_after(stop, config.timeout, [&](Deadline deadline) {
-                Database(config.database, health).connect(deadline);
-            });
+    const std::jthread trimming([&](const std::stop_token& stop) { trimmer.run(stop); });
+    const std::jthread watchman([&](const std::stop_token& stop) {
+        health.look_after(stop, config.timeout, [&](Deadline deadline) {
+            Database(config.database, health).connect(deadline);
         });
+    });
 
-        RequestInHand refusal;
-        ServingThreads threads(queue);
-        const auto start_thread = [&](RequestQueue::Lane lane, RequestInHand& in_hand) {
-            threads.start([&, lane, database = Database(config.database, health)]() mutable {
-                serve_all(queue, database, {lane, dispatcher, in_hand, trimmer, tokens, log});
-            });
-        };
-        for (unsigned i = 0; i < config.threads; ++i) {
-            start_thread(RequestQueue::Lane::admitted, dispatcher.add_serving_thread());
-        }
-        // It never gets as far as the database, and so is never held up.
-        start_thread(RequestQueue::Lane::refused, refusal);
-        log.event(LogLevel::info, "started", {{"threads", std::to_string(config.threads)}});
-        manager.tell_ready();
-        end = dispatcher.run();
+    RequestInHand refusal;
+    ServingThreads threads(queue);
+    const auto start_thread = [&](RequestQueue::Lane lane, RequestInHand& in_hand) {
+        threads.start([&, lane, database = Database(config.database, health)]() mutable {
+            serve_all(queue, database, {lane, dispatcher, in_hand, trimmer, tokens, log});
+        });
+    };
+    for (unsigned i = 0; i < config.threads; ++i) {
+        start_thread(RequestQueue::Lane::admitted, dispatcher.add_serving_thread());
     }
-    log.event(LogLevel::info, "stopped");
-    return end == Dispatcher::End::stopped ? 0 : 1;
+    // It never gets as far as the database, and so is never held up.
+    start_thread(RequestQueue::Lane::refused, refusal);
+    log.event(LogLevel::info, "started", {{"threads", std::to_string(config.threads)}});
+    manager.tell_ready();
+    return dispatcher.run() == Dispatcher::End::stopped ? 0 : 1;
 }
 
 }  // namespace kheops
