@@ -2,6 +2,8 @@
 #include "token/key_file.hpp"
 
 #include <gtest/gtest.h>
+
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -9,6 +11,7 @@
 
 #include "support/await.hpp"
 #include "support/files.hpp"
+#include "support/standard_error.hpp"
 #include "support/temporary_directory.hpp"
 #include "support/test_keys.hpp"
 
@@ -85,16 +88,14 @@ TEST(KeyFile, ThatIsBadLeavesTheKeysBefore) {
     FileKeys keys(path, "issuer", kLog);
     keys.keep_fresh();
     const KeySource::Keys before = keys.current();
-    testing::internal::CaptureStderr();
+    const std::string log = directory.file("log");
+    const Descriptor file(::open(log.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    const test::StandardError redirected(file.number());
     write_file(path, "{");
     keys.reload();
-    std::string log;
     await("the reason is logged", [&] {
-        log += testing::internal::GetCapturedStderr();
-        testing::internal::CaptureStderr();
-        return log.find("event=keys_not_reloaded") != std::string::npos;
+        return test::read_file(log).find("event=keys_not_reloaded") != std::string::npos;
     });
-    testing::internal::GetCapturedStderr();
     EXPECT_EQ(keys.current(), before);
 }
 

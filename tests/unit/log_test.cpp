@@ -17,6 +17,7 @@
 
 #include "support/files.hpp"
 #include "support/log_line.hpp"
+#include "support/standard_error.hpp"
 #include "support/temporary_directory.hpp"
 #include "text/json.hpp"
 #include "text/utf8.hpp"
@@ -25,6 +26,7 @@ namespace kheops {
 namespace {
 
 using namespace std::string_literals;
+using test::StandardError;
 
 std::string repeat(const std::string& text, size_t times) {
     std::string repeated;
@@ -33,25 +35,6 @@ std::string repeat(const std::string& text, size_t times) {
     }
     return repeated;
 }
-
-/// Makes a descriptor this process's standard error for as long as it lives. A write that waits all
-/// the same ends the program after a minute.
-class StandardError {
-  public:
-    explicit StandardError(int descriptor) : before_(::dup(STDERR_FILENO)) {
-        ::dup2(descriptor, STDERR_FILENO);
-        ::alarm(60);
-    }
-    ~StandardError() {
-        ::alarm(0);
-        ::dup2(before_.number(), STDERR_FILENO);
-    }
-    StandardError(const StandardError&) = delete;
-    StandardError& operator=(const StandardError&) = delete;
-
-  private:
-    Descriptor before_;
-};
 
 /// Two ends: what is written to one is read from the other.
 struct Ends {
