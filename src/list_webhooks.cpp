@@ -106,6 +106,7 @@ Response list_webhooks(const Request& request, const TokenVerifier& tokens, Data
 
     record.asked_at = Clock::now();
     const Listing listing = find_webhooks(database, identity.subject, album, filter, deadline);
+    record.answered_at = listing.received;
     require_administrator(listing.caller);
 
     Response response = json_response(200, to_json(listing.page.webhooks));

@@ -18,6 +18,8 @@ struct RequestRecord {
     std::string album;                          ///< empty until the path matched
     std::string user;                           ///< empty until the token verified
     std::optional<Clock::time_point> asked_at;  ///< when the database was asked
+    std::optional<Clock::time_point>
+        answered_at;  ///< when its answer was received; it may have none
 };
 
 /// Answers `GET /albums/{album_id}/webhooks`, and HEAD with the same body, which the gateway leaves

@@ -8,14 +8,16 @@
 namespace kheops {
 
 /// The database did not answer. what() is for the log: it names what is missing, never a statement
-/// or a value.
+/// or a value. It has one line for each host that was tried in vain.
 class DatabaseError : public std::runtime_error {
   public:
     enum class Kind {
-        unreachable,  ///< no connection, or it was lost
+        unreachable,  ///< no connection, it was lost, or the server broke the protocol
         invalidated,  ///< the prepared statement no longer fits the schema; a new connection helps
         unfit,      ///< a table, a column or a right is missing, or the statement failed otherwise
         late,       ///< the deadline passed, or the server's own time limit
+        conflict,   ///< the server ended the statement for the sake of another one or, on a hot
+                    ///< standby, of recovery; a repeat may succeed
         abandoned,  ///< the caller hung up: nobody waits for the answer any more
     };
 
@@ -23,7 +25,8 @@ class DatabaseError : public std::runtime_error {
         : std::runtime_error(message), kind_(kind), sqlstate_(std::move(sqlstate)) {}
 
     [[nodiscard]] Kind kind() const { return kind_; }
-    /// Five characters (PostgreSQL appendix A), or empty where the server said nothing.
+    /// Five characters (PostgreSQL appendix A), or empty where the server said nothing. 08P01 is
+    /// this program's own where an answer is not what was asked for.
     [[nodiscard]] const std::string& sqlstate() const { return sqlstate_; }
 
   private:

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "database/find_webhooks.hpp"
 
-#include <algorithm>
 #include <atomic>
 
 namespace kheops {
@@ -27,6 +26,7 @@ enum Column : int {
     kLastTriggerIds,
     kLastTriggerPasses,
     kAccelerated,
+    kColumns,  // how many there are
 };
 
 std::vector<Trigger> last_triggers_in(const Result& result, int row) {
@@ -36,8 +36,9 @@ std::vector<Trigger> last_triggers_in(const Result& result, int row) {
     }
     std::vector<std::string> ids = result.text_array(row, kLastTriggerIds);
     const std::vector<bool> passes = result.boolean_array(row, kLastTriggerPasses);
+    Result::expect(ids.size() == passes.size(), "parallel arrays");
     triggers.reserve(ids.size());
-    for (size_t i = 0; i < std::min(ids.size(), passes.size()); ++i) {
+    for (size_t i = 0; i < ids.size(); ++i) {
         triggers.push_back({std::move(ids[i]), passes[i]});
     }
     return triggers;
@@ -55,23 +56,58 @@ Webhook webhook_in(const Result& result, int row) {
         .delete_album = result.boolean(row, kDeleteAlbum),
         .enabled = result.boolean(row, kEnabled),
         .last_triggers = last_triggers_in(result, row),
-        .number_of_triggers = result.integer(row, kNumberOfTriggers),
+        .number_of_triggers = result.count(row, kNumberOfTriggers),
     };
+}
+
+Listing listing_in(const Result& result) {
+    // The first row always stands; without a page it has no webhook.
+    Result::expect(result.rows() > 0 && result.columns() == kColumns, "a row of its columns");
+    Listing listing;
+    listing.caller = {.known = result.boolean(0, kUserKnown),
+                      .member = result.boolean(0, kMember),
+                      .administrator = result.boolean(0, kAdmin)};
+    listing.page.total = result.count(0, kTotal);
+    if (result.rows() == 1 && result.is_null(0, kId)) {
+        return listing;
+    }
+    listing.page.webhooks.reserve(static_cast<size_t>(result.rows()));
+    for (int row = 0; row < result.rows(); ++row) {
+        listing.page.webhooks.push_back(webhook_in(result, row));
+    }
+    return listing;
 }
 
 /// Whether the last answer to any thread has found sql/accelerate.sql in force.
 std::atomic<bool> accelerated = false;
 
-Result ask(Database& database, const std::vector<std::optional<std::string>>& parameters,
-           Deadline deadline) {
+}  // namespace
+
+Listing find_webhooks(Database& database, const std::string& subject, const AlbumId& album,
+                      const WebhookFilter& filter, Deadline deadline) {
     static const Statement stock = {"list_webhooks", kListWebhooksSql};
     static const Statement faster = {"list_webhooks_accelerated", kListWebhooksAcceleratedSql,
                                      Statement::Objects::may_be_missing};
+    const Database::Parameters parameters = {
+        subject,
+        album.value,
+        filter.url,
+        filter.limit ? std::optional(std::to_string(*filter.limit)) : std::nullopt,
+        std::to_string(filter.offset),
+    };
+    Listing listing;
+    bool in_force = false;
+    const auto read = [&](const Result& result) {
+        const Clock::time_point received = Clock::now();
+        listing = listing_in(result);
+        listing.received = received;
+        in_force = !result.is_null(0, kAccelerated) && result.boolean(0, kAccelerated);
+    };
     if (accelerated) {
         try {
-            Result result = database.query(faster, parameters, deadline);
-            if (!result.is_null(0, kAccelerated) && result.boolean(0, kAccelerated)) {
-                return result;
+            database.query(faster, parameters, deadline, read);
+            if (in_force) {
+                return listing;
             }
         } catch (const DatabaseError& error) {
             if (error.kind() != DatabaseError::Kind::unfit) {
@@ -79,35 +115,8 @@ Result ask(Database& database, const std::vector<std::optional<std::string>>& pa
             }
         }
     }
-    Result result = database.query(stock, parameters, deadline);
-    accelerated = result.boolean(0, kAccelerated);
-    return result;
-}
-
-}  // namespace
-
-Listing find_webhooks(Database& database, const std::string& subject, const AlbumId& album,
-                      const WebhookFilter& filter, Deadline deadline) {
-    const Result result =
-        ask(database,
-            {
-                subject,
-                album.value,
-                filter.url,
-                filter.limit ? std::optional(std::to_string(*filter.limit)) : std::nullopt,
-                std::to_string(filter.offset),
-            },
-            deadline);
-
-    // The first row always stands; without a page it has no webhook.
-    Listing listing{{.known = result.boolean(0, kUserKnown),
-                     .member = result.boolean(0, kMember),
-                     .administrator = result.boolean(0, kAdmin)},
-                    {{}, result.integer(0, kTotal)}};
-    listing.page.webhooks.reserve(static_cast<size_t>(result.rows()));
-    for (int row = 0; row < result.rows() && !result.is_null(row, kId); ++row) {
-        listing.page.webhooks.push_back(webhook_in(result, row));
-    }
+    database.query(stock, parameters, deadline, read);
+    accelerated = in_force;
     return listing;
 }
 

@@ -21,6 +21,7 @@ struct Caller {
 };
 
 struct Listing {
+    Clock::time_point received;  ///< when the database's answer was there, before it was read
     Caller caller;
     WebhookPage page;  ///< empty unless the caller is an administrator
 };

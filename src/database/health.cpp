@@ -44,6 +44,7 @@ void DatabaseHealth::failed(const DatabaseError& error) {
                 doubt();
             }
             return;
+        case DatabaseError::Kind::conflict:
         case DatabaseError::Kind::abandoned:
             return;
         default:

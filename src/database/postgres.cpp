@@ -4,6 +4,7 @@
 #include <libpq-fe.h>
 
 #include <poll.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <array>
@@ -19,6 +20,10 @@ constexpr int kBinary = 1;
 /// What a statement whose caller has hung up may still take. Most end by themselves sooner, and a
 /// connection that is closed to end one costs the server more than the rest of it.
 constexpr std::chrono::milliseconds kGraceAfterCaller(250);
+
+/// The longest answer, in octets: some fifty times a list of 20,000 webhooks. libpq keeps an answer
+/// in memory until it is whole.
+constexpr std::int64_t kMaxAnswer = 256 * 1024 * 1024;
 
 /// Since PostgreSQL 14 the server can look, while a statement runs, whether its client is there.
 constexpr int kFirstWithConnectionCheck = 140000;
@@ -68,8 +73,13 @@ std::optional<std::string> read_password(const std::string& file) {
 
 DatabaseError::Kind kind_of(std::string_view sqlstate) {
     using Kind = DatabaseError::Kind;
-    if (sqlstate == "57014") {  // query_canceled: statement_timeout
+    // query_canceled (statement_timeout), lock_not_available (lock_timeout)
+    if (sqlstate == "57014" || sqlstate == "55P03") {
         return Kind::late;
+    }
+    // Transaction rollback: a deadlock, or on a hot standby a conflict with recovery.
+    if (sqlstate.starts_with("40")) {
+        return Kind::conflict;
     }
     // cached plan must not change result type; prepared statement does not exist
     if (sqlstate == "0A000" || sqlstate == "26000") {
@@ -103,62 +113,64 @@ DatabaseError error_in(const PGresult* result) {
     return {kind_of(sqlstate), sqlstate, message_of(result, sqlstate)};
 }
 
+/// The server sent what is no answer to the statement.
+DatabaseError protocol_violation(const std::string& what) {
+    return {DatabaseError::Kind::unreachable, "08P01", "the server broke the protocol: " + what};
+}
+
 /// Takes big-endian integers and runs of octets from the front of a value.
 class Octets {
   public:
     explicit Octets(std::string_view octets) : rest_(octets) {}
 
-    std::int64_t take_integer(size_t size) {
+    /// An integer of `size` octets that is not negative, as sizes and counts are.
+    std::int64_t take_count(size_t size) {
         std::uint64_t value = 0;
         for (const char c : take(size)) {
             value = value << 8U | static_cast<unsigned char>(c);
         }
-        return size == 4 ? static_cast<std::int32_t>(value) : static_cast<std::int64_t>(value);
+        const std::uint64_t sign = std::uint64_t{1} << (8 * size - 1);
+        Result::expect((value & sign) == 0, "a count that is not negative");
+        return static_cast<std::int64_t>(value);
     }
 
     std::string_view take(size_t size) {
-        if (size > rest_.size()) {
-            throw std::logic_error("a value is shorter than its type");
-        }
+        Result::expect(size <= rest_.size(), "a value of its type's size");
         const std::string_view taken = rest_.substr(0, size);
         rest_.remove_prefix(size);
         return taken;
     }
 
-    [[nodiscard]] bool at_end() const { return rest_.empty(); }
+    void expect_end() const { Result::expect(rest_.empty(), "a value of its type's size"); }
 
   private:
     std::string_view rest_;
 };
 
-/// The elements of a one-dimensional array in binary form: the number of dimensions, whether there
-/// are nulls, the element's type, then the length and lower bound, then each element behind its
-/// size.
+/// The elements of a one-dimensional array without nulls in binary form: the number of dimensions,
+/// whether there are nulls, the element's type, then the length and lower bound, then each element
+/// behind its size (-1 for a null).
 std::vector<std::string_view> array_elements(std::string_view octets) {
     Octets rest(octets);
-    const std::int64_t dimensions = rest.take_integer(4);
+    const std::int64_t dimensions = rest.take_count(4);
+    Result::expect(dimensions <= 1, "an array of one dimension");
     rest.take(8);
     std::vector<std::string_view> elements;
-    if (dimensions == 0) {
-        return elements;
+    if (dimensions == 1) {
+        const auto length = static_cast<size_t>(rest.take_count(4));
+        rest.take(4);
+        constexpr size_t kMinElement = 4;
+        elements.reserve(std::min(length, octets.size() / kMinElement));
+        for (size_t i = 0; i < length; ++i) {
+            elements.push_back(rest.take(static_cast<size_t>(rest.take_count(4))));
+        }
     }
-    const std::int64_t length = rest.take_integer(4);
-    rest.take(4);
-    constexpr size_t kLeastElement = 4;
-    elements.reserve(std::min(static_cast<size_t>(length), octets.size() / kLeastElement));
-    for (std::int64_t i = 0; dimensions == 1 && i < length; ++i) {
-        elements.push_back(rest.take(static_cast<std::uint32_t>(rest.take_integer(4))));
-    }
-    if (!rest.at_end()) {
-        throw std::logic_error("not an array of one dimension");
-    }
+    rest.expect_end();
     return elements;
 }
 
 bool to_boolean(std::string_view octets) {
-    if (octets.size() != 1) {
-        throw std::logic_error("not a boolean");
-    }
+    Result::expect(octets.size() == 1, "a boolean");
     return octets[0] != 0;
 }
 
@@ -227,8 +239,18 @@ void Result::Clear::operator()(pg_result* result) const {
     PQclear(result);
 }
 
+void Result::expect(bool holds, const char* promise) {
+    if (!holds) {
+        throw protocol_violation(std::string("the statement promises ") + promise);
+    }
+}
+
 int Result::rows() const {
     return PQntuples(result_.get());
+}
+
+int Result::columns() const {
+    return PQnfields(result_.get());
 }
 
 bool Result::is_null(int row, int column) const {
@@ -236,9 +258,7 @@ bool Result::is_null(int row, int column) const {
 }
 
 std::string_view Result::octets(int row, int column) const {
-    if (row >= rows() || column >= PQnfields(result_.get()) || is_null(row, column)) {
-        throw std::logic_error("no such value");
-    }
+    expect(row < rows() && column < columns() && !is_null(row, column), "a value");
     return {PQgetvalue(result_.get(), row, column),
             static_cast<size_t>(PQgetlength(result_.get(), row, column))};
 }
@@ -247,8 +267,11 @@ bool Result::boolean(int row, int column) const {
     return to_boolean(octets(row, column));
 }
 
-std::int64_t Result::integer(int row, int column) const {
-    return Octets(octets(row, column)).take_integer(sizeof(std::int64_t));
+std::int64_t Result::count(int row, int column) const {
+    Octets rest(octets(row, column));
+    const std::int64_t count = rest.take_count(sizeof(std::int64_t));
+    rest.expect_end();
+    return count;
 }
 
 std::string Result::text(int row, int column) const {
@@ -272,36 +295,38 @@ void Database::Finish::operator()(pg_conn* connection) const {
     PQfinish(connection);
 }
 
-Result Database::query(const Statement& statement, const Parameters& parameters,
-                       Deadline deadline) {
+void Database::query(const Statement& statement, const Parameters& parameters, Deadline deadline,
+                     const Reader& read) {
+    using Kind = DatabaseError::Kind;
+    caller_gone_ = false;
     try {
         for (bool repeat = true;; repeat = false) {
             if (connection_ == nullptr) {
-                health_.connecting(deadline, [&] { connect(deadline); });
+                health_.connecting(deadline, [&] { open(deadline); });
             }
             try {
-                Result result = attempt(statement, parameters, deadline);
+                attempt(statement, parameters, deadline, read);
                 health_.answered();
-                return result;
+                return;
             } catch (const DatabaseError& error) {
-                const bool stale = error.kind() == DatabaseError::Kind::unreachable ||
-                                   error.kind() == DatabaseError::Kind::invalidated;
-                if (!stale || !repeat) {
+                const bool passing = error.kind() == Kind::unreachable ||
+                                     error.kind() == Kind::invalidated ||
+                                     error.kind() == Kind::conflict;
+                if (!passing || !repeat) {
                     throw;
                 }
             }
         }
     } catch (const DatabaseError& error) {
-        if (error.kind() != DatabaseError::Kind::unfit ||
-            statement.objects == Statement::Objects::required) {
+        if (error.kind() != Kind::unfit || statement.objects == Statement::Objects::required) {
             health_.failed(error);
         }
         throw;
     }
 }
 
-Result Database::attempt(const Statement& statement, const Parameters& parameters,
-                         Deadline deadline) {
+void Database::attempt(const Statement& statement, const Parameters& parameters, Deadline& deadline,
+                       const Reader& read) {
     try {
         if (!pooled_ && !prepared_.contains(statement.name)) {
             prepare(statement, deadline);
@@ -320,17 +345,26 @@ Result Database::attempt(const Statement& statement, const Parameters& parameter
         if (sent == 0) {
             fail_unreachable();
         }
-        return receive(deadline);
+        read(receive(deadline));
     } catch (const DatabaseError& error) {
         // Only an error that the server itself reported leaves the connection fit for the next one.
-        if (error.kind() != DatabaseError::Kind::unfit) {
+        if (error.kind() != DatabaseError::Kind::unfit &&
+            error.kind() != DatabaseError::Kind::conflict) {
             connection_.reset();
         }
+        throw;
+    } catch (...) {
+        connection_.reset();
         throw;
     }
 }
 
 void Database::connect(Deadline deadline) {
+    caller_gone_ = false;
+    open(deadline);
+}
+
+void Database::open(Deadline& deadline) {
     prepared_.clear();
     // A server that ends as it lets us in is no longer there at the second try; another host may
     // be.
@@ -351,11 +385,14 @@ void Database::connect(Deadline deadline) {
             if (!repeat || error.kind() != DatabaseError::Kind::unreachable) {
                 throw;
             }
+        } catch (...) {
+            connection_.reset();
+            throw;
         }
     }
 }
 
-void Database::reach_server(Deadline deadline) {
+void Database::reach_server(Deadline& deadline) {
     start_connecting({});
     std::vector<Host> hosts = hosts_of(connection_.get());
     while (!negotiate(hosts.size(), deadline)) {
@@ -367,7 +404,7 @@ void Database::reach_server(Deadline deadline) {
     }
 }
 
-bool Database::negotiate(size_t hosts, Deadline deadline) {
+bool Database::negotiate(size_t hosts, Deadline& deadline) {
     const auto share =
         std::min(kMostForOneOfSeveralHosts,
                  deadline.remaining() / static_cast<int>(std::max<size_t>(hosts, 1)));
@@ -441,13 +478,15 @@ void Database::start_connecting(const std::vector<Host>& hosts) {
     }
 }
 
-void Database::set_session_up(Deadline deadline) {
+void Database::set_session_up(Deadline& deadline) {
     // One generic plan for all parameters: sql/list_webhooks.sql is written to be safe with it, and
     // planning costs more than running. The rest holds for this role whatever its own settings are.
+    // Qualified names, so that nobody's objects in the search path are taken for PostgreSQL's own
+    // (CVE-2018-1058).
     const auto setting = [](const char* name, const std::string& value) {
-        return std::string(", set_config('") + name + "', '" + value + "', false)";
+        return std::string("pg_catalog.set_config('") + name + "', '" + value + "', false), ";
     };
-    std::string session = "SELECT set_config('plan_cache_mode', 'force_generic_plan', false)";
+    std::string session = "SELECT " + setting("plan_cache_mode", "force_generic_plan");
     session += setting("jit", "off");
     session += setting("default_transaction_read_only", "on");
     session += setting("statement_timeout", std::to_string(settings_.statement_timeout.count()));
@@ -456,7 +495,8 @@ void Database::set_session_up(Deadline deadline) {
     }
     // A pooler that gives each transaction another server tells its clients a process number of its
     // own. What is set there would be set for whoever comes next: nothing is.
-    session += " WHERE pg_backend_pid() = " + std::to_string(PQbackendPID(connection_.get()));
+    session += "true WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) " +
+               std::to_string(PQbackendPID(connection_.get()));
     if (PQsendQuery(connection_.get(), session.c_str()) == 0) {
         fail_unreachable();
     }
@@ -466,7 +506,7 @@ void Database::set_session_up(Deadline deadline) {
     }
 }
 
-void Database::prepare(const Statement& statement, Deadline deadline) {
+void Database::prepare(const Statement& statement, Deadline& deadline) {
     if (PQsendPrepare(connection_.get(), statement.name, statement.sql, 0, nullptr) == 0) {
         fail_unreachable();
     }
@@ -474,7 +514,7 @@ void Database::prepare(const Statement& statement, Deadline deadline) {
     prepared_.insert(statement.name);
 }
 
-void Database::flush(Deadline deadline) {
+void Database::flush(Deadline& deadline) {
     for (;;) {
         const int unsent = PQflush(connection_.get());
         if (unsent == 0) {
@@ -491,68 +531,95 @@ void Database::flush(Deadline deadline) {
     }
 }
 
-Result Database::receive(Deadline deadline) {
+Result Database::receive(Deadline& deadline) {
     flush(deadline);
+    std::int64_t received = 0;
+    std::optional<Result> answer;
     std::optional<DatabaseError> error;
-    std::unique_ptr<Result> last;
     for (;;) {
         while (PQisBusy(connection_.get()) != 0) {
             wait(POLLIN, deadline);
+            int pending = 0;
+            ::ioctl(PQsocket(connection_.get()), FIONREAD, &pending);
+            received += pending;
+            if (received > kMaxAnswer) {
+                throw protocol_violation("an answer of more than 256 MiB");
+            }
             if (PQconsumeInput(connection_.get()) == 0) {
                 fail_unreachable();
             }
         }
-        PGresult* result = PQgetResult(connection_.get());
-        if (result == nullptr) {
+        PGresult* next = PQgetResult(connection_.get());
+        if (next == nullptr) {
             break;
         }
-        last = std::make_unique<Result>(result);
-        const ExecStatusType status = PQresultStatus(result);
-        if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && !error) {
-            error = error_in(result);
+        Result result(next);
+        switch (PQresultStatus(next)) {
+            case PGRES_TUPLES_OK:
+            case PGRES_COMMAND_OK:
+                if (answer || error) {
+                    throw protocol_violation("more than one answer to a statement");
+                }
+                answer = std::move(result);
+                break;
+            case PGRES_FATAL_ERROR:
+                // Where a connection ends with an error, libpq adds its own.
+                if (!error) {
+                    error = error_in(next);
+                }
+                break;
+            default:
+                // As to COPY, of which PQgetResult() would tell for ever without waiting.
+                throw protocol_violation(std::string("the answer is a ") +
+                                         PQresStatus(PQresultStatus(next)));
         }
     }
     if (error) {
         throw DatabaseError(*error);
     }
-    if (last == nullptr) {
+    if (!answer) {
         fail_unreachable();
     }
-    return std::move(*last);
+    return std::move(*answer);
 }
 
-void Database::wait(short events, Deadline deadline) {
-    // Hanging up is reported without being asked for; a descriptor below 0 is passed over.
-    std::array<pollfd, 2> watched = {{
-        {.fd = PQsocket(connection_.get()), .events = events, .revents = 0},
-        {.fd = deadline.caller(), .events = 0, .revents = 0},
-    }};
-    auto& [server, caller] = watched;
-    bool abandoned = false;
+void Database::wait(short events, Deadline& deadline) {
+    const bool connected = PQstatus(connection_.get()) == CONNECTION_OK;
     for (;;) {
+        // Asked first: a server that never stops sending is never waited for.
+        if (deadline.passed()) {
+            fail_late();
+        }
+        // Hanging up is reported without being asked for; a descriptor below 0 is passed over.
+        std::array<pollfd, 2> watched = {{
+            {.fd = PQsocket(connection_.get()), .events = events, .revents = 0},
+            {.fd = deadline.caller(), .events = 0, .revents = 0},
+        }};
+        const auto& [server, caller] = watched;
         const int ready =
             ::poll(watched.data(), watched.size(), static_cast<int>(deadline.remaining().count()));
         if (ready < 0 && errno != EINTR) {
             fail_unreachable();
         }
+        if (ready > 0 && caller.revents != 0) {
+            caller_gone_ = true;
+            deadline = deadline.with_caller(-1).at_most(connected ? kGraceAfterCaller
+                                                                  : std::chrono::milliseconds(0));
+        }
         if (ready > 0 && server.revents != 0) {
             return;
         }
-        if (ready > 0) {
-            abandoned = true;
-            caller.fd = -1;
-            deadline = deadline.at_most(kGraceAfterCaller);
-        }
-        if (ready == 0 && abandoned) {
-            throw DatabaseError(DatabaseError::Kind::abandoned, "", "the caller hung up");
-        }
-        if (ready == 0) {
-            throw DatabaseError(DatabaseError::Kind::late, "",
-                                PQstatus(connection_.get()) == CONNECTION_OK
-                                    ? "no answer within the request's budget"
-                                    : "no connection within the request's budget");
-        }
     }
+}
+
+void Database::fail_late() {
+    if (caller_gone_) {
+        throw DatabaseError(DatabaseError::Kind::abandoned, "", "the caller hung up");
+    }
+    throw DatabaseError(DatabaseError::Kind::late, "",
+                        PQstatus(connection_.get()) == CONNECTION_OK
+                            ? "no answer within the request's budget"
+                            : "no connection within the request's budget");
 }
 
 void Database::fail_unreachable() {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -50,17 +51,22 @@ struct Statement {
     Objects objects = Objects::required;
 };
 
-/// The rows of an answer. Reading a value as another type than its column's, or one that is_null,
-/// throws std::logic_error: the statement and its reader disagree.
+/// The rows of an answer, which nothing but the server vouches for. Reading a value that is null,
+/// not there, or not of that type in the server's binary form throws DatabaseError.
 class Result {
   public:
     explicit Result(pg_result* result) : result_(result) {}
 
+    /// Throws DatabaseError (08P01) unless `holds`. `promise` says what the statement promises.
+    static void expect(bool holds, const char* promise);
+
     [[nodiscard]] int rows() const;
+    [[nodiscard]] int columns() const;
     /// \pre 0 <= row < rows(), here and below; columns count from 0.
     [[nodiscard]] bool is_null(int row, int column) const;
     [[nodiscard]] bool boolean(int row, int column) const;
-    [[nodiscard]] std::int64_t integer(int row, int column) const;
+    /// A bigint that is not negative.
+    [[nodiscard]] std::int64_t count(int row, int column) const;
     [[nodiscard]] std::string text(int row, int column) const;
     [[nodiscard]] std::vector<bool> boolean_array(int row, int column) const;
     [[nodiscard]] std::vector<std::string> text_array(int row, int column) const;
@@ -83,14 +89,18 @@ class Database {
     Database(DatabaseSettings settings, DatabaseHealth& health)
         : settings_(std::move(settings)), health_(health) {}
 
-    /// Runs the statement with text parameters (nothing: null) and returns its rows. Prepares it
-    /// first on a connection that does not know it yet, unless that is a pooler's. A connection
-    /// that turns out to be lost, or a plan that no longer fits, is replaced and the statement
-    /// repeated once. Throws DatabaseError, at the latest when `deadline` has passed or soon after
-    /// its caller hung up; the connection is closed then, at which the server ends the statement.
-    [[nodiscard]] Result query(const Statement& statement,
-                               const std::vector<std::optional<std::string>>& parameters,
-                               Deadline deadline);
+    using Parameters = std::vector<std::optional<std::string>>;
+    using Reader = std::function<void(const Result&)>;
+
+    /// Runs the statement with text parameters (nothing: null) and gives its rows to `read`.
+    /// Prepares it first on a connection that does not know it yet, unless that is a pooler's. The
+    /// statement is repeated once after a conflict; and on a new connection where the connection
+    /// turns out to be lost, the plan no longer fits, or the answer is none: `read` throws
+    /// DatabaseError then, as Result does. Throws DatabaseError, whatever the server sends, at the
+    /// latest when `deadline` has passed or soon after its caller hung up; the connection is closed
+    /// then, at which the server ends the statement.
+    void query(const Statement& statement, const Parameters& parameters, Deadline deadline,
+               const Reader& read);
 
     /// Makes the connection, whatever is known of the database's health. Throws DatabaseError.
     void connect(Deadline deadline);
@@ -99,10 +109,10 @@ class Database {
     struct Finish {
         void operator()(pg_conn* connection) const;
     };
-    using Parameters = std::vector<std::optional<std::string>>;
-
     struct Host;
 
+    /// connect() with a deadline that the steps share.
+    void open(Deadline& deadline);
     static std::vector<Host> hosts_of(pg_conn* connection);
     /// The one that libpq is busy with; without an address where it has a name.
     static Host current_host(pg_conn* connection);
@@ -111,18 +121,22 @@ class Database {
     /// the time, or ends the connection before it is made, is left out; which of the others will do
     /// is libpq's business (target_session_attrs). A host's name is looked up by libpq, which waits
     /// as long as the resolver does; `hostaddr` spares that.
-    void reach_server(Deadline deadline);
+    void reach_server(Deadline& deadline);
     /// No hosts: those of the settings.
     void start_connecting(const std::vector<Host>& hosts);
     /// False when one of several hosts is to be left out.
-    bool negotiate(size_t hosts, Deadline deadline);
-    void set_session_up(Deadline deadline);
-    Result attempt(const Statement& statement, const Parameters& parameters, Deadline deadline);
-    void prepare(const Statement& statement, Deadline deadline);
-    void flush(Deadline deadline);
-    Result receive(Deadline deadline);
-    /// Waits until the connection's socket is ready for poll()'s `events`.
-    void wait(short events, Deadline deadline);
+    bool negotiate(size_t hosts, Deadline& deadline);
+    void set_session_up(Deadline& deadline);
+    void attempt(const Statement& statement, const Parameters& parameters, Deadline& deadline,
+                 const Reader& read);
+    void prepare(const Statement& statement, Deadline& deadline);
+    void flush(Deadline& deadline);
+    /// The one answer to what was sent. Whatever comes instead ends in a DatabaseError.
+    Result receive(Deadline& deadline);
+    /// Waits until the connection's socket is ready for poll()'s `events`. Where the caller hangs
+    /// up, `deadline` becomes that of the rest.
+    void wait(short events, Deadline& deadline);
+    [[noreturn]] void fail_late();
     [[noreturn]] void fail_unreachable();
 
     DatabaseSettings settings_;
@@ -130,6 +144,7 @@ class Database {
     std::unique_ptr<pg_conn, Finish> connection_;
     bool pooled_ = false;  // connection_ is to a pooler: each statement may have another server
     std::set<std::string_view> prepared_;  // names of the statements that connection_ knows
+    bool caller_gone_ = false;             // the caller of this query has hung up
 };
 
 }  // namespace kheops

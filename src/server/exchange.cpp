@@ -37,6 +37,8 @@ std::string waiting_for(const DatabaseError& error) {
     switch (error.kind()) {
         case DatabaseError::Kind::late:
             return "The database did not answer in time";
+        case DatabaseError::Kind::conflict:
+            return "The database is busy with something else";
         case DatabaseError::Kind::abandoned:
             return "The web server hung up";
         default:
@@ -97,7 +99,8 @@ LogPairs line_of(const Request& request, const Course& course) {
     pairs.emplace_back("id", course.id);
     pairs.emplace_back("waited_ms", milliseconds(course.started - course.arrived));
     if (course.record.asked_at) {
-        pairs.emplace_back("database_ms", milliseconds(now - *course.record.asked_at));
+        pairs.emplace_back("database_ms", milliseconds(course.record.answered_at.value_or(now) -
+                                                       *course.record.asked_at));
     }
     pairs.emplace_back("total_ms", milliseconds(now - course.arrived));
     if (!course.refusal.empty()) {

@@ -26,12 +26,15 @@ class Password : public testing::Test {
 
     /// Who the server says is connected; empty when it does not let us in.
     std::string ask(Database& database) {
+        std::string user;
         try {
             const Deadline deadline(Clock::now() + std::chrono::seconds(30));
-            return database.query(kWhoAmI, {}, deadline).text(0, 0);
+            database.query(kWhoAmI, {}, deadline,
+                           [&](const Result& result) { user = result.text(0, 0); });
         } catch (const DatabaseError&) {
             return "";
         }
+        return user;
     }
 
     void write_password(const std::string& password) {

@@ -4,17 +4,66 @@
 
 #include <gtest/gtest.h>
 
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "database/postgres.hpp"
 #include "support/database.hpp"
+#include "support/database_wire.hpp"
 
 namespace kheops::test {
 namespace {
 
 constexpr Statement kSettings = {
     "settings",
-    "SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings "
+    "SELECT pg_catalog.string_agg(name || '=' || setting, ' ' ORDER BY name) "
+    "FROM pg_catalog.pg_settings "
     "WHERE name IN "
     "('default_transaction_read_only', 'jit', 'plan_cache_mode', 'statement_timeout')"};
+
+constexpr const char* kSetUp =
+    "default_transaction_read_only=on jit=off plan_cache_mode=force_generic_plan "
+    "statement_timeout=12345";
+
+/// The only value that the statement gives on a connection of its own.
+std::string ask(const DatabaseSettings& settings, const Statement& statement) {
+    const Log log(LogLevel::error);
+    DatabaseHealth health(log);
+    Database connection(settings, health);
+    std::string value;
+    connection.query(statement, {}, Deadline(Clock::now() + std::chrono::seconds(30)),
+                     [&](const Result& result) { value = result.text(0, 0); });
+    return value;
+}
+
+DatabaseSettings settings_of(const std::string& connection) {
+    DatabaseSettings settings;
+    settings.connection = connection;
+    settings.statement_timeout = std::chrono::milliseconds(12345);
+    return settings;
+}
+
+/// This process's end of the only TCP connection to that port.
+int socket_to(std::uint16_t port) {
+    for (int descriptor = 0; descriptor < ::getdtablesize(); ++descriptor) {
+        sockaddr_in peer = {};
+        socklen_t size = sizeof peer;
+        if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) == 0 &&
+            peer.sin_family == AF_INET && ntohs(peer.sin_port) == port) {
+            return descriptor;
+        }
+    }
+    throw std::runtime_error("no connection to port " + std::to_string(port));
+}
+
+int option_of(int socket, int level, int option) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    EXPECT_EQ(::getsockopt(socket, level, option, &value, &size), 0);
+    return value;
+}
 
 TEST(Session, IsSetUpWhateverTheDatabasesOwnSettingsAre) {
     TestDatabase database;
@@ -22,18 +71,55 @@ TEST(Session, IsSetUpWhateverTheDatabasesOwnSettingsAre) {
                                 "plan_cache_mode = force_custom_plan", "statement_timeout = 0"}) {
         database.execute("ALTER DATABASE \"" + database.name() + "\" SET " + setting);
     }
+    EXPECT_EQ(ask(settings_of(database.conninfo()), kSettings), kSetUp);
+}
+
+TEST(Session, IsSetUpByPostgresqlsOwnFunctionsWhateverTheSearchPathHas) {
+    TestDatabase database;
+    database.execute(
+        "CREATE FUNCTION public.pg_backend_pid() RETURNS integer LANGUAGE sql AS 'SELECT -1';"
+        "CREATE FUNCTION public.set_config(text, text, boolean) RETURNS text LANGUAGE sql "
+        "AS 'SELECT $2';"
+        "CREATE FUNCTION public.never(integer, integer) RETURNS boolean LANGUAGE sql "
+        "AS 'SELECT false';"
+        "CREATE OPERATOR public.= (LEFTARG = integer, RIGHTARG = integer, FUNCTION = public.never);"
+        "ALTER DATABASE \"" +
+        database.name() + "\" SET search_path = public, pg_catalog");
+    EXPECT_EQ(ask(settings_of(database.conninfo()), kSettings), kSetUp);
+}
+
+TEST(Session, TextIsUtf8WhateverTheDatabasesEncodingIs) {
+    TestDatabase administration;
+    const std::string latin = administration.name() + "_latin1";
+    administration.execute("CREATE DATABASE " + latin +
+                           " ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+    constexpr Statement kUmlaut = {"umlaut", "SELECT pg_catalog.chr(228)"};
+    EXPECT_EQ(ask(settings_of(administration.conninfo() + " dbname=" + latin), kUmlaut),
+              "\xC3\xA4");
+    // And whatever the client is said to want.
+    EXPECT_EQ(
+        ask(settings_of(administration.conninfo() + " client_encoding=LATIN1 dbname=" + latin),
+            kUmlaut),
+        "\xC3\xA4");
+    administration.execute("DROP DATABASE " + latin + " WITH (FORCE)");
+}
+
+TEST(Session, ATcpConnectionIsKeptAliveAsTheOperatorSaysOrElseAsWeDo) {
+    const TestDatabase database;
+    const DatabaseWire wire(database.host() + "/.s.PGSQL.5432");
     const Log log(LogLevel::error);
     DatabaseHealth health(log);
-    Database connection({.connection = database.conninfo(),
-                         .name = {},
-                         .user = {},
-                         .password_file = {},
-                         .statement_timeout = std::chrono::milliseconds(12345)},
-                        health);
-    const Deadline deadline(Clock::now() + std::chrono::seconds(30));
-    EXPECT_EQ(connection.query(kSettings, {}, deadline).text(0, 0),
-              "default_transaction_read_only=on jit=off plan_cache_mode=force_generic_plan "
-              "statement_timeout=12345");
+    const std::string over_tcp = "host=127.0.0.1 port=" + std::to_string(wire.port()) +
+                                 " user=postgres dbname=" + database.name();
+    for (const auto& [more, idle] : {std::pair("", 30), std::pair(" keepalives_idle=77", 77)}) {
+        Database connection(settings_of(over_tcp + more), health);
+        connection.connect(Deadline(Clock::now() + std::chrono::seconds(30)));
+        const int socket = socket_to(wire.port());
+        EXPECT_EQ(option_of(socket, SOL_SOCKET, SO_KEEPALIVE), 1);
+        EXPECT_EQ(option_of(socket, IPPROTO_TCP, TCP_KEEPIDLE), idle);
+        EXPECT_EQ(option_of(socket, IPPROTO_TCP, TCP_KEEPINTVL), 10);
+        EXPECT_EQ(option_of(socket, IPPROTO_TCP, TCP_KEEPCNT), 3);
+    }
 }
 
 }  // namespace

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: MIT
+
+// A database server that does not keep to the protocol, or never ends: every request is answered in
+// time and the connection closed, whatever it sends. And errors of a server that are hard to come
+// by.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "support/await.hpp"
+#include "support/fastcgi_client.hpp"
+#include "support/hostile_server.hpp"
+#include "support/test_keys.hpp"
+#include "support/test_worker.hpp"
+
+namespace kheops::test {
+namespace {
+
+using namespace std::chrono_literals;
+using Question = HostileServer::Question;
+using Reply = HostileServer::Reply;
+
+constexpr const char* kStock = "list_webhooks";
+constexpr const char* kFaster = "list_webhooks_accelerated";
+
+// Some columns of sql/list_webhooks.sql.
+constexpr size_t kUserKnown = 0;
+constexpr size_t kTotal = 3;
+constexpr size_t kId = 4;
+constexpr size_t kNumberOfTriggers = 13;
+constexpr size_t kIds = 14;
+constexpr size_t kPasses = 15;
+constexpr size_t kAccelerated = 16;
+
+class HostileDatabase : public testing::Test {
+  protected:
+    [[nodiscard]] Settings settings(const std::string& timeout) const {
+        return {{"KHEOPS_WEBHOOKS_DATABASE", server_.conninfo()},
+                {"KHEOPS_WEBHOOKS_THREADS", "1"},
+                {"KHEOPS_WEBHOOKS_TIMEOUT", timeout}};
+    }
+
+    /// Answers questions of that kind so, and the others as a server does.
+    void answer(Question::Kind kind, const Reply& reply) {
+        const std::lock_guard lock(mutex_);
+        script_ = [kind, reply](const Question& question) {
+            return question.kind == kind ? reply : HostileServer::honest(question);
+        };
+    }
+    void answer(const HostileServer::Script& script) {
+        const std::lock_guard lock(mutex_);
+        script_ = script;
+    }
+
+    /// The status of the answer to a request, for which a client waits 30 s.
+    static int ask(const TestWorker& worker, std::string* answer = nullptr) {
+        FastCgiClient client(worker.socket_path());
+        client.send(fastcgi_request(
+            get_parameters("/albums/DemoAlbum1/webhooks", mint_token("alice")), false));
+        const std::string received = client.receive_answer();
+        if (answer != nullptr) {
+            *answer = received;
+        }
+        return status_of(received);
+    }
+
+    /// Whatever it was told before, it answers well from now on: the list is back.
+    void expect_recovery(const TestWorker& worker) {
+        answer(HostileServer::honest);
+        await("the list is there", [&] { return ask(worker) == 200; });
+        await("nothing but its connection is left",
+              [&] { return server_.open_connections() == 1; });
+    }
+
+    std::mutex mutex_;
+    HostileServer::Script script_ = HostileServer::honest;
+    HostileServer server_{[this](const Question& question) {
+        const std::lock_guard lock(mutex_);
+        return script_(question);
+    }};
+};
+
+TEST_F(HostileDatabase, WhatIsNoAnswerIsAnErrorThatTheLogNames) {
+    using Row = std::vector<std::optional<std::string>>;
+    const auto with = [](size_t column, const std::optional<std::string>& value) {
+        Row row = HostileServer::honest_row();
+        row.at(column) = value;
+        return row;
+    };
+    const auto array = [](std::int64_t dimensions, std::int64_t length, const std::string& rest) {
+        return pg_integer(dimensions, 4) + pg_integer(0, 4) + pg_integer(25, 4) +
+               (dimensions == 0 ? "" : pg_integer(length, 4) + pg_integer(1, 4)) + rest;
+    };
+    const std::string element = pg_integer(1, 4) + "t";
+    Row narrow = HostileServer::honest_row();
+    narrow.pop_back();
+    const std::string copy = std::string(1, '\0') + pg_integer(0, 2);
+    const std::map<std::string, std::string> answers = {
+        {"COPY out", pg_message('2') + pg_message('H', copy)},
+        {"COPY in", pg_message('2') + pg_message('G', copy)},
+        {"COPY both", pg_message('2') + pg_message('W', copy)},
+        {"no statement", pg_message('2') + pg_message('I') + pg_ready()},
+        {"no rows", pg_message('2') + pg_complete() + pg_ready()},
+        {"zero rows", HostileServer::rows({})},
+        {"two answers", pg_message('2') + pg_columns(17) + pg_row(HostileServer::honest_row()) +
+                            pg_complete() + pg_columns(17) + pg_row(HostileServer::honest_row()) +
+                            pg_complete() + pg_ready()},
+        {"nothing", pg_ready()},
+        {"a message of no type", "\n\n\n\n\n\n\n\n\n"},
+        {"a message of a negative size", "D" + pg_integer(-1, 4)},
+        {"a column less",
+         pg_message('2') + pg_columns(16) + pg_row(narrow) + pg_complete() + pg_ready()},
+        {"a value less", HostileServer::rows({narrow})},
+        {"no value", HostileServer::rows({with(kUserKnown, std::nullopt)})},
+        {"a webhook without an id",
+         HostileServer::rows({HostileServer::honest_row(), with(kId, std::nullopt)})},
+        {"a boolean of two octets", HostileServer::rows({with(kUserKnown, "tt")})},
+        {"a boolean of none", HostileServer::rows({with(kUserKnown, "")})},
+        {"a short total", HostileServer::rows({with(kTotal, "1234")})},
+        {"a long total", HostileServer::rows({with(kTotal, pg_integer(1, 8) + "1")})},
+        {"a negative total", HostileServer::rows({with(kTotal, pg_integer(-1, 8))})},
+        {"a negative count", HostileServer::rows({with(kNumberOfTriggers, pg_integer(-5, 8))})},
+        {"an array of negative length", HostileServer::rows({with(kIds, array(1, -1, ""))})},
+        {"an array that is longer than it says",
+         HostileServer::rows({with(kIds, array(1, 0, element))})},
+        {"an array that is shorter",
+         HostileServer::rows({with(kIds, array(1, 2147483647, element))})},
+        {"an array of two dimensions", HostileServer::rows({with(kIds, array(2, 1, element))})},
+        {"an array of negative dimensions",
+         HostileServer::rows({with(kIds, array(-1, 1, element))})},
+        {"an array of no dimension with more",
+         HostileServer::rows({with(kIds, array(0, 0, element))})},
+        {"an array with a null", HostileServer::rows({with(kIds, array(1, 1, pg_integer(-1, 4)))})},
+        {"an empty array", HostileServer::rows({with(kIds, "")})},
+        {"arrays of two lengths", HostileServer::rows({with(kPasses, array(0, 0, ""))})},
+        {"one array of two", HostileServer::rows({with(kPasses, std::nullopt)})},
+    };
+    TestWorker worker(settings("5"));
+    for (const auto& [what, octets] : answers) {
+        answer(Question::Kind::execute, {octets});
+        std::string received;
+        EXPECT_EQ(ask(worker, &received), 503) << what;
+        EXPECT_NE(received.find("The database cannot be reached"), std::string::npos) << received;
+        await("the connections are closed", [&] { return server_.open_connections() == 0; });
+        expect_recovery(worker);
+    }
+    const std::string log = worker.log();
+    for (const char* reason :
+         {"PGRES_COPY_OUT", "PGRES_COPY_IN", "PGRES_COPY_BOTH", "more than one answer"}) {
+        EXPECT_NE(log.find(reason), std::string::npos) << log;
+    }
+    EXPECT_NE(log.find("event=database_lost level=error sqlstate=08P01 reason=\"the server broke "
+                       "the protocol: the statement promises a count that is not negative\""),
+              std::string::npos)
+        << log;
+    EXPECT_EQ(log.find("event=fault"), std::string::npos) << log;
+    worker.signal(SIGTERM);
+    EXPECT_EQ(worker.exit_status(), 0);
+}
+
+TEST_F(HostileDatabase, WhatNeverEndsIsNotWaitedForBeyondTheBudget) {
+    const std::string notice =
+        pg_message('N', std::string("SNOTICE\0C00000\0Mhello\0", 22) + std::string(1, '\0'));
+    std::string many;
+    while (many.size() < 100000) {
+        many += notice;
+    }
+    const std::string status = pg_message('S', std::string("a\0b\0", 4));
+    const std::string row = pg_row(HostileServer::honest_row());
+    const std::map<std::string, Reply> answers = {
+        {"silence", {""}},
+        {"notices", {"", notice}},
+        {"notices, all the time", {"", many}},
+        {"parameters", {"", status}},
+        {"rows", {pg_message('2') + pg_columns(17), row, 1ms}},
+        {"octets of a row",
+         {pg_message('2') + pg_columns(17) + "D" + pg_integer(1 << 20, 4), "x", 20ms}},
+        {"errors", {"", pg_error("XX000", "again")}},
+    };
+    for (const Question::Kind kind : {Question::Kind::startup, Question::Kind::session,
+                                      Question::Kind::prepare, Question::Kind::execute}) {
+        answer(HostileServer::honest);
+        TestWorker worker(settings("0.5"));
+        for (const auto& [what, reply] : answers) {
+            server_.end_connections();  // the next one begins at the beginning
+            answer(kind, reply);
+            EXPECT_EQ(ask(worker), 503) << what << " to " << static_cast<int>(kind);
+            expect_recovery(worker);
+        }
+        worker.signal(SIGTERM);
+        EXPECT_EQ(worker.exit_status(), 0);
+    }
+}
+
+TEST_F(HostileDatabase, AnAnswerWithoutAnEndIsNotKeptInMemory) {
+    TestWorker worker(settings("300"));
+    const std::string row = pg_row({std::string(1 << 20, 'x')});
+    answer(Question::Kind::execute, {pg_message('2') + pg_columns(1), row});
+    EXPECT_EQ(ask(worker), 503);
+    worker.await_log("an answer of more than 256 MiB");
+    expect_recovery(worker);
+}
+
+TEST_F(HostileDatabase, AStatementThatTheServerHasForgottenIsPreparedOnANewConnection) {
+    TestWorker worker(settings("30"));
+    EXPECT_EQ(ask(worker), 200);
+    int left = 1;
+    answer([&left](const Question& question) -> Reply {
+        if (question.kind == Question::Kind::execute && left-- > 0) {
+            return {pg_error("26000", "prepared statement does not exist") + pg_ready()};
+        }
+        return HostileServer::honest(question);
+    });
+    EXPECT_EQ(ask(worker), 200);
+    EXPECT_EQ(server_.connections(), 2);
+    EXPECT_EQ(worker.log().find("event=database_lost"), std::string::npos) << worker.log();
+}
+
+TEST_F(HostileDatabase, AConflictIsRepeatedOnceOnTheSameConnection) {
+    TestWorker worker(settings("30"));
+    for (const char* sqlstate : {"40001", "40P01"}) {
+        int left = 1;
+        answer([&left, sqlstate](const Question& question) -> Reply {
+            if (question.kind == Question::Kind::execute && left-- > 0) {
+                return {pg_error(sqlstate, "conflict") + pg_ready()};
+            }
+            return HostileServer::honest(question);
+        });
+        EXPECT_EQ(ask(worker), 200);
+    }
+    answer(Question::Kind::execute, {pg_error("40001", "conflict") + pg_ready()});
+    const int before = server_.asked(Question::Kind::execute, kStock);
+    EXPECT_EQ(ask(worker), 503);
+    EXPECT_EQ(server_.asked(Question::Kind::execute, kStock), before + 2);
+    EXPECT_EQ(server_.connections(), 1);
+    EXPECT_EQ(worker.log().find("event=database_lost"), std::string::npos) << worker.log();
+}
+
+TEST_F(HostileDatabase, AfterTheServersTimeLimitTheConnectionIsANewOne) {
+    TestWorker worker(settings("30"));
+    for (const char* sqlstate : {"57014", "55P03"}) {
+        answer(Question::Kind::execute, {pg_error(sqlstate, "too late") + pg_ready()});
+        std::string received;
+        EXPECT_EQ(ask(worker, &received), 503);
+        EXPECT_NE(received.find("The database did not answer in time"), std::string::npos);
+        await("the connection is closed", [&] { return server_.open_connections() == 0; });
+    }
+    EXPECT_EQ(server_.connections(), 2);
+    EXPECT_EQ(worker.log().find("event=database_lost"), std::string::npos) << worker.log();
+}
+
+TEST_F(HostileDatabase, TheServersReasonIsShownWhereItHoldsNoValue) {
+    TestWorker worker(settings("30"));
+    for (const char* sqlstate : {"42501", "3D000", "3F000", "28000", "53200"}) {
+        const std::string reason = std::string("reason-of-") + sqlstate;
+        answer(Question::Kind::execute, {pg_error(sqlstate, reason) + pg_ready()});
+        EXPECT_EQ(ask(worker), 503);
+        worker.await_log("event=database_lost level=error sqlstate=" + std::string(sqlstate) +
+                         " reason=" + reason);
+    }
+    answer(Question::Kind::execute, {pg_error("22P02", "a-value") + pg_ready()});
+    EXPECT_EQ(ask(worker), 503);
+    worker.await_log("sqlstate=22P02 reason=\"the statement failed\"");
+    EXPECT_EQ(worker.log().find("a-value"), std::string::npos) << worker.log();
+}
+
+TEST_F(HostileDatabase, WhatAcceleratesIsAskedOnlyWhileItIsInForce) {
+    const auto row = [](bool accelerated, std::int64_t total) {
+        auto values = HostileServer::honest_row();
+        values.at(kTotal) = pg_integer(total, 8);
+        values.at(kAccelerated) = std::string(1, accelerated ? '\1' : '\0');
+        return values;
+    };
+    std::atomic<bool> in_force = true;
+    std::atomic<bool> exists = true;
+    answer([&](const Question& question) -> Reply {
+        const bool faster = question.statement == kFaster;
+        if (faster && !exists) {
+            return {pg_error("42P01", "relation does not exist") + pg_ready()};
+        }
+        return question.kind == Question::Kind::execute
+                   ? Reply{HostileServer::rows({row(in_force, faster ? 111 : 222)})}
+                   : HostileServer::honest(question);
+    });
+    TestWorker worker(settings("30"));
+    const auto expect = [&](int total, int times_faster) {
+        std::string received;
+        EXPECT_EQ(ask(worker, &received), 200) << received;
+        EXPECT_NE(received.find("X-Total-Count: " + std::to_string(total) + "\r\n"),
+                  std::string::npos)
+            << received;
+        EXPECT_EQ(server_.asked(Question::Kind::prepare, kFaster) +
+                      server_.asked(Question::Kind::execute, kFaster),
+                  times_faster);
+    };
+    expect(222, 0);
+    expect(111, 2);
+    expect(111, 3);
+    in_force = false;  // it answers, and says that it must not be believed
+    expect(222, 4);
+    expect(222, 4);
+    in_force = true;
+    expect(222, 4);
+    expect(111, 5);
+    exists = false;  // undone
+    in_force = false;
+    expect(222, 6);
+    expect(222, 6);
+    EXPECT_EQ(worker.log().find("event=database_lost"), std::string::npos) << worker.log();
+}
+
+}  // namespace
+}  // namespace kheops::test
