@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include "support/await.hpp"
 #include "support/database_wire.hpp"
+#include "support/fastcgi_client.hpp"
 #include "support/nginx.hpp"
 #include "support/test_cluster.hpp"
 #include "support/test_keys.hpp"
@@ -77,6 +79,44 @@ TEST_F(ManyMachines, ASilentHostLeavesTimeForTheNext) {
     TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", both()}, {"KHEOPS_WEBHOOKS_TIMEOUT", "10"}});
     const TestNginx nginx(before({&worker}));
     EXPECT_EQ(fetch("GET", nginx.url(kList), token()).status, 200) << worker.log();
+}
+
+TEST_F(ManyMachines, AStatementThatAStandbyEndsForRecoverysSakeIsRepeated) {
+    TestConnection standby(standby_->conninfo());
+    standby.execute("ALTER SYSTEM SET max_standby_streaming_delay = 0");
+    standby.execute("SELECT pg_reload_conf()");
+    TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", standby_->conninfo()},
+                       {"KHEOPS_WEBHOOKS_THREADS", "1"},
+                       {"KHEOPS_WEBHOOKS_TIMEOUT", "60"}});
+    TestConnection administrator(primary_.conninfo());
+    const auto await_on_standby = [&](const std::string& what, const std::string& query) {
+        await(what, [&] {
+            // A commit carries the locks before it to the standby.
+            administrator.execute("CREATE TABLE of_no_use (); DROP TABLE of_no_use");
+            return standby.execute(query).text(0, 0) == "t";
+        });
+    };
+    // The statement holds its other tables while it waits for this one ...
+    TableLock held_up(primary_.conninfo(), "webhook_attempts");
+    await_on_standby("the standby has the lock",
+                     "SELECT count(*) > 0 FROM pg_locks WHERE mode = 'AccessExclusiveLock' "
+                     "AND relation = 'webhook_attempts'::regclass");
+    FastCgiClient client(worker.socket_path());
+    client.send(fastcgi_request(get_parameters(kList, mint_token("alice")), true));
+    await_on_standby("the statement waits",
+                     "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                     "AND application_name = 'kheops-webhooks'");
+    // ... and is in the way of recovery, which needs one of them.
+    TableLock in_the_way(primary_.conninfo(), "webhooks");
+    await_on_standby("the statement has been ended",
+                     "SELECT count(*) > 0 FROM pg_locks WHERE mode = 'AccessExclusiveLock' "
+                     "AND granted AND relation = 'webhooks'::regclass");
+    held_up.release();
+    in_the_way.release();
+    await_on_standby("the standby has no lock any more",
+                     "SELECT count(*) = 0 FROM pg_locks WHERE mode = 'AccessExclusiveLock'");
+    EXPECT_EQ(status_of(client.receive_answer()), 200) << worker.log();
+    EXPECT_EQ(worker.log().find("event=database_lost"), std::string::npos) << worker.log();
 }
 
 TEST_F(ManyMachines, TheSessionAttributesThatTheOperatorAsksForAreHonoured) {
