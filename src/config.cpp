@@ -109,22 +109,23 @@ LogLevel read_log_level(const Variables& variables) {
 }
 
 /// A connection string may hold a password, so no message shows one.
-void require_connection_string(const char* variable, const std::string& connection) {
-    if (!is_connection_string(connection)) {
-        throw ConfigError(std::string(variable) +
-                          ": must be a connection string or URI of libpq, such as "
-                          "postgresql://user@host/database (value not shown)");
+void require_connection(const char* variable, const DatabaseSettings& settings) {
+    if (const std::optional<std::string> refusal = Database::refusal_of(settings)) {
+        throw ConfigError(
+            std::string(variable) +
+            ": must be a connection string or URI that libpq accepts, together with its own PG* "
+            "variables and files, such as postgresql://user@host/database (values not shown): " +
+            *refusal);
     }
 }
 
 DatabaseSettings read_database(const Variables& variables) {
     DatabaseSettings settings;
     settings.connection = variables[kDatabase];
-    require_connection_string(kDatabase, settings.connection);
-
     const std::array<const char*, 3> kheops = {kAuthDbUrl, kAuthDbName, kAuthDbUser};
     const auto is_set = [&variables](const char* name) { return variables.is_set(name); };
     if (!settings.connection.empty() || std::none_of(kheops.begin(), kheops.end(), is_set)) {
+        require_connection(kDatabase, settings);
         return settings;
     }
     const auto* missing = std::find_if_not(kheops.begin(), kheops.end(), is_set);
@@ -139,10 +140,10 @@ DatabaseSettings read_database(const Variables& variables) {
         throw ConfigError(std::string(kAuthDbUrl) +
                           ": must look like postgresql://host:5432 (value not shown)");
     }
-    require_connection_string(kAuthDbUrl, settings.connection);
     settings.name = variables[kAuthDbName];
     settings.user = variables[kAuthDbUser];
     settings.password_file = kAuthDbPasswordFile;
+    require_connection(kAuthDbUrl, settings);
     return settings;
 }
 

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "database/health.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <exception>
 #include <random>
-#include <utility>
+#include <sstream>
+
+#include "descriptor.hpp"
 
 namespace kheops {
 
@@ -22,122 +29,200 @@ constexpr unsigned kMostConnecting = 4;
 /// intervals; a new try begins anew and so notices sooner that the server is back.
 constexpr milliseconds kTryLimit(1500);
 
-/// Each so many tries in a row may take a request's whole budget, for a server that is slow to let
-/// anyone in.
 constexpr unsigned kPatientTry = 4;
 
-/// Between two tries: many workers that lost the database together do not return together.
-milliseconds random_pause() {
-    constexpr int kShortest = 200;
-    constexpr int kLongest = 600;
+/// In [0, 1).
+double random_number() {
     std::random_device entropy;
-    return milliseconds(std::uniform_int_distribution(kShortest, kLongest)(entropy));
+    return std::generate_canonical<double, 32>(entropy);
+}
+
+/// What `connect` throws; an exception of another kind is a reason too, and ends no thread.
+std::optional<DatabaseError> failure_of(const std::function<void(Deadline)>& connect,
+                                        Deadline deadline) {
+    try {
+        connect(deadline);
+        return std::nullopt;
+    } catch (const DatabaseError& error) {
+        return error;
+    } catch (const std::exception& error) {
+        return DatabaseError(DatabaseError::Kind::unreachable, "", error.what());
+    }
 }
 
 }  // namespace
 
-void DatabaseHealth::failed(const DatabaseError& error) {
-    const std::lock_guard lock(mutex_);
-    switch (error.kind()) {
-        case DatabaseError::Kind::late:  // one request's fate, told in its own line
-            if (error.sqlstate().empty()) {
-                doubt();
-            }
-            return;
-        case DatabaseError::Kind::conflict:
-        case DatabaseError::Kind::abandoned:
-            return;
-        default:
-            log_loss(error);
+milliseconds pause_between_tries(double random) {
+    constexpr milliseconds kMin(200);
+    constexpr milliseconds kMax(600);
+    return kMin + std::chrono::floor<milliseconds>(random * (kMax - kMin));
+}
+
+milliseconds try_limit(unsigned number, milliseconds patience) {
+    return number % kPatientTry == 0 ? std::max(patience, kTryLimit) : kTryLimit;
+}
+
+/// One of the few that connect at once. Counted before it is made, given back with it.
+class DatabaseHealth::Slot {
+  public:
+    explicit Slot(DatabaseHealth& health) : health_(health) {}
+    Slot(const Slot&) = delete;
+    Slot& operator=(const Slot&) = delete;
+    ~Slot() {
+        const std::lock_guard lock(health_.mutex_);
+        --health_.connecting_;
+        health_.changed_.notify_all();
     }
+
+  private:
+    DatabaseHealth& health_;
+};
+
+void DatabaseHealth::failed(const DatabaseError& error) {
+    std::vector<std::string> reasons;
+    {
+        const std::lock_guard lock(mutex_);
+        switch (error.kind()) {
+            case DatabaseError::Kind::late:  // one request's fate, told in its own line
+                if (error.sqlstate().empty()) {
+                    doubt();
+                }
+                return;
+            case DatabaseError::Kind::conflict:
+            case DatabaseError::Kind::abandoned:
+                return;
+            default:
+                reasons = new_reasons(error);
+        }
+    }
+    log_loss(error, reasons);
 }
 
 void DatabaseHealth::answered() {
-    const std::lock_guard lock(mutex_);
-    if (!reasons_.empty()) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (reasons_.empty()) {
+            return;
+        }
         reasons_.clear();
-        log_.event(LogLevel::info, "database_back");
     }
+    log_.event(LogLevel::info, "database_back");
 }
 
 void DatabaseHealth::found_pooler() {
-    const std::lock_guard lock(mutex_);
-    if (!std::exchange(pooler_logged_, true)) {
+    if (!pooler_logged_.exchange(true)) {
         log_.event(LogLevel::warning, "database_pooler",
                    {{"reason", "statements are not prepared, and the role's own settings hold"}});
     }
 }
 
 void DatabaseHealth::connecting(Deadline deadline, const std::function<void()>& connect) {
-    std::unique_lock lock(mutex_);
-    const bool in_time = changed_.wait_for(lock, deadline.remaining(), [this] {
-        return state_ == State::lost || (state_ == State::well && connecting_ < kMostConnecting);
-    });
-    if (state_ == State::lost) {
-        throw DatabaseError(*loss_);
+    {
+        std::unique_lock lock(mutex_);
+        const bool in_time = changed_.wait_for(lock, deadline.remaining(), [this] {
+            return state_ == State::lost ||
+                   (state_ == State::well && connecting_ < kMostConnecting);
+        });
+        if (state_ == State::lost) {
+            throw DatabaseError(*loss_);
+        }
+        if (!in_time) {
+            throw DatabaseError(DatabaseError::Kind::late, "",
+                                "no connection within the request's budget");
+        }
+        ++connecting_;
     }
-    if (!in_time) {
-        throw DatabaseError(DatabaseError::Kind::late, "",
-                            "no connection within the request's budget");
-    }
-
-    ++connecting_;
-    lock.unlock();
-    std::optional<DatabaseError> error;
+    const Slot slot(*this);
     try {
         connect();
-    } catch (const DatabaseError& caught) {
-        error = caught;
+    } catch (const DatabaseError& error) {
+        const std::lock_guard lock(mutex_);
+        switch (error.kind()) {
+            case DatabaseError::Kind::late:
+                doubt();  // this request had too little time left, or nobody would have had enough
+                break;
+            case DatabaseError::Kind::conflict:
+            case DatabaseError::Kind::abandoned:
+                break;
+            default:
+                lose(error);
+        }
+        throw;
     }
-    lock.lock();
-    --connecting_;
-    changed_.notify_all();
-    if (!error) {
-        return;
-    }
-    if (error->kind() == DatabaseError::Kind::late) {
-        doubt();  // this request had too little time left, or nobody would have had enough
-    } else if (error->kind() != DatabaseError::Kind::abandoned) {
-        lose(*error);
-    }
-    throw DatabaseError(*error);
 }
 
 void DatabaseHealth::look_after(const std::stop_token& stop, milliseconds patience,
                                 const std::function<void(Deadline)>& connect) {
-    std::unique_lock lock(mutex_);
-    looked_after_ = true;
+    // The reading end of a pipe hangs up when the other one is closed. Without one, a try under way
+    // is waited for.
+    std::array<int, 2> ends = {-1, -1};
+    [[maybe_unused]] const int made = ::pipe2(ends.data(), O_CLOEXEC);
+    const Descriptor caller(ends[0]);
+    Descriptor other_end(ends[1]);
+    const std::stop_callback hang_up(stop, [&other_end] { other_end = Descriptor(); });
+
+    const auto await_loss = [&] {
+        std::unique_lock lock(mutex_);
+        looked_after_ = true;
+        return changed_.wait(lock, stop, [this] { return state_ != State::well; }) &&
+               !stop.stop_requested();
+    };
     unsigned tries = 0;
-    while (changed_.wait(lock, stop, [this] { return state_ != State::well; }) &&
-           !stop.stop_requested()) {
-        lock.unlock();
-        const bool patient = ++tries % kPatientTry == 0;
-        std::optional<DatabaseError> error;
-        try {
-            connect(Deadline(Clock::now() + (patient ? std::max(patience, kTryLimit) : kTryLimit)));
-        } catch (const DatabaseError& caught) {
-            error = caught;
+    while (await_loss()) {
+        const Deadline deadline(Clock::now() + try_limit(++tries, patience));
+        const std::optional<DatabaseError> error =
+            failure_of(connect, deadline.with_caller(caller.number()));
+        if (stop.stop_requested()) {
+            break;
         }
-        lock.lock();
         if (error) {
-            log_loss(*error);
-            lose(*error);
+            fail_try(*error);
         } else {
             tries = 0;
-            state_ = State::well;
-            changed_.notify_all();
+            set_well();
         }
-        changed_.wait_for(lock, stop, random_pause(), [] { return false; });
+        std::unique_lock lock(mutex_);
+        changed_.wait_for(lock, stop, pause_between_tries(random_number()), [] { return false; });
     }
+    const std::lock_guard lock(mutex_);
     looked_after_ = false;
     state_ = State::well;
+    changed_.notify_all();
 }
 
-void DatabaseHealth::log_loss(const DatabaseError& error) {
-    if (reasons_.size() < kMostReasons && reasons_.insert(error.what()).second) {
-        log_.event(LogLevel::error, "database_lost",
-                   {{"sqlstate", error.sqlstate()}, {"reason", error.what()}});
+void DatabaseHealth::fail_try(const DatabaseError& error) {
+    std::vector<std::string> reasons;
+    {
+        const std::lock_guard lock(mutex_);
+        reasons = new_reasons(error);
+        lose(error);
     }
+    log_loss(error, reasons);
+}
+
+void DatabaseHealth::set_well() {
+    const std::lock_guard lock(mutex_);
+    state_ = State::well;
+    changed_.notify_all();
+}
+
+void DatabaseHealth::log_loss(const DatabaseError& error,
+                              const std::vector<std::string>& reasons) const {
+    for (const std::string& reason : reasons) {
+        log_.event(LogLevel::error, "database_lost",
+                   {{"sqlstate", error.sqlstate()}, {"reason", reason}});
+    }
+}
+
+std::vector<std::string> DatabaseHealth::new_reasons(const DatabaseError& error) {
+    std::vector<std::string> fresh;
+    std::istringstream lines(error.what());
+    for (std::string reason; std::getline(lines, reason);) {
+        if (reasons_.size() < kMostReasons && reasons_.insert(reason).second) {
+            fresh.push_back(reason);
+        }
+    }
+    return fresh;
 }
 
 void DatabaseHealth::doubt() {

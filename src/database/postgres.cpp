@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <fstream>
+#include <limits>
 
 namespace kheops {
 
@@ -178,6 +180,65 @@ struct FreeOptions {
     void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
 };
 
+/// What libpq goes by on this connection, wherever it stands: connection string, environment,
+/// service file or libpq's defaults. Empty where it is not set.
+class Options {
+  public:
+    explicit Options(PGconn* connection) : options_(PQconninfo(connection)) {}
+
+    [[nodiscard]] std::string operator[](std::string_view keyword) const {
+        for (const PQconninfoOption* option = options_.get();
+             option != nullptr && option->keyword != nullptr; ++option) {
+            if (option->keyword == keyword && option->val != nullptr) {
+                return option->val;
+            }
+        }
+        return "";
+    }
+
+  private:
+    std::unique_ptr<PQconninfoOption, FreeOptions> options_;
+};
+
+/// libpq's message in one line for each server that it tells of.
+std::string line_for_each_server(const std::string& message) {
+    std::string lines;
+    std::string::size_type begin = 0;
+    while (begin < message.size()) {
+        const std::string::size_type end = std::min(message.find('\n', begin), message.size());
+        const std::string line = one_line(message.substr(begin, end - begin).c_str());
+        const bool next = line.starts_with("connection to server ") ||
+                          line.starts_with("could not translate host name ");
+        lines += lines.empty() ? "" : next ? "\n" : " ";
+        lines += line;
+        begin = end + 1;
+    }
+    return lines;
+}
+
+/// `value` as often as that, between commas.
+std::string repeated(const char* value, size_t times) {
+    std::string list = value;
+    for (size_t i = 1; i < times; ++i) {
+        list += std::string(",") + value;
+    }
+    return list;
+}
+
+/// As libpq reads integers.
+bool is_integer(const std::string& text, long least, long most) {
+    char* end = nullptr;
+    errno = 0;
+    const long value = std::strtol(text.c_str(), &end, 10);
+    const bool read = end != text.c_str() && errno == 0 && value >= least && value <= most;
+    return read && text.find_first_not_of(" \t\n\v\f\r", end - text.c_str()) == std::string::npos;
+}
+
+/// Options that libpq reads as integers only when it has reached a server.
+constexpr std::array<const char*, 6> kIntegers = {"connect_timeout",  "keepalives",
+                                                  "keepalives_idle",  "keepalives_interval",
+                                                  "keepalives_count", "tcp_user_timeout"};
+
 }  // namespace
 
 /// One of the hosts that a connection string, the environment or a service file names.
@@ -193,23 +254,24 @@ struct Database::Host {
 };
 
 std::vector<Database::Host> Database::hosts_of(pg_conn* connection) {
-    const std::unique_ptr<PQconninfoOption, FreeOptions> options(PQconninfo(connection));
-    const auto list = [&](std::string_view keyword) {
-        for (const PQconninfoOption* option = options.get();
-             option != nullptr && option->keyword != nullptr; ++option) {
-            if (option->keyword == keyword && option->val != nullptr) {
-                return split(option->val);
-            }
-        }
-        return std::vector<std::string>(1);
-    };
-    const std::vector<std::string> names = list("host");
-    const std::vector<std::string> addresses = list("hostaddr");
-    const std::vector<std::string> ports = list("port");
-    std::vector<Host> hosts(std::max(names.size(), addresses.size()));
+    const Options options(connection);
+    const std::vector<std::string> names = split(options["host"]);
+    const std::vector<std::string> addresses = split(options["hostaddr"]);
+    const std::vector<std::string> ports = split(options["port"]);
+    const bool named = !options["host"].empty();
+    const bool addressed = !options["hostaddr"].empty();
+    std::vector<Host> hosts(addressed ? addresses.size() : names.size());
+    if ((named && names.size() != hosts.size()) ||
+        (ports.size() != 1 && ports.size() != hosts.size())) {
+        return {};
+    }
     for (size_t i = 0; i < hosts.size(); ++i) {
-        hosts[i] = {i < names.size() ? names[i] : "", i < addresses.size() ? addresses[i] : "",
-                    ports[i < ports.size() ? i : 0]};
+        hosts[i] = {named ? names[i] : "", addressed ? addresses[i] : "",
+                    ports[ports.size() == 1 ? 0 : i]};
+        if ((named && hosts[i].name.empty()) || (addressed && hosts[i].address.empty()) ||
+            hosts[i].port.empty()) {
+            return {};
+        }
     }
     return hosts;
 }
@@ -227,12 +289,6 @@ std::string Database::joined(const std::vector<Host>& hosts, std::string Host::*
         list += host.*part;
     }
     return list;
-}
-
-bool is_connection_string(const std::string& connection) {
-    const std::unique_ptr<PQconninfoOption, FreeOptions> options(
-        PQconninfoParse(connection.c_str(), nullptr));
-    return options != nullptr;
 }
 
 void Result::Clear::operator()(pg_result* result) const {
@@ -395,16 +451,27 @@ void Database::open(Deadline& deadline) {
 void Database::reach_server(Deadline& deadline) {
     start_connecting({});
     std::vector<Host> hosts = hosts_of(connection_.get());
-    while (!negotiate(hosts.size(), deadline)) {
-        const Host useless = current_host(connection_.get());
-        std::erase_if(hosts, [&](const Host& host) {
-            return host.address_or_name() == useless.address_or_name() && host.port == useless.port;
-        });
+    std::string reasons;
+    for (;;) {
+        try {
+            negotiate(hosts.size(), deadline);
+            return;
+        } catch (const DatabaseError& error) {
+            reasons += (reasons.empty() ? "" : "\n") + std::string(error.what());
+            const Host useless = current_host(connection_.get());
+            const size_t left_out = std::erase_if(hosts, [&](const Host& host) {
+                return host.address_or_name() == useless.address_or_name() &&
+                       host.port == useless.port;
+            });
+            if (left_out == 0 || hosts.empty() || deadline.passed()) {
+                throw DatabaseError(error.kind(), error.sqlstate(), reasons);
+            }
+        }
         start_connecting(hosts);
     }
 }
 
-bool Database::negotiate(size_t hosts, Deadline& deadline) {
+void Database::negotiate(size_t hosts, Deadline& deadline) {
     const auto share =
         std::min(kMostForOneOfSeveralHosts,
                  deadline.remaining() / static_cast<int>(std::max<size_t>(hosts, 1)));
@@ -413,9 +480,6 @@ bool Database::negotiate(size_t hosts, Deadline& deadline) {
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
     while (status != PGRES_POLLING_OK) {
         if (status == PGRES_POLLING_FAILED || PQstatus(connection_.get()) == CONNECTION_BAD) {
-            if (hosts > 1) {
-                return false;
-            }
             fail_unreachable();
         }
         // Where one refuses to be connected to, libpq itself goes on to the next.
@@ -426,27 +490,43 @@ bool Database::negotiate(size_t hosts, Deadline& deadline) {
         try {
             wait(status == PGRES_POLLING_READING ? POLLIN : POLLOUT, limit);
         } catch (const DatabaseError& error) {
-            if (error.kind() == DatabaseError::Kind::late && hosts > 1 && !deadline.passed()) {
-                return false;
+            if (caller_gone_) {
+                deadline = limit;
             }
-            throw;
+            if (caller_gone_ || hosts <= 1) {
+                throw;
+            }
+            const std::string before = line_for_each_server(PQerrorMessage(connection_.get()));
+            throw DatabaseError(error.kind(), error.sqlstate(),
+                                before + (before.empty() ? "" : "\n") +
+                                    "connection to server at \"" + host.address_or_name() +
+                                    "\", port " + host.port + " failed: no answer in time");
         }
         status = PQconnectPoll(connection_.get());
     }
-    return true;
 }
 
 void Database::start_connecting(const std::vector<Host>& hosts) {
+    const std::string names = joined(hosts, &Host::name);
+    const std::string addresses = joined(hosts, &Host::address);
+    const std::string ports = joined(hosts, &Host::port);
+    std::vector<Option> overriding;
+    if (!hosts.empty()) {
+        overriding = {
+            {"host", names.c_str()}, {"hostaddr", addresses.c_str()}, {"port", ports.c_str()}};
+    }
+    connection_ = start(settings_, overriding);
+}
+
+std::unique_ptr<pg_conn, Database::Finish> Database::start(const DatabaseSettings& settings,
+                                                           const std::vector<Option>& overriding) {
     std::vector<const char*> keywords;
     std::vector<const char*> values;
     const auto set = [&](const char* keyword, const char* value) {
         keywords.push_back(keyword);
         values.push_back(value);
     };
-    const std::optional<std::string> password = read_password(settings_.password_file);
-    const std::string names = joined(hosts, &Host::name);
-    const std::string addresses = joined(hosts, &Host::address);
-    const std::string ports = joined(hosts, &Host::port);
+    const std::optional<std::string> password = read_password(settings.password_file);
 
     // What comes before the connection string is a default.
     set("fallback_application_name", "kheops-webhooks");
@@ -454,28 +534,75 @@ void Database::start_connecting(const std::vector<Host>& hosts) {
     set("keepalives_interval", "10");
     set("keepalives_count", "3");
     // Only the first dbname is read as a connection string; what follows it wins over it.
-    set("dbname", settings_.connection.c_str());
+    set("dbname", settings.connection.c_str());
     set("client_encoding", "UTF8");
-    if (!settings_.name.empty()) {
-        set("dbname", settings_.name.c_str());
+    if (!settings.name.empty()) {
+        set("dbname", settings.name.c_str());
     }
-    if (!settings_.user.empty()) {
-        set("user", settings_.user.c_str());
+    if (!settings.user.empty()) {
+        set("user", settings.user.c_str());
     }
     if (password) {
         set("password", password->c_str());
     }
-    if (!hosts.empty()) {
-        set("host", names.c_str());
-        set("hostaddr", addresses.c_str());
-        set("port", ports.c_str());
+    for (const auto& [keyword, value] : overriding) {
+        set(keyword, value);
     }
     set(nullptr, nullptr);
 
-    connection_.reset(PQconnectStartParams(keywords.data(), values.data(), 1));
-    if (connection_ == nullptr) {
+    std::unique_ptr<pg_conn, Finish> connection(
+        PQconnectStartParams(keywords.data(), values.data(), 1));
+    if (connection == nullptr) {
         throw std::bad_alloc();
     }
+    return connection;
+}
+
+std::optional<std::string> Database::refusal_of(const DatabaseSettings& settings) {
+    const std::unique_ptr<PQconninfoOption, FreeOptions> parsed(
+        PQconninfoParse(settings.connection.c_str(), nullptr));
+    if (parsed == nullptr) {
+        return "it cannot be parsed";
+    }
+    // libpq looks at most options only as it begins to connect. It says that there is no port 0
+    // before it looks any host up, and that this is no address before it makes a socket.
+    constexpr const char* kNoAddress = "kheops-webhooks-connects-nowhere";
+    const Options first(start(settings, {{"port", "0"}}).get());
+    const std::string& listed = first["hostaddr"].empty() ? first["host"] : first["hostaddr"];
+    const size_t hosts = split(listed).size();
+    const std::string nowhere = repeated(kNoAddress, hosts);
+    const auto connection = start(settings, {{"hostaddr", nowhere.c_str()}});
+    const Options options(connection.get());
+
+    for (const char* keyword : kIntegers) {
+        constexpr long kMost = std::numeric_limits<int>::max();
+        if (const std::string value = options[keyword];
+            !value.empty() && !is_integer(value, -kMost, kMost)) {
+            return std::string(keyword) + " is not an integer";
+        }
+    }
+    constexpr long kMaxPort = 65535;
+    for (const std::string& port : split(options["port"])) {
+        if (!port.empty() && !is_integer(port, 1, kMaxPort)) {
+            return "port is not a number from 1 to 65535";
+        }
+    }
+    // Of each host, nothing is wrong but this address.
+    std::string message = PQerrorMessage(connection.get());
+    size_t nowhere_to_go = 0;
+    for (size_t at = message.find(kNoAddress); at != std::string::npos;
+         at = message.find(kNoAddress, at + 1)) {
+        ++nowhere_to_go;
+    }
+    if (nowhere_to_go == hosts) {
+        return std::nullopt;
+    }
+    // A slip of the pen may have put a password where libpq quotes a value.
+    const size_t quote = message.find('"');
+    if (quote != std::string::npos) {
+        message.replace(quote, message.rfind('"') + 1 - quote, "\u2026");
+    }
+    return one_line(message.c_str());
 }
 
 void Database::set_session_up(Deadline& deadline) {
@@ -624,7 +751,7 @@ void Database::fail_late() {
 
 void Database::fail_unreachable() {
     throw DatabaseError(DatabaseError::Kind::unreachable, "",
-                        one_line(PQerrorMessage(connection_.get())));
+                        line_for_each_server(PQerrorMessage(connection_.get())));
 }
 
 }  // namespace kheops

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "database/error.hpp"
@@ -34,10 +35,6 @@ struct DatabaseSettings {
     /// The server ends a statement that runs longer; milliseconds, above 0.
     std::chrono::milliseconds statement_timeout{5000};
 };
-
-/// Whether libpq can parse `connection`. Says nothing of why not: the reason could quote a
-/// password.
-[[nodiscard]] bool is_connection_string(const std::string& connection);
 
 /// A statement to prepare: its name, unique in the program, and its text. Both live for ever.
 struct Statement {
@@ -105,6 +102,11 @@ class Database {
     /// Makes the connection, whatever is known of the database's health. Throws DatabaseError.
     void connect(Deadline deadline);
 
+    /// Why libpq would refuse to connect with these settings and what its environment and files add
+    /// to them; nothing where it would not. Connects to nothing and looks no name up. The values of
+    /// options are left out: one could hold a password.
+    [[nodiscard]] static std::optional<std::string> refusal_of(const DatabaseSettings& settings);
+
   private:
     struct Finish {
         void operator()(pg_conn* connection) const;
@@ -113,19 +115,27 @@ class Database {
 
     /// connect() with a deadline that the steps share.
     void open(Deadline& deadline);
+    using Option = std::pair<const char*, const char*>;  // keyword and value
+
+    /// The hosts among which reach_server() chooses. None where libpq refuses the lists, or fills
+    /// gaps in them in its own way: then it alone chooses.
     static std::vector<Host> hosts_of(pg_conn* connection);
     /// The one that libpq is busy with; without an address where it has a name.
     static Host current_host(pg_conn* connection);
     static std::string joined(const std::vector<Host>& hosts, std::string Host::*part);
     /// Makes a connection to one of the hosts that are named. One that is silent for its share of
     /// the time, or ends the connection before it is made, is left out; which of the others will do
-    /// is libpq's business (target_session_attrs). A host's name is looked up by libpq, which waits
-    /// as long as the resolver does; `hostaddr` spares that.
+    /// is libpq's business (target_session_attrs). Throws the reason of each host. A host's name is
+    /// looked up by libpq, which waits as long as the resolver does, beyond the deadline and after
+    /// the caller hung up; `hostaddr` spares that.
     void reach_server(Deadline& deadline);
     /// No hosts: those of the settings.
     void start_connecting(const std::vector<Host>& hosts);
-    /// False when one of several hosts is to be left out.
-    bool negotiate(size_t hosts, Deadline& deadline);
+    /// Begins to connect with the settings; `overriding` win over them where not empty.
+    static std::unique_ptr<pg_conn, Finish> start(const DatabaseSettings& settings,
+                                                  const std::vector<Option>& overriding);
+    /// Throws where none of the hosts would do, or one was silent for its share of the time.
+    void negotiate(size_t hosts, Deadline& deadline);
     void set_session_up(Deadline& deadline);
     void attempt(const Statement& statement, const Parameters& parameters, Deadline& deadline,
                  const Reader& read);

@@ -193,6 +193,17 @@ TEST_F(HostileDatabase, WhatNeverEndsIsNotWaitedForBeyondTheBudget) {
     }
 }
 
+TEST_F(HostileDatabase, WhatLooksForASilentOneEndsAtOnceAtTheStop) {
+    answer(Question::Kind::startup, {pg_error("57P03", "starting up", "FATAL")});
+    TestWorker worker(settings("300"));
+    EXPECT_EQ(ask(worker), 503);
+    answer(Question::Kind::startup, {""});
+    // Three tries of four end after 1.5 s, this one after a request's budget.
+    await("a patient try is under way", [&] { return server_.age_of_last() > 2s; });
+    worker.signal(SIGTERM);
+    EXPECT_EQ(worker.exit_status(), 0);
+}
+
 TEST_F(HostileDatabase, AnAnswerWithoutAnEndIsNotKeptInMemory) {
     TestWorker worker(settings("300"));
     const std::string row = pg_row({std::string(1 << 20, 'x')});

@@ -81,6 +81,59 @@ TEST_F(ManyMachines, ASilentHostLeavesTimeForTheNext) {
     EXPECT_EQ(fetch("GET", nginx.url(kList), token()).status, 200) << worker.log();
 }
 
+TEST_F(ManyMachines, WhereNoHostWillDoTheReasonOfEachIsLoggedOnce) {
+    to_primary_.set(DatabaseWire::State::cut);
+    to_standby_->set(DatabaseWire::State::lossy);
+    const std::string gone = "127.0.0.1";  // nobody listens there
+    TestWorker worker(
+        {{"KHEOPS_WEBHOOKS_DATABASE",
+          "host=127.0.0.2,127.0.0.3,127.0.0.1 port=" + std::to_string(to_primary_.port()) + "," +
+              std::to_string(to_standby_->port()) +
+              ",9 user=postgres password=canary dbname=postgres"},
+         {"KHEOPS_WEBHOOKS_THREADS", "1"},
+         {"KHEOPS_WEBHOOKS_TIMEOUT", "2"}});
+    const auto ask = [&] {
+        FastCgiClient client(worker.socket_path());
+        client.send(fastcgi_request(get_parameters(kList, mint_token("alice")), false));
+        return status_of(client.receive_answer());
+    };
+    EXPECT_EQ(ask(), 503);
+    const std::vector<std::string> reasons = {
+        "reason=\"connection to server at \\\"127.0.0.2\\\", port " +
+            std::to_string(to_primary_.port()) + " failed: server closed",
+        "reason=\"connection to server at \\\"127.0.0.3\\\", port " +
+            std::to_string(to_standby_->port()) + " failed: no answer in time",
+        "reason=\"connection to server at \\\"127.0.0.1\\\", port 9 failed: Connection refused"};
+    for (const std::string& reason : reasons) {
+        worker.await_log(reason);
+    }
+    EXPECT_EQ(ask(), 503);
+    const std::string log = worker.log();
+    for (const std::string& reason : reasons) {
+        EXPECT_EQ(log.find(reason), log.rfind(reason)) << log;
+    }
+    EXPECT_EQ(log.find("canary"), std::string::npos) << log;
+    to_primary_.set(DatabaseWire::State::whole);
+    await("the list is there", [&] { return ask() == 200; });
+}
+
+/// Of a list with gaps, libpq alone chooses; what it cannot connect to is told, not tried for ever.
+TEST_F(ManyMachines, GapsInTheListsOfHostsAreLibpqsOwnBusiness) {
+    to_primary_.set(DatabaseWire::State::cut);
+    for (const std::string& ports :
+         {std::to_string(to_primary_.port()) + ",", "," + std::to_string(to_primary_.port())}) {
+        TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE",
+                            "host=127.0.0.2, port=" + ports + " user=postgres dbname=postgres"},
+                           {"KHEOPS_WEBHOOKS_TIMEOUT", "2"}});
+        FastCgiClient client(worker.socket_path());
+        client.send(fastcgi_request(get_parameters(kList, mint_token("alice")), false));
+        EXPECT_EQ(status_of(client.receive_answer()), 503);
+        worker.await_log("event=database_lost");
+        worker.signal(SIGTERM);
+        EXPECT_EQ(worker.exit_status(), 0);
+    }
+}
+
 TEST_F(ManyMachines, AStatementThatAStandbyEndsForRecoverysSakeIsRepeated) {
     TestConnection standby(standby_->conninfo());
     standby.execute("ALTER SYSTEM SET max_standby_streaming_delay = 0");

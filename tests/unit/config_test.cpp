@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <map>
 
@@ -210,6 +211,76 @@ TEST(Config, AConnectionStringIsNeverShown) {
                                              {"KHEOPS_AUTHDB_USER", "u"}}));
     EXPECT_EQ(error.find("KHEOPS_AUTHDB_URL: must look like "), 0U) << error;
     EXPECT_EQ(error.find("secret"), std::string::npos) << error;
+}
+
+TEST(Config, WhatLibpqRefusesIsRefusedWithItsReasonAndNoValue) {
+    const std::vector<std::pair<std::string, std::string>> wrong = {
+        {"host=a,b,c port=1,2", "could not match 2 port numbers to 3 hosts"},
+        {"postgresql://a:1,b:2,c/kheops?port=1,2", "could not match 2 port numbers to 3 hosts"},
+        {"host=a,b hostaddr=127.0.0.1", "could not match 2 host names to 1 hostaddr values"},
+        {"host=a hostaddr=127.0.0.1,127.0.0.2", "could not match 1 host names to 2 hostaddr"},
+        {"host=a sslmode=secret", "invalid sslmode value"},
+        {"host=a sslmode=require,password=secret", "invalid sslmode value"},
+        {"host=a target_session_attrs=secret", "invalid target_session_attrs value"},
+        {"host=a channel_binding=secret", "invalid channel_binding value"},
+        {"host=a gssencmode=secret", "invalid gssencmode value"},
+        {"host=a ssl_min_protocol_version=secret", "ssl_min_protocol_version"},
+        {"host=a,b port=5432password=secret", "port is not a number from 1 to 65535"},
+        {"host=a,b port=1,65536", "port is not a number from 1 to 65535"},
+        {"host=a port=0", "port is not a number from 1 to 65535"},
+        {"host=a connect_timeout=5secret", "connect_timeout is not an integer"},
+        {"host=a keepalives=secret", "keepalives is not an integer"},
+        {"host=a keepalives_idle=secret", "keepalives_idle is not an integer"},
+        {"host=a keepalives_interval=secret", "keepalives_interval is not an integer"},
+        {"host=a keepalives_count=99999999999", "keepalives_count is not an integer"},
+        {"host=a tcp_user_timeout=secret", "tcp_user_timeout is not an integer"},
+        {"service=secret", "service"},
+        {"service", "it cannot be parsed"},
+    };
+    for (const auto& [connection, reason] : wrong) {
+        const std::string error = error_of(with({{"KHEOPS_WEBHOOKS_DATABASE", connection}}));
+        EXPECT_EQ(error.find("KHEOPS_WEBHOOKS_DATABASE: must be "), 0U) << connection << error;
+        EXPECT_NE(error.find("): "), std::string::npos) << error;
+        EXPECT_NE(error.find(reason, error.find("): ")), std::string::npos) << error;
+        EXPECT_EQ(error.find("secret"), std::string::npos) << error;
+        EXPECT_EQ(error.find('\n'), std::string::npos) << error;
+    }
+}
+
+TEST(Config, WhatLibpqAcceptsIsAcceptedWithoutLookingAnyHostUp) {
+    for (const char* connection :
+         {"host=a", "host=a.invalid,b.invalid", "host=a,b port=1", "host=a,b port=1,2",
+          "host=a,b port=1,", "host=a, port=5432", "host=, port=1,2",
+          "hostaddr=127.0.0.1,127.0.0.2", "host=/no/such/directory,a",
+          "host=a,b hostaddr=127.0.0.1,::1 port=65535", "host=a,b hostaddr=127.0.0.1,",
+          "host=a connect_timeout=' 5 ' keepalives=0",
+          "host=a sslmode=verify-full target_session_attrs=standby", "host=a gssencmode=disable",
+          "postgresql://u:p@a:1,b:2/kheops?connect_timeout=-1", "user=someone"}) {
+        EXPECT_EQ(error_of(with({{"KHEOPS_WEBHOOKS_DATABASE", connection}})), "") << connection;
+    }
+}
+
+TEST(Config, WhatLibpqFindsElsewhereIsLookedAtToo) {
+    const Variables kheops = {{"KHEOPS_AUTHDB_URL", "postgresql://a"},
+                              {"KHEOPS_AUTHDB_NAME", "n"},
+                              {"KHEOPS_AUTHDB_USER", "u"}};
+    const auto expect_refusal = [&](const char* variable, const char* value, const char* reason) {
+        ::setenv(variable, value, 1);
+        for (const std::string& error : {error_of(with({})), error_of(with(kheops))}) {
+            EXPECT_NE(error.find("its own PG* variables and files"), std::string::npos) << error;
+            EXPECT_NE(error.find(reason), std::string::npos) << error;
+        }
+        ::unsetenv(variable);
+    };
+    expect_refusal("PGSSLMODE", "bogus", "invalid sslmode value");
+    expect_refusal("PGPORT", "1,2,3", "could not match 3 port numbers to 1 hosts");
+    expect_refusal("PGCONNECT_TIMEOUT", "abc", "connect_timeout is not an integer");
+    EXPECT_EQ(error_of(with({})), "");
+    EXPECT_EQ(error_of(with(kheops)), "");
+    Variables wrong = kheops;
+    wrong["KHEOPS_AUTHDB_URL"] = "postgresql://a?sslmode=secret";
+    EXPECT_EQ(error_of(with(wrong)).find("KHEOPS_AUTHDB_URL: must be "), 0U);
+    EXPECT_EQ(error_of(with(wrong)).find("secret"), std::string::npos);
 }
 
 TEST(Config, HelpNamesEveryVariable) {
