@@ -4,7 +4,6 @@
 #include <libpq-fe.h>
 
 #include <poll.h>
-#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <array>
@@ -22,10 +21,6 @@ constexpr int kBinary = 1;
 /// What a statement whose caller has hung up may still take. Most end by themselves sooner, and a
 /// connection that is closed to end one costs the server more than the rest of it.
 constexpr std::chrono::milliseconds kGraceAfterCaller(250);
-
-/// The longest answer, in octets: some fifty times a list of 20,000 webhooks. libpq keeps an answer
-/// in memory until it is whole.
-constexpr std::int64_t kMaxAnswer = 256 * 1024 * 1024;
 
 /// Since PostgreSQL 14 the server can look, while a statement runs, whether its client is there.
 constexpr int kFirstWithConnectionCheck = 140000;
@@ -660,18 +655,11 @@ void Database::flush(Deadline& deadline) {
 
 Result Database::receive(Deadline& deadline) {
     flush(deadline);
-    std::int64_t received = 0;
     std::optional<Result> answer;
     std::optional<DatabaseError> error;
     for (;;) {
         while (PQisBusy(connection_.get()) != 0) {
             wait(POLLIN, deadline);
-            int pending = 0;
-            ::ioctl(PQsocket(connection_.get()), FIONREAD, &pending);
-            received += pending;
-            if (received > kMaxAnswer) {
-                throw protocol_violation("an answer of more than 256 MiB");
-            }
             if (PQconsumeInput(connection_.get()) == 0) {
                 fail_unreachable();
             }

@@ -84,12 +84,11 @@ TEST_F(ManyMachines, ASilentHostLeavesTimeForTheNext) {
 TEST_F(ManyMachines, WhereNoHostWillDoTheReasonOfEachIsLoggedOnce) {
     to_primary_.set(DatabaseWire::State::cut);
     to_standby_->set(DatabaseWire::State::lossy);
-    const std::string gone = "127.0.0.1";  // nobody listens there
     TestWorker worker(
-        {{"KHEOPS_WEBHOOKS_DATABASE",
-          "host=127.0.0.2,127.0.0.3,127.0.0.1 port=" + std::to_string(to_primary_.port()) + "," +
-              std::to_string(to_standby_->port()) +
-              ",9 user=postgres password=canary dbname=postgres"},
+        {{"KHEOPS_WEBHOOKS_DATABASE", "host=127.0.0.2,127.0.0.3,127.0.0.1,127.0.0.4 port=" +
+                                          std::to_string(to_primary_.port()) + "," +
+                                          std::to_string(to_standby_->port()) +
+                                          ",9,9 user=postgres password=canary dbname=postgres"},
          {"KHEOPS_WEBHOOKS_THREADS", "1"},
          {"KHEOPS_WEBHOOKS_TIMEOUT", "2"}});
     const auto ask = [&] {
@@ -103,7 +102,8 @@ TEST_F(ManyMachines, WhereNoHostWillDoTheReasonOfEachIsLoggedOnce) {
             std::to_string(to_primary_.port()) + " failed: server closed",
         "reason=\"connection to server at \\\"127.0.0.3\\\", port " +
             std::to_string(to_standby_->port()) + " failed: no answer in time",
-        "reason=\"connection to server at \\\"127.0.0.1\\\", port 9 failed: Connection refused"};
+        "reason=\"connection to server at \\\"127.0.0.1\\\", port 9 failed: Connection refused",
+        "reason=\"connection to server at \\\"127.0.0.4\\\", port 9 failed: Connection refused"};
     for (const std::string& reason : reasons) {
         worker.await_log(reason);
     }
@@ -120,15 +120,19 @@ TEST_F(ManyMachines, WhereNoHostWillDoTheReasonOfEachIsLoggedOnce) {
 /// Of a list with gaps, libpq alone chooses; what it cannot connect to is told, not tried for ever.
 TEST_F(ManyMachines, GapsInTheListsOfHostsAreLibpqsOwnBusiness) {
     to_primary_.set(DatabaseWire::State::cut);
-    for (const std::string& ports :
-         {std::to_string(to_primary_.port()) + ",", "," + std::to_string(to_primary_.port())}) {
-        TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE",
-                            "host=127.0.0.2, port=" + ports + " user=postgres dbname=postgres"},
+    to_standby_->set(DatabaseWire::State::cut);
+    const std::string port = std::to_string(to_primary_.port());
+    for (const std::string& hosts :
+         {"host=127.0.0.2, port=" + port + ",", "host=,127.0.0.2 port=," + port,
+          "host=127.0.0.2,127.0.0.3 hostaddr=127.0.0.2, port=" + port + "," +
+              std::to_string(to_standby_->port())}) {
+        TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", hosts + " user=postgres dbname=postgres"},
                            {"KHEOPS_WEBHOOKS_TIMEOUT", "2"}});
         FastCgiClient client(worker.socket_path());
         client.send(fastcgi_request(get_parameters(kList, mint_token("alice")), false));
         EXPECT_EQ(status_of(client.receive_answer()), 503);
         worker.await_log("event=database_lost");
+        EXPECT_EQ(worker.log().find("could not match"), std::string::npos) << worker.log();
         worker.signal(SIGTERM);
         EXPECT_EQ(worker.exit_status(), 0);
     }
