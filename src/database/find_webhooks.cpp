@@ -78,9 +78,6 @@ Listing listing_in(const Result& result) {
     return listing;
 }
 
-/// Whether the last answer to any thread has found sql/accelerate.sql in force.
-std::atomic<bool> accelerated = false;
-
 }  // namespace
 
 Listing find_webhooks(Database& database, const std::string& subject, const AlbumId& album,
@@ -88,6 +85,8 @@ Listing find_webhooks(Database& database, const std::string& subject, const Albu
     static const Statement stock = {"list_webhooks", kListWebhooksSql};
     static const Statement faster = {"list_webhooks_accelerated", kListWebhooksAcceleratedSql,
                                      Statement::Objects::may_be_missing};
+    /// Whether the last answer to any thread has found sql/accelerate.sql in force.
+    static std::atomic<bool> accelerated = false;
     const Database::Parameters parameters = {
         subject,
         album.value,

@@ -6,8 +6,13 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <atomic>
 
+#include "database/postgres.hpp"
 #include "support/await.hpp"
 #include "support/fastcgi_client.hpp"
 #include "support/hostile_server.hpp"
@@ -200,6 +205,47 @@ TEST_F(HostileDatabase, WhatNeverEndsIsNotWaitedForBeyondTheBudget) {
     }
 }
 
+/// How much has come for this process on its only connection to the socket in that directory.
+int octets_waiting(const std::string& path) {
+    int waiting = 0;
+    for (int descriptor = 0; descriptor < 256; ++descriptor) {
+        sockaddr_un peer = {};
+        socklen_t size = sizeof peer;
+        if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) == 0 &&
+            peer.sun_family == AF_UNIX && path == static_cast<const char*>(peer.sun_path)) {
+            ::ioctl(descriptor, FIONREAD, &waiting);
+        }
+    }
+    return waiting;
+}
+
+TEST_F(HostileDatabase, WhatHasComeAlreadyIsNotReadAfterTheDeadline) {
+    std::string notices;
+    while (notices.size() < 100000) {
+        notices += pg_message('N', std::string("SNOTICE\0C00000\0Mhello\0\0", 23));
+    }
+    const std::string rows = HostileServer::rows({HostileServer::honest_row()});
+    answer(Question::Kind::execute, {rows + notices + rows});
+    const Log log(LogLevel::error);
+    DatabaseHealth health(log);
+    DatabaseSettings settings;
+    settings.connection = server_.conninfo();
+    Database database(settings, health);
+    constexpr Statement kStatement = {"statement", "SELECT"};
+    const auto query = [&](std::chrono::seconds budget) {
+        database.query(kStatement, {}, Deadline(Clock::now() + budget), [](const Result&) {});
+    };
+    query(30s);
+    await("the next answer has come before the question",
+          [&] { return octets_waiting(server_.socket_path()) > 50000; });
+    try {
+        query(0s);
+        FAIL() << "answered after the deadline";
+    } catch (const DatabaseError& error) {
+        EXPECT_EQ(error.kind(), DatabaseError::Kind::late);
+    }
+}
+
 TEST_F(HostileDatabase, WhatLooksForASilentOneEndsAtOnceAtTheStop) {
     answer(Question::Kind::startup, {pg_error("57P03", "starting up", "FATAL")});
     TestWorker worker(settings("300"));
@@ -243,6 +289,20 @@ TEST_F(HostileDatabase, AConflictIsRepeatedOnceOnTheSameConnection) {
     EXPECT_EQ(ask(worker), 503);
     EXPECT_EQ(server_.asked(Question::Kind::execute, kStock), before + 2);
     EXPECT_EQ(server_.connections(), 1);
+    EXPECT_EQ(worker.log().find("event=database_lost"), std::string::npos) << worker.log();
+}
+
+TEST_F(HostileDatabase, AConflictThatEndsTheConnectionIsRepeatedOnANewOne) {
+    TestWorker worker(settings("30"));
+    EXPECT_EQ(ask(worker), 200);
+    int left = 1;
+    answer([&left](const Question& question) -> Reply {
+        if (question.kind == Question::Kind::execute && left-- > 0) {
+            return {.once = pg_error("40001", "conflict", "FATAL"), .ends = true};
+        }
+        return HostileServer::honest(question);
+    });
+    EXPECT_EQ(ask(worker), 200) << worker.log();
     EXPECT_EQ(worker.log().find("event=database_lost"), std::string::npos) << worker.log();
 }
 

@@ -109,7 +109,7 @@ std::string pg_ready() {
 }
 
 HostileServer::HostileServer(Script script)
-    : listener_(listen_unix(directory_.file(".s.PGSQL.5432"))),
+    : listener_(listen_unix(socket_path())),
       script_(std::move(script)),
       thread_([this] { accept_connections(); }) {}
 
@@ -268,7 +268,7 @@ bool HostileServer::answer(Peer& peer, const Question& question) {
         open = send_all(peer.socket, reply.for_ever);
         std::this_thread::sleep_for(reply.pause);
     }
-    return open;
+    return open && !reply.ends;
 }
 
 }  // namespace kheops::test

@@ -42,6 +42,7 @@ class HostileServer {
         /// Sent after it, again and again until the connection ends, with that pause between.
         std::string for_ever = {};
         std::chrono::milliseconds pause = std::chrono::milliseconds(0);
+        bool ends = false;  ///< the connection, after it
     };
     /// Called by several threads, one call at a time.
     using Script = std::function<Reply(const Question&)>;
@@ -61,6 +62,7 @@ class HostileServer {
         const std::vector<std::vector<std::optional<std::string>>>& rows);
 
     [[nodiscard]] std::string conninfo() const;
+    [[nodiscard]] std::string socket_path() const { return directory_.file(".s.PGSQL.5432"); }
     /// How many connections have been made so far, and how many are open.
     [[nodiscard]] int connections();
     [[nodiscard]] int open_connections();
