@@ -13,8 +13,10 @@
 
 \set ON_ERROR_STOP on
 \set QUIET on
+-- PostgreSQL's own operators, functions and types, whatever other roles have made (README.md, "Names").
+SET search_path = pg_catalog, pg_temp;
 SET client_min_messages = notice;
-SET search_path = public, pg_temp;
+SET default_transaction_isolation = 'read committed';
 
 DO $$
 DECLARE
@@ -28,12 +30,12 @@ BEGIN
     PERFORM set_config('lock_timeout', '100ms', true);
     LOOP
         BEGIN
-            IF to_regclass('webhook_triggers') IS NOT NULL THEN
-                LOCK TABLE webhook_triggers IN ACCESS EXCLUSIVE MODE;
+            IF to_regclass('public.webhook_triggers') IS NOT NULL THEN
+                LOCK TABLE public.webhook_triggers IN ACCESS EXCLUSIVE MODE;
                 FOR made IN SELECT tgname FROM pg_trigger
-                            WHERE tgrelid = 'webhook_triggers'::regclass
-                              AND tgname LIKE 'kheops\_webhooks\_count\_%' LOOP
-                    EXECUTE format('DROP TRIGGER %I ON webhook_triggers', made);
+                            WHERE tgrelid = 'public.webhook_triggers'::regclass
+                              AND starts_with(tgname::text, 'kheops_webhooks_count_') LOOP
+                    EXECUTE format('DROP TRIGGER %I ON public.webhook_triggers', made);
                 END LOOP;
             END IF;
             IF to_regclass('kheops_webhooks_accelerate.ready') IS NOT NULL THEN
@@ -60,9 +62,9 @@ BEGIN
 END
 $$;
 
-SELECT to_regclass('kheops_webhooks_newest') IS NOT NULL AS is_there \gset
+SELECT to_regclass('public.kheops_webhooks_newest') IS NOT NULL AS is_there \gset
 \if :is_there
-    DROP INDEX CONCURRENTLY kheops_webhooks_newest;
+    DROP INDEX CONCURRENTLY public.kheops_webhooks_newest;
     DO $$ BEGIN RAISE NOTICE 'index kheops_webhooks_newest: dropped'; END $$;
 \else
     DO $$ BEGIN RAISE NOTICE 'index kheops_webhooks_newest: not there'; END $$;

@@ -38,52 +38,58 @@
 --   * a restore of data only, into a database that has this: counted twice when trigger_counts is
 --     among the data. A restore of everything is exact.
 -- The one command that checks and repairs, at any time, beside readers and writers; it tells how many
--- webhooks had a wrong count:
+-- webhooks had a wrong count. Run it as the owner of the tables, whose function it is:
 --
 --     SELECT kheops_webhooks_accelerate.check_and_repair();
 
 \set ON_ERROR_STOP on
 \set QUIET on
+-- PostgreSQL's own operators, functions and types, whatever other roles have made (README.md, "Names").
+SET search_path = pg_catalog, pg_temp;
 SET client_min_messages = notice;
-SET search_path = public, pg_temp;
+SET default_transaction_isolation = 'read committed';
 
 DO $$
 BEGIN
-    IF to_regclass('webhook_triggers') IS NULL THEN
+    IF NOT EXISTS (SELECT FROM pg_class
+                   WHERE oid = to_regclass('public.webhook_triggers') AND relkind = 'r') THEN
         RAISE EXCEPTION 'database % has no table public.webhook_triggers: this is not a Kheops database',
             current_database();
     END IF;
     IF pg_is_in_recovery() THEN
         RAISE EXCEPTION 'this server is a standby: run this on its primary';
     END IF;
-    IF EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = 'webhook_triggers'::regclass) THEN
+    IF EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = 'public.webhook_triggers'::regclass) THEN
         RAISE EXCEPTION 'webhook_triggers is subscribed to by logical replication, which fires no triggers: nothing was done';
+    END IF;
+    IF to_regclass('public.kheops_webhooks_newest') IS NOT NULL
+       AND NOT EXISTS (SELECT FROM pg_index
+                       WHERE indexrelid = to_regclass('public.kheops_webhooks_newest')
+                         AND indrelid = 'public.webhook_triggers'::regclass) THEN
+        RAISE EXCEPTION 'public.kheops_webhooks_newest is there, but is no index of webhook_triggers: rename or drop it; nothing was done';
     END IF;
 END
 $$;
 
-SELECT to_regclass('kheops_webhooks_newest') IS NOT NULL AS is_there,
-       EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('kheops_webhooks_newest')
-                                      AND NOT indisvalid) AS is_unfinished
-\gset
-\if :is_unfinished
-    DROP INDEX CONCURRENTLY kheops_webhooks_newest;
-    \set is_there false
-    DO $$ BEGIN RAISE NOTICE 'index kheops_webhooks_newest: an unfinished one was dropped'; END $$;
-\endif
-\if :is_there
-    DO $$ BEGIN RAISE NOTICE 'index kheops_webhooks_newest: there already'; END $$;
-\else
-    CREATE INDEX CONCURRENTLY kheops_webhooks_newest ON webhook_triggers (webhook_fk, pk DESC);
-    DO $$ BEGIN RAISE NOTICE 'index kheops_webhooks_newest: built'; END $$;
-\endif
-
 BEGIN;
 
 DO $$
+DECLARE
+    owner constant oid := (
+        SELECT relowner FROM pg_class WHERE oid = 'public.webhook_triggers'::regclass);
+    kheops constant name := pg_get_userbyid(owner);
+    place constant oid := to_regnamespace('kheops_webhooks_accelerate');
 BEGIN
-    IF to_regnamespace('kheops_webhooks_accelerate') IS NULL THEN
+    -- What another role has put there would be run as, or read by, those who use Kheops.
+    IF EXISTS (SELECT FROM pg_namespace WHERE oid = place AND nspowner <> owner
+               UNION ALL SELECT FROM pg_class WHERE relnamespace = place AND relowner <> owner
+               UNION ALL SELECT FROM pg_proc WHERE pronamespace = place AND proowner <> owner) THEN
+        RAISE EXCEPTION 'schema kheops_webhooks_accelerate, or something in it, does not belong to %, the owner of webhook_triggers: see whose it is, and drop it; nothing was done',
+            kheops;
+    END IF;
+    IF place IS NULL THEN
         CREATE SCHEMA kheops_webhooks_accelerate;
+        EXECUTE format('ALTER SCHEMA kheops_webhooks_accelerate OWNER TO %I', kheops);
         RAISE NOTICE 'schema kheops_webhooks_accelerate: created';
     ELSE
         RAISE NOTICE 'schema kheops_webhooks_accelerate: there already';
@@ -100,6 +106,7 @@ BEGIN
             ON kheops_webhooks_accelerate.trigger_counts (webhook_fk);
         -- Where all tables are published, changing a row without an identity would be an error.
         ALTER TABLE kheops_webhooks_accelerate.trigger_counts REPLICA IDENTITY FULL;
+        EXECUTE format('ALTER TABLE kheops_webhooks_accelerate.trigger_counts OWNER TO %I', kheops);
     END IF;
 END
 $$;
@@ -114,23 +121,30 @@ $$;
 -- The setting kheops_webhooks_accelerate.changed tells which row this transaction has changed last:
 -- its webhook and ctid. Without it, the hundred thousandth change of a webhook in one transaction, as
 -- when Kheops deletes one, would be looking for its row among a hundred thousand dead versions.
+-- It is a hint, for whoever writes can set it to any text: what has not its form, or more digits than
+-- a tid can surely hold, is nothing, and the row must be that webhook's and, where no row of others
+-- may be touched, this transaction's. No backslash stands in these functions: what it means in a
+-- string is another of the writer's settings.
 CREATE OR REPLACE FUNCTION kheops_webhooks_accelerate.add_to_count(webhook bigint, change bigint)
-RETURNS void LANGUAGE plpgsql AS $$
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    last constant text[] := string_to_array(
-        current_setting('kheops_webhooks_accelerate.changed', true), ' ');
+    sees_others constant boolean :=
+        current_setting('transaction_isolation') IN ('read committed', 'read uncommitted');
+    hint constant text := current_setting('kheops_webhooks_accelerate.changed', true);
     mine tid[];
     total bigint;
     changed tid;
 BEGIN
-    IF last[1] = webhook::text THEN
+    IF starts_with(hint, webhook || ' ') AND octet_length(hint) < 64
+       AND hint ~ '^[0-9]+ [(][0-9]{1,9},[0-9]{1,4}[)]$' THEN
         SELECT ARRAY[ctid], n INTO mine, total
         FROM kheops_webhooks_accelerate.trigger_counts
-        WHERE ctid = last[2]::tid
+        WHERE ctid = split_part(hint, ' ', 2)::tid AND webhook_fk = webhook
+          AND (sees_others OR xmin::text = (txid_current() % 4294967296)::text)
         FOR UPDATE SKIP LOCKED;
     END IF;
-    IF mine IS NULL
-       AND current_setting('transaction_isolation') IN ('read committed', 'read uncommitted') THEN
+    IF mine IS NULL AND sees_others THEN
         SELECT array_agg(free.ctid), sum(free.n) INTO mine, total
         FROM (
             SELECT ctid, n
@@ -209,6 +223,7 @@ BEGIN
     ) AS counted USING (webhook_fk)
     WHERE coalesce(there.n, 0) <> coalesce(counted.n, 0);
     GET DIAGNOSTICS wrong = ROW_COUNT;
+    RAISE NOTICE 'count: corrected for % webhooks', wrong;
     RETURN wrong;
 END
 $$;
@@ -216,19 +231,15 @@ $$;
 DO $$
 DECLARE
     kheops constant name := (
-        SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'webhook_triggers'::regclass);
+        SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'public.webhook_triggers'::regclass);
     made text;
 BEGIN
     FOREACH made IN ARRAY ARRAY[
-        'SCHEMA kheops_webhooks_accelerate',
-        'TABLE kheops_webhooks_accelerate.trigger_counts',
-        'FUNCTION kheops_webhooks_accelerate.add_to_count(bigint, bigint)',
-        'FUNCTION kheops_webhooks_accelerate.count_changes()',
-        'FUNCTION kheops_webhooks_accelerate.check_and_repair()'] LOOP
-        EXECUTE format('ALTER %s OWNER TO %I', made, kheops);
-        IF made LIKE 'FUNCTION %' THEN
-            EXECUTE format('REVOKE EXECUTE ON %s FROM PUBLIC', made);
-        END IF;
+        'kheops_webhooks_accelerate.add_to_count(bigint, bigint)',
+        'kheops_webhooks_accelerate.count_changes()',
+        'kheops_webhooks_accelerate.check_and_repair()'] LOOP
+        EXECUTE format('ALTER FUNCTION %s OWNER TO %I', made, kheops);
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', made);
     END LOOP;
     GRANT USAGE ON SCHEMA kheops_webhooks_accelerate TO PUBLIC;
     GRANT SELECT ON kheops_webhooks_accelerate.trigger_counts TO PUBLIC;
@@ -238,6 +249,23 @@ $$;
 
 COMMIT;
 
+SELECT to_regclass('public.kheops_webhooks_newest') IS NOT NULL AS is_there,
+       EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('public.kheops_webhooks_newest')
+                                      AND NOT indisvalid) AS is_unfinished
+\gset
+\if :is_unfinished
+    DROP INDEX CONCURRENTLY public.kheops_webhooks_newest;
+    \set is_there false
+    DO $$ BEGIN RAISE NOTICE 'index kheops_webhooks_newest: an unfinished one was dropped'; END $$;
+\endif
+\if :is_there
+    DO $$ BEGIN RAISE NOTICE 'index kheops_webhooks_newest: there already'; END $$;
+\else
+    CREATE INDEX CONCURRENTLY kheops_webhooks_newest
+        ON public.webhook_triggers (webhook_fk, pk DESC);
+    DO $$ BEGIN RAISE NOTICE 'index kheops_webhooks_newest: built'; END $$;
+\endif
+
 -- From the end of this transaction on every change is counted, for the lock is granted when nobody
 -- has changes in hand.
 DO $$
@@ -246,23 +274,24 @@ DECLARE
     made name;
 BEGIN
     IF (SELECT count(*) FROM pg_trigger
-        WHERE tgrelid = 'webhook_triggers'::regclass
-          AND tgname LIKE 'kheops\_webhooks\_count\_%' AND tgenabled IN ('O', 'A')) = 4 THEN
+        WHERE tgrelid = 'public.webhook_triggers'::regclass
+          AND starts_with(tgname::text, 'kheops_webhooks_count_')
+          AND tgenabled IN ('O', 'A')) = 4 THEN
         RAISE NOTICE 'triggers: there already';
         RETURN;
     END IF;
     PERFORM set_config('lock_timeout', '100ms', true);
     LOOP
         BEGIN
-            LOCK TABLE webhook_triggers IN SHARE ROW EXCLUSIVE MODE;
+            LOCK TABLE public.webhook_triggers IN SHARE ROW EXCLUSIVE MODE;
             -- Changes were missed: nobody may read the count until it is checked below.
             IF to_regclass('kheops_webhooks_accelerate.ready') IS NOT NULL THEN
                 DROP TABLE kheops_webhooks_accelerate.ready;
             END IF;
             FOR made IN SELECT tgname FROM pg_trigger
-                        WHERE tgrelid = 'webhook_triggers'::regclass
-                          AND tgname LIKE 'kheops\_webhooks\_count\_%' LOOP
-                EXECUTE format('DROP TRIGGER %I ON webhook_triggers', made);
+                        WHERE tgrelid = 'public.webhook_triggers'::regclass
+                          AND starts_with(tgname::text, 'kheops_webhooks_count_') LOOP
+                EXECUTE format('DROP TRIGGER %I ON public.webhook_triggers', made);
             END LOOP;
             EXIT;
         EXCEPTION WHEN lock_not_available THEN
@@ -275,16 +304,16 @@ BEGIN
         END;
         PERFORM pg_sleep(0.9);
     END LOOP;
-    CREATE TRIGGER kheops_webhooks_count_insert AFTER INSERT ON webhook_triggers
+    CREATE TRIGGER kheops_webhooks_count_insert AFTER INSERT ON public.webhook_triggers
         REFERENCING NEW TABLE AS added
         FOR EACH STATEMENT EXECUTE FUNCTION kheops_webhooks_accelerate.count_changes();
-    CREATE TRIGGER kheops_webhooks_count_delete AFTER DELETE ON webhook_triggers
+    CREATE TRIGGER kheops_webhooks_count_delete AFTER DELETE ON public.webhook_triggers
         REFERENCING OLD TABLE AS removed
         FOR EACH STATEMENT EXECUTE FUNCTION kheops_webhooks_accelerate.count_changes();
-    CREATE TRIGGER kheops_webhooks_count_update AFTER UPDATE ON webhook_triggers
+    CREATE TRIGGER kheops_webhooks_count_update AFTER UPDATE ON public.webhook_triggers
         REFERENCING OLD TABLE AS removed NEW TABLE AS added
         FOR EACH STATEMENT EXECUTE FUNCTION kheops_webhooks_accelerate.count_changes();
-    CREATE TRIGGER kheops_webhooks_count_truncate AFTER TRUNCATE ON webhook_triggers
+    CREATE TRIGGER kheops_webhooks_count_truncate AFTER TRUNCATE ON public.webhook_triggers
         FOR EACH STATEMENT EXECUTE FUNCTION kheops_webhooks_accelerate.count_changes();
     RAISE NOTICE 'triggers: made; what changes from now on is counted';
 END
@@ -292,15 +321,23 @@ $$;
 
 -- What was there before is counted now. The table ready is there only when the count is whole, and
 -- names the table that was counted: one made anew would not be it.
+--
+-- The function belongs to the owner of the tables, who may have changed it since, and reads and writes
+-- tables with that role's triggers. Refreshing a view is how a superuser can run it: as the view's
+-- owner, with nothing left to run at the commit and no way to another role.
 DO $$
 DECLARE
     kheops constant name := (
-        SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'webhook_triggers'::regclass);
+        SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'public.webhook_triggers'::regclass);
 BEGIN
-    RAISE NOTICE 'count: corrected for % webhooks', kheops_webhooks_accelerate.check_and_repair();
+    CREATE MATERIALIZED VIEW kheops_webhooks_accelerate.counting AS
+        SELECT kheops_webhooks_accelerate.check_and_repair() WITH NO DATA;
+    EXECUTE format('ALTER MATERIALIZED VIEW kheops_webhooks_accelerate.counting OWNER TO %I', kheops);
+    REFRESH MATERIALIZED VIEW kheops_webhooks_accelerate.counting;
+    DROP MATERIALIZED VIEW kheops_webhooks_accelerate.counting;
     IF to_regclass('kheops_webhooks_accelerate.ready') IS NULL THEN
         CREATE TABLE kheops_webhooks_accelerate.ready AS
-            SELECT 'webhook_triggers'::regclass AS triggers;
+            SELECT 'public.webhook_triggers'::regclass AS triggers;
         EXECUTE format('ALTER TABLE kheops_webhooks_accelerate.ready OWNER TO %I', kheops);
         GRANT SELECT ON kheops_webhooks_accelerate.ready TO PUBLIC;
     END IF;

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- The question of list_webhooks.sql to a database with accelerate.sql: the same parameters, columns
--- and answers, and what its header says of plans holds here too. Prepared once per connection, when
--- the other statement has found accelerate.sql in force. Where accelerated is not true,
--- webhook_triggers is not the table that was counted, and the answer must not be used.
+-- and answers, and what its header says of names and plans holds here too. Prepared once per
+-- connection, when the other statement has found accelerate.sql in force. Where accelerated is not
+-- true, webhook_triggers is not the table that was counted, and the answer must not be used.
 --
 --   ORDER BY t.webhook_fk, t.pk DESC
 --       The order of the index kheops_webhooks_newest, so that the newest five are five steps in it.
@@ -14,9 +14,11 @@ WITH gate AS MATERIALIZED (
            coalesce(au.admin, false) AS admin,
            CASE WHEN au.admin THEN au.album_fk END AS album_pk
     FROM (VALUES (true)) AS always
-    LEFT JOIN users AS u ON u.sub = $1::text
-    LEFT JOIN albums AS a ON a.id = $2::text AND a.pk <> u.inbox_fk
-    LEFT JOIN album_user AS au ON au.album_fk = a.pk AND au.user_fk = u.pk
+    LEFT JOIN users AS u ON u.sub OPERATOR(pg_catalog.=) $1::pg_catalog.text
+    LEFT JOIN albums AS a ON a.id OPERATOR(pg_catalog.=) $2::pg_catalog.text
+                         AND a.pk OPERATOR(pg_catalog.<>) u.inbox_fk
+    LEFT JOIN album_user AS au ON au.album_fk OPERATOR(pg_catalog.=) a.pk
+                              AND au.user_fk OPERATOR(pg_catalog.=) u.pk
 ),
 matching AS MATERIALIZED (
     SELECT w.*
@@ -25,8 +27,10 @@ matching AS MATERIALIZED (
         SELECT w.pk, w.creation_time, w.id, w.url, w.name, w.secret IS NOT NULL AS use_secret,
                w.new_series, w.remove_series, w.new_user, w.delete_album, w.enabled
         FROM webhooks AS w
-        WHERE w.album_fk = g.album_pk AND w.album_fk BETWEEN g.album_pk AND g.album_pk
-          AND ($3::text IS NULL OR w.url = $3::text)
+        WHERE w.album_fk OPERATOR(pg_catalog.=) g.album_pk
+          AND w.album_fk OPERATOR(pg_catalog.>=) g.album_pk
+          AND w.album_fk OPERATOR(pg_catalog.<=) g.album_pk
+          AND ($3::pg_catalog.text IS NULL OR w.url OPERATOR(pg_catalog.=) $3::pg_catalog.text)
         OFFSET 0
     ) AS w
 ),
@@ -39,10 +43,10 @@ page AS (
 SELECT g.user_known,
        g.member,
        g.admin,
-       (SELECT count(*) FROM matching) AS total,
-       p.id::text,
-       p.url::text,
-       p.name::text,
+       (SELECT pg_catalog.count(*) FROM matching) AS total,
+       p.id::pg_catalog.text,
+       p.url::pg_catalog.text,
+       p.name::pg_catalog.text,
        p.use_secret,
        p.new_series,
        p.remove_series,
@@ -52,29 +56,33 @@ SELECT g.user_known,
        history.number_of_triggers,
        newest.ids AS last_trigger_ids,
        newest.passes AS last_trigger_passes,
-       (SELECT r.triggers = 'webhook_triggers'::regclass
+       (SELECT r.triggers OPERATOR(pg_catalog.=) 'webhook_triggers'::pg_catalog.regclass
         FROM kheops_webhooks_accelerate.ready AS r) AS accelerated
 FROM gate AS g
 LEFT JOIN page AS p ON true
 LEFT JOIN LATERAL (
-    SELECT array_agg(n.id::text) AS ids,
-           array_agg(EXISTS (
+    SELECT pg_catalog.array_agg(n.id::pg_catalog.text) AS ids,
+           pg_catalog.array_agg(EXISTS (
                SELECT
                FROM webhook_attempts AS a
-               WHERE a.webhook_trigger_fk = n.pk AND a.webhook_trigger_fk BETWEEN n.pk AND n.pk
-                 AND a.status BETWEEN 200 AND 299
+               WHERE a.webhook_trigger_fk OPERATOR(pg_catalog.=) n.pk
+                 AND a.webhook_trigger_fk OPERATOR(pg_catalog.>=) n.pk
+                 AND a.webhook_trigger_fk OPERATOR(pg_catalog.<=) n.pk
+                 AND a.status OPERATOR(pg_catalog.>=) 200 AND a.status OPERATOR(pg_catalog.<=) 299
            )) AS passes
     FROM (
         SELECT t.pk, t.id
         FROM webhook_triggers AS t
-        WHERE t.webhook_fk BETWEEN p.pk AND p.pk
+        WHERE t.webhook_fk OPERATOR(pg_catalog.>=) p.pk
+          AND t.webhook_fk OPERATOR(pg_catalog.<=) p.pk
         ORDER BY t.webhook_fk, t.pk DESC
         LIMIT 5
     ) AS n
 ) AS newest ON true
 LEFT JOIN LATERAL (
-    SELECT coalesce(sum(c.n), 0)::bigint AS number_of_triggers
+    SELECT coalesce(pg_catalog.sum(c.n), 0)::bigint AS number_of_triggers
     FROM kheops_webhooks_accelerate.trigger_counts AS c
-    WHERE c.webhook_fk = p.pk AND c.webhook_fk BETWEEN p.pk AND p.pk
+    WHERE c.webhook_fk OPERATOR(pg_catalog.=) p.pk
+      AND c.webhook_fk OPERATOR(pg_catalog.>=) p.pk AND c.webhook_fk OPERATOR(pg_catalog.<=) p.pk
 ) AS history ON p.pk IS NOT NULL
 ORDER BY p.creation_time DESC, p.pk DESC

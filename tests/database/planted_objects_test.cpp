@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+
+// Operators, functions, types and catalogs that another role has made in every schema of the
+// search_path, with the very signatures that the SQL files use (CVE-2018-1058): nothing of them
+// runs. For grants.sql and grants-undo.sql, see grants_test.cpp.
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/database.hpp"
+#include "support/files.hpp"
+#include "support/list_statement.hpp"
+#include "support/planted_objects.hpp"
+#include "support/psql.hpp"
+
+namespace kheops::test {
+namespace {
+
+constexpr const char* kAccelerate = "sql/accelerate.sql";
+constexpr const char* kUndo = "sql/accelerate-undo.sql";
+constexpr const char* kPlanted = "P0001";
+
+/// Where pg_catalog is not named, it comes first.
+constexpr std::array kPaths = {"\"$user\", public", "public, pg_catalog",
+                               "\"$user\", public, pg_catalog"};
+
+/// The example data in a database that belongs, with its tables, to a role which is no superuser
+/// and plants. Another role, "reader", may read what the statements read.
+class PlantedObjects : public testing::Test {
+  protected:
+    PlantedObjects()
+        : database_(std::make_unique<TestDatabase>()),
+          server_(database_->conninfo() + " dbname=postgres"),
+          owner_("planter_" + database_->name()),
+          reader_("reader_" + database_->name()) {
+        server_.execute("CREATE ROLE " + owner_ + " LOGIN; CREATE ROLE " + reader_ + " LOGIN");
+        server_.execute("ALTER DATABASE " + database_->name() + " OWNER TO " + owner_);
+        TestConnection owner = as(owner_);
+        for (const char* file : {"sql/schema.sql", "sql/example-data.sql"}) {
+            owner.execute(read_file(std::string(KHEOPS_SOURCE_DIR) + "/" + file));
+        }
+        // Enough for the statement's way through a long history.
+        owner.execute(
+            "INSERT INTO webhook_triggers (id, webhook_fk, new_series, new_user) "
+            "SELECT 'history ' || n, 2, true, false FROM generate_series(1, 1200) AS n");
+        owner.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO " + reader_);
+        owner.execute("CREATE SCHEMA " + reader_);
+        owner.execute("GRANT USAGE ON SCHEMA " + reader_ + " TO " + reader_);
+    }
+
+    void TearDown() override {
+        database_.reset();
+        server_.execute("DROP ROLE " + owner_ + ", " + reader_);
+    }
+
+    /// Into public and into the schema that is named after the reader.
+    void plant() {
+        TestConnection owner = as(owner_);
+        plant_objects(owner, "public");
+        plant_objects(owner, reader_);
+    }
+
+    [[nodiscard]] TestConnection as(const std::string& role) const {
+        return TestConnection(database_->conninfo() + " user=" + role);
+    }
+
+    /// The same, where public comes before pg_catalog. Expects that what is planted there is in
+    /// force.
+    [[nodiscard]] TestConnection misled(const std::string& role) const {
+        TestConnection connection = as(role);
+        connection.execute("SET search_path = public, pg_catalog");
+        EXPECT_EQ(connection.failure_of("SELECT 1 = 1"), kPlanted);
+        return connection;
+    }
+
+    /// What each role of this test is allowed to.
+    std::string attributes() {
+        return server_
+            .execute("SELECT * FROM pg_roles WHERE rolname IN ('" + owner_ + "', '" + reader_ +
+                     "') ORDER BY rolname")
+            .dump();
+    }
+
+    /// Webhooks whose count is not the number of their triggers.
+    [[nodiscard]] std::string wrong_counts() const {
+        TestConnection connection = as("postgres");
+        connection.execute("SET search_path = pg_catalog");
+        return connection
+            .execute(
+                "SELECT webhook_fk, t.n, c.n FROM (SELECT webhook_fk, count(*) AS n FROM "
+                "public.webhook_triggers GROUP BY 1) AS t FULL JOIN (SELECT webhook_fk, sum(n) AS "
+                "n FROM kheops_webhooks_accelerate.trigger_counts GROUP BY 1) AS c "
+                "USING (webhook_fk) WHERE coalesce(t.n, 0) <> coalesce(c.n, 0)")
+            .dump();
+    }
+
+    std::unique_ptr<TestDatabase> database_;
+    TestConnection server_;
+    std::string owner_;
+    std::string reader_;
+};
+
+TEST_F(PlantedObjects, AreNotUsedByTheStatements) {
+    expect_script(kAccelerate, *database_, "the list is accelerated", owner_);
+    const std::vector<ListQuestion> questions = {
+        {"alice", "DemoAlbum1"},          {"bob", "DemoAlbum1"},
+        {"carol", "DemoAlbum1"},          {"nobody", "DemoAlbum1"},
+        {"alice", "AliceInbox"},          {"alice", "DemoAlbum1", "https://webhook.site/123456"},
+        {"alice", "DemoAlbum1", {}, 1, 1}};
+    const auto answers = [&](TestConnection& connection) {
+        std::string all;
+        for (const char* statement : {kStock, kAccelerated}) {
+            prepare_list(connection, statement);
+            for (const ListQuestion& question : questions) {
+                all += list(connection, question).dump() + "\n";
+            }
+        }
+        return all;
+    };
+    TestConnection reader = as(reader_);
+    const std::string expected = answers(reader);
+    EXPECT_NE(expected.find("|1200|"), std::string::npos) << expected;
+
+    plant();
+    for (const char* path : kPaths) {
+        reader.execute(std::string("SET search_path = ") + path);
+        EXPECT_EQ(
+            reader.failure_of("SELECT FROM users WHERE sub = 'alice'::varchar::pg_catalog.text"),
+            kPlanted)
+            << path;
+        EXPECT_EQ(answers(reader), expected) << path;
+    }
+}
+
+TEST_F(PlantedObjects, AreNotUsedByAccelerateAndItsUndo) {
+    plant();
+    server_.execute("ALTER DATABASE " + database_->name() +
+                    " SET search_path = public, pg_catalog");
+    const std::string before = attributes();
+    for (const std::string& user : {std::string("postgres"), owner_}) {
+        SCOPED_TRACE(user);
+        expect_script(kUndo, *database_, "not there", user);
+        expect_script(kAccelerate, *database_, "count: corrected for 3 webhooks", user);
+        EXPECT_EQ(wrong_counts(), "");
+        expect_script(kAccelerate, *database_, "count: corrected for 0 webhooks", user);
+        expect_script(kUndo, *database_, "index kheops_webhooks_newest: dropped", user);
+    }
+    EXPECT_EQ(attributes(), before);
+}
+
+TEST_F(PlantedObjects, AreNotUsedWhereChangesAreCounted) {
+    expect_script(kAccelerate, *database_, "the list is accelerated", owner_);
+    as(owner_).execute("GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON webhook_triggers TO " +
+                       reader_);
+    plant();
+    TestConnection writer = misled(reader_);
+    plant_objects(writer, "pg_temp");
+    for (const char* change :
+         {"INSERT INTO public.webhook_triggers (id, webhook_fk, new_series, new_user) VALUES "
+          "('a', 3, true, false), ('b', 3, true, false), ('c', 4, true, false)",
+          "UPDATE public.webhook_triggers SET webhook_fk = 5 WHERE webhook_fk "
+          "OPERATOR(pg_catalog.=) 3",
+          "DELETE FROM public.webhook_triggers WHERE webhook_fk OPERATOR(pg_catalog.=) 4",
+          "BEGIN; INSERT INTO public.webhook_triggers (id, webhook_fk, new_series, new_user) "
+          "VALUES "
+          "('d', 3, true, false); INSERT INTO public.webhook_triggers (id, webhook_fk, new_series, "
+          "new_user) VALUES ('e', 3, true, false); COMMIT"}) {
+        EXPECT_EQ(writer.failure_of(change), "") << change;
+        EXPECT_EQ(wrong_counts(), "") << change;
+    }
+    for (const std::string& role : {owner_, std::string("postgres")}) {
+        TestConnection connection = misled(role);
+        for (const char* call : {"SELECT kheops_webhooks_accelerate.add_to_count(1, 1)",
+                                 "SELECT kheops_webhooks_accelerate.check_and_repair()",
+                                 "TRUNCATE public.webhook_triggers CASCADE"}) {
+            EXPECT_EQ(connection.failure_of(call), "") << role << " " << call;
+        }
+        EXPECT_EQ(wrong_counts(), "");
+    }
+}
+
+}  // namespace
+}  // namespace kheops::test
