@@ -244,6 +244,85 @@ TEST_F(Accelerate, AWriterNeedsNoRightsOnTheCount) {
     database_.execute("DROP ROLE " + role);
 }
 
+/// The setting by which a transaction finds its own row again is the writer's to change.
+TEST_F(Accelerate, WhatAWriterSetsMovesNoCountAndIsNoError) {
+    install();
+    database_.execute(insert(2) + "; " + insert(3));
+    const std::string role = "accelerate_writer_" + database_.name();
+    database_.execute("CREATE ROLE " + role + " LOGIN");
+    database_.execute("GRANT INSERT ON webhook_triggers TO " + role);
+    const auto row_of = [&](int webhook) {
+        return database_
+            .execute(
+                "SELECT max(ctid) FROM kheops_webhooks_accelerate.trigger_counts "
+                "WHERE webhook_fk = " +
+                std::to_string(webhook))
+            .text(0, 0);
+    };
+    const std::string other = row_of(3);
+    const std::vector<std::string> settings = {"2 " + other,
+                                               "2 " + row_of(2),
+                                               "2",
+                                               "2 ",
+                                               "2 x",
+                                               "2 (0,0)",
+                                               "2 (999999999,9999)",
+                                               "2 (4294967295,65535)",
+                                               "2 (4294967296,1)",
+                                               "2 (0,65536)",
+                                               "2 (-1,1)",
+                                               "2 " + other + " ",
+                                               "2 " + other + "\n2 " + other,
+                                               "2 0,1",
+                                               "2 ((0,1))",
+                                               "2 NULL",
+                                               "2 {}",
+                                               "2  ",
+                                               " 2",
+                                               "3 " + other,
+                                               "2 " + std::string(1000000, ' '),
+                                               std::string(1000000, '2'),
+                                               "\xC3\xA9 \xE2\x82\xAC",
+                                               "99999999999999999999 (0,1)"};
+    {
+        TestConnection connection(database_.conninfo() + " user=" + role);
+        for (const char* isolation : {"READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"}) {
+            for (const char* strings : {"on", "off"}) {
+                connection.execute(std::string("SET standard_conforming_strings = ") + strings);
+                for (const std::string& setting : settings) {
+                    connection.execute(std::string("BEGIN ISOLATION LEVEL ") + isolation);
+                    connection.execute(
+                        "SELECT set_config('kheops_webhooks_accelerate.changed', $1, true)",
+                        {setting});
+                    EXPECT_EQ(connection.failure_of(insert(2)), "") << isolation << setting;
+                    connection.execute("COMMIT");
+                    expect_exact(std::string(isolation) + " " + setting.substr(0, 100));
+                }
+            }
+        }
+    }
+    database_.execute("DROP OWNED BY " + role);
+    database_.execute("DROP ROLE " + role);
+}
+
+/// One session may serve many, and keep what one of them has set.
+TEST_F(Accelerate, ASettingThatNamesARowChangedSinceIsNoSerializationFailure) {
+    install();
+    const auto old = writer();
+    for (const char* isolation : {"REPEATABLE READ", "SERIALIZABLE"}) {
+        database_.execute(insert(1));
+        old->execute(
+            "SELECT set_config('kheops_webhooks_accelerate.changed', '1 ' || ctid, false) "
+            "FROM kheops_webhooks_accelerate.trigger_counts WHERE webhook_fk = 1");
+        old->execute(std::string("BEGIN ISOLATION LEVEL ") + isolation);
+        old->execute("SELECT 1");
+        database_.execute(insert(1));
+        EXPECT_EQ(old->failure_of(insert(1)), "") << isolation;
+        old->execute("COMMIT");
+        expect_exact(isolation);
+    }
+}
+
 /// Where everything is published, PostgreSQL refuses to change rows that nothing identifies.
 TEST_F(Accelerate, APublicationOfAllTablesIsNoReasonToFail) {
     install();
@@ -326,6 +405,135 @@ TEST_F(Accelerate, EverythingBelongsToTheOwnerOfTheTable) {
     database_.execute("DROP ROLE " + owner);
 }
 
+/// A superuser may run it, and everything belongs to another role, who may change what is there
+/// while it runs.
+class AccelerateAsSuperuser : public Accelerate {
+  protected:
+    AccelerateAsSuperuser() : owner_("accelerate_owner_" + database_.name()) {
+        database_.execute("CREATE ROLE " + owner_ + " LOGIN");
+        database_.execute("GRANT CREATE ON DATABASE " + database_.name() + " TO " + owner_);
+        database_.execute("GRANT CREATE ON SCHEMA public TO " + owner_);
+        for (const char* table : {"webhook_triggers", "webhooks", "webhook_attempts"}) {
+            database_.execute(std::string("ALTER TABLE ") + table + " OWNER TO " + owner_);
+        }
+        as_owner(
+            "CREATE FUNCTION public.take_over() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN "
+            "IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN "
+            "ALTER ROLE " +
+            owner_ +
+            " SUPERUSER; END IF; RETURN true; END $$;"
+            "CREATE FUNCTION public.take_over_later() RETURNS trigger LANGUAGE plpgsql AS $$ "
+            "BEGIN PERFORM public.take_over(); RETURN NULL; END $$");
+    }
+
+    void TearDown() override {
+        EXPECT_EQ(
+            database_.column("SELECT rolsuper FROM pg_roles WHERE rolname = '" + owner_ + "'"),
+            std::vector<std::string>{"f"});
+        database_.execute("REASSIGN OWNED BY " + owner_ + " TO postgres");
+        database_.execute("DROP OWNED BY " + owner_);
+        database_.execute("DROP ROLE " + owner_);
+    }
+
+    void as_owner(const std::string& sql) {
+        TestConnection(database_.conninfo() + " user=" + owner_).execute(sql);
+    }
+
+    std::string owner_;
+};
+
+TEST_F(AccelerateAsSuperuser, AFunctionThatTheOwnerPutsInPlaceMeanwhileRunsAsTheOwner) {
+    install();
+    as_owner("ALTER TABLE webhook_triggers DISABLE TRIGGER kheops_webhooks_count_update");
+    database_.execute("ALTER DATABASE " + database_.name() + " SET lock_timeout = '20s'");
+    std::future<Outcome> script;
+    const auto busy = writer();
+    busy->execute("BEGIN; " + insert(1));
+    script = std::async(std::launch::async, [this] { return run_script(kAccelerate, database_); });
+    database_.await_waiting_backend();
+    as_owner(
+        "CREATE OR REPLACE FUNCTION kheops_webhooks_accelerate.check_and_repair() RETURNS bigint "
+        "LANGUAGE plpgsql AS $$ BEGIN PERFORM public.take_over(); RETURN 0; END $$");
+    busy->execute("COMMIT");
+    const Outcome outcome = script.get();
+    EXPECT_EQ(outcome.status, 0) << outcome.output;
+}
+
+TEST_F(AccelerateAsSuperuser, NothingOfTheOwnersIsLeftToRunAtTheCommit) {
+    install();
+    as_owner(
+        "CREATE CONSTRAINT TRIGGER later AFTER INSERT ON "
+        "kheops_webhooks_accelerate.trigger_counts DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW EXECUTE FUNCTION public.take_over_later()");
+    database_.execute("SET session_replication_role = replica; " + insert(1) +
+                      "; RESET session_replication_role");
+    const Outcome outcome = run_script(kAccelerate, database_);
+    EXPECT_EQ(outcome.status, 3) << outcome.output;
+    EXPECT_NE(outcome.output.find("security-restricted operation"), std::string::npos)
+        << outcome.output;
+}
+
+/// Whose schema it is, that role can replace what is in it.
+TEST_F(AccelerateAsSuperuser, WhatAnotherRoleHasMadeUnderItsNamesIsRefused) {
+    const std::string other = "accelerate_other_" + database_.name();
+    database_.execute("CREATE ROLE " + other);
+    const std::string as_other = "SET ROLE " + other + "; ";
+    const std::string refused = "does not belong to " + owner_;
+    struct Case {
+        std::string made;
+        std::string refused;
+        std::string undone;
+    };
+    const std::string schema = "CREATE SCHEMA kheops_webhooks_accelerate AUTHORIZATION ";
+    const std::string grant =
+        schema + owner_ + "; GRANT ALL ON SCHEMA kheops_webhooks_accelerate TO " + other + "; ";
+    const std::string drop = "RESET ROLE; DROP SCHEMA kheops_webhooks_accelerate CASCADE";
+    for (const Case& each :
+         {Case{schema + other, refused, drop},
+          Case{grant + as_other +
+                   "CREATE FUNCTION kheops_webhooks_accelerate.add_to_count(webhook bigint, change "
+                   "bigint) RETURNS void LANGUAGE sql AS ''",
+               refused, drop},
+          Case{grant + as_other +
+                   "CREATE TABLE kheops_webhooks_accelerate.trigger_counts (webhook_fk bigint, n "
+                   "bigint)",
+               refused, drop},
+          Case{grant + as_other + "CREATE VIEW kheops_webhooks_accelerate.ready AS SELECT 1",
+               refused, drop},
+          Case{"CREATE TABLE public.kheops_webhooks_newest ()", "is no index of webhook_triggers",
+               "DROP TABLE public.kheops_webhooks_newest"},
+          Case{"CREATE INDEX kheops_webhooks_newest ON public.webhooks (pk)",
+               "is no index of webhook_triggers", "DROP INDEX public.kheops_webhooks_newest"},
+          Case{"ALTER TABLE public.webhook_triggers RENAME TO others; CREATE VIEW "
+               "public.webhook_triggers AS SELECT * FROM public.others WHERE public.take_over()",
+               "this is not a Kheops database",
+               "DROP VIEW public.webhook_triggers; ALTER TABLE public.others RENAME TO "
+               "webhook_triggers"}}) {
+        database_.execute(each.made);
+        database_.execute("RESET ROLE");
+        const std::string before = described(database_);
+        const Outcome outcome = run_script(kAccelerate, database_);
+        EXPECT_EQ(outcome.status, 3) << each.made;
+        EXPECT_NE(outcome.output.find(each.refused), std::string::npos)
+            << each.made << outcome.output;
+        EXPECT_EQ(described(database_), before) << each.made;
+        database_.execute(each.undone);
+    }
+    install();
+    database_.execute("DROP ROLE " + other);
+}
+
+/// Nor would those wait who came after it.
+TEST_F(Accelerate, RunAgainItWaitsForNoWriter) {
+    install();
+    const auto busy = writer();
+    busy->execute("BEGIN; " + insert(1));
+    database_.execute("ALTER DATABASE " + database_.name() + " SET lock_timeout = '5s'");
+    expect_script(kAccelerate, database_, kInForce);
+    busy->execute("COMMIT");
+    expect_exact();
+}
+
 TEST_F(Accelerate, AnUnfinishedIndexIsBuiltAgain) {
     const auto busy = writer();
     busy->execute("BEGIN; " + insert(1));
@@ -357,14 +565,24 @@ TEST_F(Accelerate, ATableMadeAnewIsNotTheOneThatWasCounted) {
     EXPECT_EQ(in_force(kAccelerated), "t");
 }
 
-TEST_F(Accelerate, ADisabledTriggerIsNoticed) {
+TEST_F(Accelerate, ATriggerThatDoesNotFireIsNoticed) {
     install();
-    database_.execute("ALTER TABLE webhook_triggers DISABLE TRIGGER kheops_webhooks_count_update");
-    EXPECT_EQ(in_force(kStock), "f");
-    database_.execute("UPDATE webhook_triggers SET webhook_fk = 2 WHERE webhook_fk = 1");
-    expect_script(kAccelerate, database_, "count: corrected for 2 webhooks");
-    expect_exact();
+    int from = 1;
+    for (const char* state : {"DISABLE", "ENABLE REPLICA"}) {
+        database_.execute(std::string("ALTER TABLE webhook_triggers ") + state +
+                          " TRIGGER kheops_webhooks_count_update");
+        EXPECT_EQ(in_force(kStock), "f") << state;
+        database_.execute("UPDATE webhook_triggers SET webhook_fk = " + std::to_string(3 - from) +
+                          " WHERE webhook_fk = " + std::to_string(from));
+        expect_script(kAccelerate, database_, "count: corrected for 2 webhooks");
+        expect_exact(state);
+        EXPECT_EQ(in_force(kStock), "t") << state;
+        from = 3 - from;
+    }
+    database_.execute(
+        "ALTER TABLE webhook_triggers ENABLE ALWAYS TRIGGER kheops_webhooks_count_update");
     EXPECT_EQ(in_force(kStock), "t");
+    expect_script(kAccelerate, database_, "triggers: there already");
 }
 
 TEST_F(Accelerate, ADumpAndItsRestoreKeepIt) {
