@@ -12,6 +12,8 @@
 --   Sessions of the role that are connected stay, but can read nothing any more.
 
 BEGIN;
+-- PostgreSQL's own operators, functions and types, whatever other roles have made (README.md, "Names").
+SET LOCAL search_path = pg_catalog, pg_temp;
 
 DO $$
 BEGIN

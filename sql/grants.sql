@@ -12,8 +12,10 @@
 --   may go on running; it answers 503 until this file has been run again.
 -- What it does: makes the role (LOGIN, without a password), the schema kheops_webhooks with a view
 --   "webhooks" that hides the secrets, and grants SELECT on the columns that list_webhooks.sql
---   reads. The role cannot read webhooks.secret nor users.email, nor change anything. Its
---   search_path puts the view before the table, so that the statement is the same for every role.
+--   reads. The role cannot read webhooks.secret nor users.email, nor change anything of Kheops'. Its
+--   search_path puts the view before the table, so that the statement is the same for every role,
+--   and temporary tables last. It refuses a schema or role of these names that another has made for
+--   more than this.
 -- What it locks: nothing that a reader or writer waits for. It itself waits for a transaction that
 --   is just altering webhooks.
 -- How the worker gets in: either a password,
@@ -22,20 +24,30 @@
 --   map its user in pg_ident.conf. Let pg_hba.conf admit the role to this database only; by default
 --   every role may connect to every database of the server.
 -- What it leaves alone: the rights that PUBLIC, and so this role too, has by default. To close them:
---       REVOKE TEMPORARY ON DATABASE … FROM PUBLIC;   -- temporary tables fill disks
---       REVOKE CREATE ON SCHEMA public FROM PUBLIC;   -- PostgreSQL 13 and 14; 15 begins that way
---   If Kheops' own role is not the owner of the database, or of the schema, grant these two to it
---   by name first.
+--       REVOKE TEMPORARY ON DATABASE ... FROM PUBLIC;  -- temporary tables fill disks
+--       REVOKE CREATE ON SCHEMA public FROM PUBLIC;    -- PostgreSQL 12 to 14; 15 begins that way
+--       REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea)
+--           FROM PUBLIC;                               -- large objects, of which Kheops has none
+--   If Kheops' own role is not the owner of the database, or of the schema, grant the first two to
+--   it by name first.
+-- What cannot be closed: whoever has the role's password can set another one; change its settings,
+--   the search_path too, for its later sessions; before PostgreSQL 16, make other roles members of
+--   it; and use processor, memory, disk for sorting, advisory locks and notifications as every role
+--   can. None of it reads or changes more. Peer authentication has no password to be set, and this
+--   in the worker's connection string goes before the settings of the role:
+--       options='-c search_path=kheops_webhooks,public,pg_temp'
 -- The settings are defaults, which a session may change; what protects the data is that nothing
 -- else is granted.
 
 BEGIN;
+-- PostgreSQL's own operators, functions and types, whatever other roles have made (README.md, "Names").
+SET LOCAL search_path = pg_catalog, pg_temp;
 
 DO $$
 DECLARE
     kheops name;
     wanted constant text[] := ARRAY[
-        'search_path = kheops_webhooks, public',
+        'search_path = kheops_webhooks, public, pg_temp',
         'statement_timeout = ''10s''',
         'jit = off',
         'default_transaction_read_only = on'];
@@ -48,7 +60,26 @@ BEGIN
     SELECT pg_get_userbyid(c.relowner) INTO kheops
     FROM pg_class AS c WHERE c.oid = 'public.webhooks'::regclass;
 
+    -- Who owns the schema can make tables in it, and they come before Kheops' own.
+    IF EXISTS (SELECT FROM pg_namespace WHERE nspname = 'kheops_webhooks'
+                                          AND pg_get_userbyid(nspowner) <> kheops) THEN
+        RAISE EXCEPTION 'schema kheops_webhooks does not belong to %, the owner of public.webhooks: see whose it is, and drop it; nothing was done',
+            kheops;
+    END IF;
+
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'kheops_webhooks') THEN
+        IF EXISTS (SELECT FROM pg_roles
+                   WHERE rolname = 'kheops_webhooks'
+                     AND (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)
+                   UNION ALL
+                   SELECT FROM pg_auth_members WHERE member = 'kheops_webhooks'::regrole) THEN
+            RAISE EXCEPTION 'role kheops_webhooks is there already and may do more than this list: take its attributes and memberships away, or drop it; nothing was done';
+        END IF;
+        IF EXISTS (SELECT FROM pg_auth_members AS m JOIN pg_roles AS r ON r.oid = m.member
+                   WHERE m.roleid = 'kheops_webhooks'::regrole
+                     AND NOT r.rolsuper AND r.rolname NOT IN (kheops, current_user)) THEN
+            RAISE EXCEPTION 'role kheops_webhooks is there already and has members, who would read what it may: revoke it from them, or drop it; nothing was done';
+        END IF;
         RAISE NOTICE 'role kheops_webhooks: there already, its attributes and password are as they were';
     ELSE
         CREATE ROLE kheops_webhooks LOGIN NOINHERIT;

@@ -7,6 +7,7 @@
 
 #include "support/database.hpp"
 #include "support/list_statement.hpp"
+#include "support/planted_objects.hpp"
 #include "support/psql.hpp"
 
 namespace kheops::test {
@@ -142,7 +143,7 @@ TEST_F(Grants, ItsSettingsAreInForce) {
                             "current_setting('default_transaction_read_only'), "
                             "'webhooks'::regclass = 'kheops_webhooks.webhooks'::regclass")
                   .dump(),
-              "kheops_webhooks, public|off|10s|on|t\n");
+              "kheops_webhooks, public, pg_temp|off|10s|on|t\n");
     EXPECT_EQ(role->failure_of("CREATE TABLE kheops_webhooks.mine ()"), "25006");
 }
 
@@ -155,9 +156,10 @@ TEST_F(Grants, BothCanBeRunAgainAndTheUndoLeavesNoTrace) {
     expect_script(kGrants, database_, "role kheops_webhooks: created");
     const std::string granted = described(database_);
     EXPECT_NE(granted, before);
-    EXPECT_EQ(traces(),
-              "role\n{\"search_path=kheops_webhooks, public\",statement_timeout=10s,jit=off,"
-              "default_transaction_read_only=on}\n");
+    EXPECT_EQ(
+        traces(),
+        "role\n{\"search_path=kheops_webhooks, public, pg_temp\",statement_timeout=10s,jit=off,"
+        "default_transaction_read_only=on}\n");
     expect_script(kGrants, database_, "role kheops_webhooks: there already");
     EXPECT_EQ(described(database_), granted);
 
@@ -221,6 +223,121 @@ TEST_F(Grants, TheRoleStaysForAnotherDatabaseThatNeedsIt) {
     const auto role = connect();
     prepare_list(*role);
     EXPECT_EQ(list(*role, {"alice", "DemoAlbum1"}).count(), 5);
+}
+
+/// What a role can do by being one: what the header says of it.
+TEST_F(Grants, WhatEveryRoleMayDoIsClosedAsTheHeaderSaysOrDoesNotMatter) {
+    expect_script(kGrants, database_, "");
+    // Before PostgreSQL 15.
+    database_.execute("GRANT CREATE ON SCHEMA public TO PUBLIC");
+    const std::vector<std::string> closable = {
+        "CREATE TEMPORARY TABLE mine ()", "CREATE TABLE public.mine ()", "SELECT lo_creat(-1)",
+        "SELECT lo_create(0)", "SELECT lo_from_bytea(0, 'mine')"};
+    const auto failures = [&] {
+        const auto role = connect();
+        role->execute("SET default_transaction_read_only = off");
+        std::vector<std::string> all;
+        for (const std::string& sql : closable) {
+            role->execute("BEGIN");
+            all.push_back(role->failure_of(sql));
+            role->execute("ROLLBACK");
+        }
+        return all;
+    };
+    EXPECT_EQ(failures(), std::vector<std::string>(closable.size(), ""));
+    database_.execute(
+        "REVOKE TEMPORARY ON DATABASE " + database_.name() + " FROM PUBLIC;" +
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC;"
+        "REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) "
+        "FROM PUBLIC");
+    EXPECT_EQ(failures(), std::vector<std::string>(closable.size(), kNotAllowed));
+
+    const auto role = connect();
+    role->execute("SET default_transaction_read_only = off");
+    role->execute("ALTER ROLE kheops_webhooks PASSWORD 'mine'");
+    role->execute("ALTER ROLE kheops_webhooks IN DATABASE " + database_.name() +
+                  " SET search_path = mine");
+    EXPECT_EQ(connect()->execute("SHOW search_path").text(0, 0), "mine");
+    TestConnection worker(database_.conninfo() + " user=" + kRole +
+                          " options='-c search_path=kheops_webhooks,public,pg_temp'");
+    prepare_list(worker);
+    EXPECT_EQ(list(worker, {"alice", "DemoAlbum1"}).count(), 5);
+    expect_script(kGrants, database_, "");
+    EXPECT_EQ(connect()->execute("SHOW search_path").text(0, 0),
+              "kheops_webhooks, public, pg_temp");
+}
+
+TEST_F(Grants, ATemporaryTableIsNotTakenForKheops) {
+    expect_script(kGrants, database_, "");
+    const auto role = connect();
+    role->execute("SET default_transaction_read_only = off");
+    role->execute(
+        "CREATE TEMPORARY TABLE users (pk bigint, sub text, inbox_fk bigint);"
+        "CREATE TEMPORARY TABLE webhooks ()");
+    prepare_list(*role);
+    EXPECT_EQ(list(*role, {"alice", "DemoAlbum1"}).count(), 5);
+}
+
+/// By a role that may create schemas or roles, before the file was run.
+TEST_F(Grants, ASchemaOrRoleOfTheseNamesThatIsForMoreIsRefused) {
+    const std::string other = "grants_other_" + database_.name();
+    database_.execute("CREATE ROLE " + other);
+    struct Case {
+        std::string made;
+        std::string refused;
+        std::string undone;
+    };
+    const std::string make = "CREATE ROLE kheops_webhooks LOGIN";
+    const std::string drop = "DROP ROLE kheops_webhooks";
+    const std::string may_more = "may do more than this list";
+    for (const Case& each :
+         {Case{"CREATE SCHEMA kheops_webhooks AUTHORIZATION " + other,
+               "does not belong to postgres", "DROP SCHEMA kheops_webhooks"},
+          Case{make + " SUPERUSER", may_more, drop}, Case{make + " CREATEROLE", may_more, drop},
+          Case{make + " CREATEDB", may_more, drop}, Case{make + " REPLICATION", may_more, drop},
+          Case{make + " BYPASSRLS", may_more, drop},
+          Case{make + "; GRANT " + other + " TO kheops_webhooks", may_more, drop},
+          Case{make + "; GRANT kheops_webhooks TO " + other, "has members", drop}}) {
+        database_.execute(each.made);
+        const std::string before = described(database_);
+        const Outcome outcome = run_script(kGrants, database_);
+        EXPECT_EQ(outcome.status, 3) << each.made;
+        EXPECT_NE(outcome.output.find(each.refused), std::string::npos)
+            << each.made << outcome.output;
+        EXPECT_EQ(described(database_), before) << each.made;
+        database_.execute(each.undone);
+    }
+    database_.execute("DROP ROLE " + other);
+}
+
+/// As planted_objects_test.cpp has it for the other files.
+TEST_F(Grants, WhatIsPlantedInPublicIsNotUsed) {
+    auto planted = std::make_unique<TestDatabase>(
+        std::vector<std::string>{"sql/schema.sql", "sql/example-data.sql"});
+    const std::string owner = "grants_owner_" + planted->name();
+    database_.execute("CREATE ROLE " + owner + " LOGIN CREATEROLE");
+    database_.execute("ALTER DATABASE " + planted->name() + " OWNER TO " + owner);
+    planted->execute("GRANT CREATE ON SCHEMA public TO " + owner);
+    {
+        TestConnection planter(planted->conninfo() + " user=" + owner);
+        plant_objects(planter, "public");
+    }
+    const std::string attributes = "SELECT * FROM pg_roles WHERE rolname = '" + owner + "'";
+    const std::string before = database_.execute(attributes).dump();
+    database_.execute("ALTER DATABASE " + planted->name() +
+                      " SET search_path = public, pg_catalog");
+    expect_script(kGrants, *planted, "role kheops_webhooks: created");
+    expect_script(kGrants, *planted, "role kheops_webhooks: there already");
+    {
+        TestConnection role(planted->conninfo() + " user=" + kRole);
+        prepare_list(role);
+        EXPECT_EQ(list(role, {"alice", "DemoAlbum1"}).count(), 5);
+        EXPECT_EQ(list(role, {"carol", "DemoAlbum1"}).count(), 1);
+    }
+    expect_script(kUndo, *planted, "role kheops_webhooks: dropped");
+    EXPECT_EQ(database_.execute(attributes).dump(), before);
+    planted.reset();
+    database_.execute("DROP ROLE " + owner);
 }
 
 TEST_F(Grants, InAnotherKindOfDatabaseTheyDoNothing) {
