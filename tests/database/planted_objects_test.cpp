@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "database/find_webhooks.hpp"
 #include "support/database.hpp"
 #include "support/files.hpp"
 #include "support/list_statement.hpp"
@@ -133,6 +134,26 @@ TEST_F(PlantedObjects, AreNotUsedByTheStatements) {
             kPlanted)
             << path;
         EXPECT_EQ(answers(reader), expected) << path;
+    }
+}
+
+/// What it sends to set a session up is looked at too.
+TEST_F(PlantedObjects, AreNotUsedByTheProgram) {
+    plant();
+    const Log log(LogLevel::error);
+    for (const char* path : {"$user,public", "public,pg_catalog"}) {
+        DatabaseHealth health(log);
+        Database connection({.connection = database_->conninfo() + " user=" + reader_ +
+                                           " options='-c search_path=" + path + "'",
+                             .name = {},
+                             .user = {},
+                             .password_file = {},
+                             .statement_timeout = std::chrono::seconds(20)},
+                            health);
+        const Deadline deadline(Clock::now() + std::chrono::seconds(30));
+        const AlbumId album = {"DemoAlbum1"};
+        EXPECT_EQ(find_webhooks(connection, "alice", album, {}, deadline).page.total, 5) << path;
+        EXPECT_FALSE(find_webhooks(connection, "carol", album, {}, deadline).caller.member) << path;
     }
 }
 
