@@ -12,6 +12,8 @@
 -- Who runs it: the owner of the Kheops tables if that role may create schemas in the database, or a
 --   superuser; on the primary, with Kheops running. Not inside a transaction (no --single-transaction).
 --   It says what it did, and can be run again: also to finish what was interrupted.
+--   What another role has made under its names it refuses, and nothing of the owner's runs as the
+--   superuser (README.md, "Names").
 -- What it makes: the index kheops_webhooks_newest on webhook_triggers (webhook_fk, pk DESC); four
 --   triggers kheops_webhooks_count_… on webhook_triggers; and the schema kheops_webhooks_accelerate
 --   with the tables trigger_counts and ready, and their functions. Everything belongs to the owner of
