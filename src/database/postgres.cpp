@@ -9,8 +9,9 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <fstream>
 #include <limits>
+
+#include "regular_file.hpp"
 
 namespace kheops {
 
@@ -57,15 +58,22 @@ std::string one_line(const char* message) {
 /// by the query that finds it ended.
 void ignore_notice(void* /*argument*/, const PGresult* /*notice*/) {}
 
-/// The first line of the file; nothing when it cannot be read, which leaves the password to libpq's
-/// own ways.
+/// The first line of the regular file; nothing when it cannot be read, which leaves the password to
+/// libpq's own ways.
 std::optional<std::string> read_password(const std::string& file) {
-    std::ifstream stream(file);
-    std::string password;
-    if (file.empty() || !std::getline(stream, password)) {
+    constexpr size_t kMaxSize = 4096;
+    if (file.empty()) {
         return std::nullopt;
     }
-    return password;
+    try {
+        std::string text = RegularFile(file).read(kMaxSize);
+        if (text.empty()) {
+            return std::nullopt;
+        }
+        return text.substr(0, text.find('\n'));
+    } catch (const FileError&) {
+        return std::nullopt;
+    }
 }
 
 DatabaseError::Kind kind_of(std::string_view sqlstate) {

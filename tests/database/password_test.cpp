@@ -3,6 +3,8 @@
 // The password file of Kheops' own settings (contract section 7): read at each connect.
 
 #include <gtest/gtest.h>
+
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "database/postgres.hpp"
@@ -69,6 +71,16 @@ TEST_F(Password, WithoutItsFileNoneIsSent) {
     EXPECT_EQ(ask(database), "");
     write_password("right");
     EXPECT_EQ(ask(database), role_);
+}
+
+TEST_F(Password, IsNotWaitedForWhereItsFileIsAPipe) {
+    await("the server asks for passwords", [&] {
+        Database fresh(settings_, health_);
+        return ask(fresh).empty();
+    });
+    ASSERT_EQ(::mkfifo(directory_.file("password").c_str(), 0600), 0);
+    Database database(settings_, health_);
+    EXPECT_EQ(ask(database), "");
 }
 
 }  // namespace
