@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <string>
+
 #include "descriptor.hpp"
+#include "support/files.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace kheops::test {
 
@@ -25,6 +30,20 @@ class StandardError {
 
   private:
     Descriptor before_;
+};
+
+/// Sends this process's standard error to a file for as long as this lives. To be made before the
+/// Log whose lines are wanted: a Log opens what is standard error then for itself.
+class StandardErrorFile {
+  public:
+    [[nodiscard]] std::string text() const { return read_file(path()); }
+
+  private:
+    [[nodiscard]] std::string path() const { return directory_.file("stderr"); }
+
+    TemporaryDirectory directory_;
+    Descriptor file_{::open(path().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
+    StandardError redirected_{file_.number()};
 };
 
 }  // namespace kheops::test

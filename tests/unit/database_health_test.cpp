@@ -3,18 +3,14 @@
 
 #include <gtest/gtest.h>
 
-#include <fcntl.h>
 #include <poll.h>
-#include <unistd.h>
 
-#include <array>
-#include <fstream>
 #include <future>
 #include <stdexcept>
 #include <thread>
 
-#include "descriptor.hpp"
 #include "support/await.hpp"
+#include "support/standard_error.hpp"
 
 namespace kheops {
 namespace {
@@ -30,21 +26,22 @@ Deadline in_a_minute() {
     return Deadline(Clock::now() + std::chrono::minutes(1));
 }
 
-/// The lines about that event which are logged meanwhile.
-int lines_of(const std::string& event, const std::function<void()>& act) {
-    testing::internal::CaptureStderr();
-    act();
-    const std::string log = testing::internal::GetCapturedStderr();
-    int lines = 0;
-    for (size_t at = log.find("event=" + event); at != std::string::npos;
-         at = log.find("event=" + event, at + 1)) {
-        ++lines;
-    }
-    return lines;
-}
-
 class Health : public testing::Test {
   protected:
+    /// The lines about that event which are logged meanwhile.
+    int lines_of(const std::string& event, const std::function<void()>& act) {
+        const size_t before = logged_.text().size();
+        act();
+        const std::string log = logged_.text();
+        int lines = 0;
+        for (size_t at = log.find("event=" + event, before); at != std::string::npos;
+             at = log.find("event=" + event, at + 1)) {
+            ++lines;
+        }
+        return lines;
+    }
+
+    test::StandardErrorFile logged_;
     Log log_{LogLevel::info};
     DatabaseHealth health_{log_};
 };
@@ -106,40 +103,6 @@ TEST_F(Health, WhatIsOneRequestsFateIsNoLoss) {
               0);
 }
 
-/// Whether that thread of this process sleeps, or has ended.
-bool is_asleep(pid_t thread) {
-    std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
-    std::string text;
-    std::getline(file, text);
-    return !file || text.find(") S ") != std::string::npos;
-}
-
-TEST_F(Health, ALogThatNobodyReadsHoldsUpNobodyElse) {
-    std::array<int, 2> ends = {};
-    ASSERT_EQ(::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC), 0);
-    const Descriptor reading(ends[0]);
-    const Descriptor full(ends[1]);
-    while (::write(full.number(), "x", 1) == 1) {
-    }
-    ::fcntl(full.number(), F_SETFL, 0);  // whoever writes now waits
-    const Descriptor own(::dup(STDERR_FILENO));
-    ::dup2(full.number(), STDERR_FILENO);
-    std::promise<pid_t> number;
-    std::thread writing([&] {
-        number.set_value(::gettid());
-        health_.failed(unreachable("gone"));
-    });
-    const pid_t thread = number.get_future().get();
-    await("it is held up", [&] { return is_asleep(thread); });
-    std::future<void> other =
-        std::async(std::launch::async, [&] { health_.connecting(in_a_minute(), [] {}); });
-    EXPECT_EQ(other.wait_for(std::chrono::seconds(30)), std::future_status::ready);
-    std::array<char, 65536> octets{};
-    EXPECT_GT(::read(reading.number(), octets.data(), octets.size()), 0);
-    writing.join();
-    ::dup2(own.number(), STDERR_FILENO);
-}
-
 TEST_F(Health, AnExceptionOfAnyKindGivesTheRightToConnectBack) {
     for (int i = 0; i < 10; ++i) {
         EXPECT_THROW(health_.connecting(Deadline(Clock::now() + milliseconds(100)),
@@ -161,7 +124,6 @@ TEST_F(Health, ATryUnderWayHearsOfTheStop) {
             throw DatabaseError(DatabaseError::Kind::abandoned, "", "the caller hung up");
         });
     });
-    testing::internal::CaptureStderr();
     std::future<void> tried = trying.get_future();
     await("somebody is looking after it", [&] {
         EXPECT_THROW(health_.connecting(in_a_minute(), [] { throw unreachable("gone"); }),
@@ -170,11 +132,10 @@ TEST_F(Health, ATryUnderWayHearsOfTheStop) {
     });
     watcher.request_stop();
     watcher.join();
-    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+    EXPECT_EQ(logged_.text(), "");
 }
 
 TEST_F(Health, ATryThatFailsInAnotherWayIsFollowedByTheNext) {
-    testing::internal::CaptureStderr();
     std::atomic<int> tries = 0;
     std::jthread watcher([&](const std::stop_token& stop) {
         health_.look_after(stop, milliseconds(1000), [&](Deadline) {
@@ -192,8 +153,7 @@ TEST_F(Health, ATryThatFailsInAnotherWayIsFollowedByTheNext) {
     });
     watcher.request_stop();
     watcher.join();
-    EXPECT_NE(testing::internal::GetCapturedStderr().find("reason=\"no memory, say\""),
-              std::string::npos);
+    EXPECT_NE(logged_.text().find("reason=\"no memory, say\""), std::string::npos);
 }
 
 TEST_F(Health, WhoWaitsInDoubtGoesOnWhenNobodyLooksAfterItAnyMore) {

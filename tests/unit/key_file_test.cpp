@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -85,17 +84,15 @@ TEST(KeyFile, ThatIsBadLeavesTheKeysBefore) {
     const std::string path = directory.file("keys");
     const SigningKey key = SigningKey::ed25519();
     write_file(path, jwk_set({key.jwk()}));
-    FileKeys keys(path, "issuer", kLog);
+    const test::StandardErrorFile logged;
+    const Log log(LogLevel::error);
+    FileKeys keys(path, "issuer", log);
     keys.keep_fresh();
     const KeySource::Keys before = keys.current();
-    const std::string log = directory.file("log");
-    const Descriptor file(::open(log.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-    const test::StandardError redirected(file.number());
     write_file(path, "{");
     keys.reload();
-    await("the reason is logged", [&] {
-        return test::read_file(log).find("event=keys_not_reloaded") != std::string::npos;
-    });
+    await("the reason is logged",
+          [&] { return logged.text().find("event=keys_not_reloaded") != std::string::npos; });
     EXPECT_EQ(keys.current(), before);
 }
 
