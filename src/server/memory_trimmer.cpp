@@ -18,13 +18,12 @@ constexpr std::chrono::seconds kKept(2);
 }  // namespace
 
 MemoryTrimmer::MemoryTrimmer() {
-    constexpr int kKeptAtTheTop = 8 * 1024 * 1024;
+    // An answer of a thousand webhooks needs about as much. What is free at the top of a thread's
+    // arena is given back when it is more, and malloc_trim() gives back what is free below.
+    constexpr int kKeptByEachThread = 1024 * 1024;
     // There are no other threads yet. NOLINTBEGIN(concurrency-mt-unsafe)
-    ::mallopt(M_TRIM_THRESHOLD, kKeptAtTheTop);
-    ::mallopt(M_MMAP_THRESHOLD, kKeptAtTheTop);
-    // malloc_trim() gives back all that is free in the first arena, but in others not what lies at
-    // their top. Threads have a cache of their own before the arena and seldom wait for its lock.
-    ::mallopt(M_ARENA_MAX, 1);
+    ::mallopt(M_TRIM_THRESHOLD, kKeptByEachThread);
+    ::mallopt(M_MMAP_THRESHOLD, kKeptByEachThread);
     // NOLINTEND(concurrency-mt-unsafe)
 }
 

@@ -13,8 +13,8 @@ namespace kheops {
 /// more than the rest of the answer's work in this process. Safe to use from several threads.
 class MemoryTrimmer {
   public:
-    /// Tells the C library, for the whole process, to keep what is freed. To be made before the
-    /// threads that serve.
+    /// Tells the C library, for the whole process, to keep some of what is freed. To be made before
+    /// the threads that serve.
     MemoryTrimmer();
 
     /// An answer of that many octets was written.
