@@ -36,6 +36,12 @@ class Descriptor {
         return ::poll(&descriptor, 1, 0) > 0;
     }
 
+    /// Whether the peer is there and a few kilobytes can be written now without waiting.
+    [[nodiscard]] bool is_writable() const {
+        pollfd descriptor = {.fd = number_, .events = POLLOUT, .revents = 0};
+        return ::poll(&descriptor, 1, 0) > 0 && descriptor.revents == POLLOUT;
+    }
+
     /// Gives the descriptor up without closing it.
     int release() { return std::exchange(number_, -1); }
 

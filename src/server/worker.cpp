@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "server/worker.hpp"
 
-#include <fcntl.h>
-
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
@@ -38,11 +36,6 @@ Request read_request(const FastCgi& fastcgi, const RequestFraming& framing) {
     return request;
 }
 
-/// Has the kernel refuse what cannot be written at once, or not.
-void set_nonblocking(int connection, bool nonblocking) {
-    ::fcntl(connection, F_SETFL, nonblocking ? O_NONBLOCK : 0);
-}
-
 /// What each serving thread works with.
 struct Serving {
     RequestQueue::Lane lane;
@@ -62,14 +55,13 @@ struct Served {
 Served serve(ReadyRequest ready, FastCgi& fastcgi, Database& database, const Serving& with) {
     const int peer = ready.connection.number();
     const bool is_refused = with.lane == RequestQueue::Lane::refused;
-    // One that did not wait has its caller; whoever leaves later is noticed by the query.
+    // One that did not wait has its caller; whoever leaves later is noticed by the query. The one
+    // thread that refuses waits for nobody: a peer that does not read loses its connection.
     const bool has_waited = Clock::now() - ready.whole > kNoWait;
-    if (has_waited && ready.connection.has_hung_up()) {
+    if (is_refused ? !ready.connection.is_writable()
+                   : has_waited && ready.connection.has_hung_up()) {
         with.log.event(LogLevel::debug, "request_abandoned");
         return {};
-    }
-    if (is_refused) {
-        set_nonblocking(peer, true);  // one thread refuses all: it waits for nobody
     }
     if (!fastcgi.begin(std::move(ready.connection))) {
         return {};
@@ -87,9 +79,6 @@ Served serve(ReadyRequest ready, FastCgi& fastcgi, Database& database, const Ser
     with.trimmer.answered(response.body.size());
 
     FastCgi::Ended ended = fastcgi.end();
-    if (is_refused && ended.connection.number() >= 0) {
-        set_nonblocking(peer, false);
-    }
     const Dispatcher::Fate fate = !ready.framing.ends_here ? Dispatcher::Fate::drain
                                   : ended.keep             ? Dispatcher::Fate::keep
                                                            : Dispatcher::Fate::close;
