@@ -26,24 +26,6 @@ namespace {
 
 constexpr const char* kList = "/albums/DemoAlbum1/webhooks";
 
-/// What is written to one end is read from the other.
-struct Ends {
-    Descriptor writing;
-    Descriptor reading;
-};
-
-Ends make_pipe() {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-    return {Descriptor(ends[1]), Descriptor(ends[0])};
-}
-
-Ends make_socket_pair() {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
-    return {Descriptor(ends[0]), Descriptor(ends[1])};
-}
-
 /// A worker whose standard error is not a file.
 class WorkerWithLog {
   public:

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "support/sockets.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <system_error>
 
@@ -49,6 +52,22 @@ Descriptor connect_unix(const std::string& path) {
         throw std::system_error(errno, std::generic_category(), "connecting to " + path);
     }
     return connection;
+}
+
+Ends make_pipe() {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+        throw std::system_error(errno, std::generic_category(), "pipe2");
+    }
+    return {Descriptor(ends[1]), Descriptor(ends[0])};
+}
+
+Ends make_socket_pair() {
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+        throw std::system_error(errno, std::generic_category(), "socketpair");
+    }
+    return {Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
 }  // namespace kheops::test

@@ -17,6 +17,7 @@
 
 #include "support/files.hpp"
 #include "support/log_line.hpp"
+#include "support/sockets.hpp"
 #include "support/standard_error.hpp"
 #include "support/temporary_directory.hpp"
 #include "text/json.hpp"
@@ -26,6 +27,9 @@ namespace kheops {
 namespace {
 
 using namespace std::string_literals;
+using test::Ends;
+using test::make_pipe;
+using test::make_socket_pair;
 using test::StandardError;
 
 std::string repeat(const std::string& text, size_t times) {
@@ -34,24 +38,6 @@ std::string repeat(const std::string& text, size_t times) {
         repeated += text;
     }
     return repeated;
-}
-
-/// Two ends: what is written to one is read from the other.
-struct Ends {
-    Descriptor writing;
-    Descriptor reading;
-};
-
-Ends make_pipe() {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-    return {Descriptor(ends[1]), Descriptor(ends[0])};
-}
-
-Ends make_socket_pair() {
-    std::array<int, 2> ends{};
-    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
-    return {Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
 /// All that can be read now.

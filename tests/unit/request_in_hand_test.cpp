@@ -3,11 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <sys/socket.h>
-
-#include <array>
-
-#include "descriptor.hpp"
+#include "support/sockets.hpp"
 
 namespace kheops {
 namespace {
@@ -17,10 +13,7 @@ using namespace std::chrono_literals;
 const Clock::time_point kEnd{1h};
 
 TEST(RequestInHand, AnOverdueConnectionIsShutDownOnce) {
-    std::array<int, 2> pair{};
-    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
-    const Descriptor ours(pair[0]);
-    const Descriptor peer(pair[1]);
+    const auto [ours, peer] = test::make_socket_pair();
     RequestInHand in_hand;
     in_hand.begin(ours.number(), Deadline(kEnd));
     // A 503 that says that the budget is spent still has to be written.
@@ -32,10 +25,7 @@ TEST(RequestInHand, AnOverdueConnectionIsShutDownOnce) {
 }
 
 TEST(RequestInHand, WhatHasEndedIsLeftAlone) {
-    std::array<int, 2> pair{};
-    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
-    const Descriptor ours(pair[0]);
-    const Descriptor peer(pair[1]);
+    const auto [ours, peer] = test::make_socket_pair();
     RequestInHand in_hand;
     EXPECT_FALSE(in_hand.cut_if_overdue(kEnd));
     in_hand.begin(ours.number(), Deadline(kEnd));
