@@ -3,15 +3,11 @@
 
 namespace kheops {
 
-using std::chrono_literals::operator""s;
-using std::chrono_literals::operator""min;
-using std::chrono_literals::operator""h;
-
-const KeyTimes kKeyTimes = {
-    .cool_down = 10s,
-    .shortest_refresh = 5min,
-    .longest_refresh = 1h,
-    .download = 10s,
+constexpr KeyTimes kKeyTimes = {
+    .cool_down = std::chrono::seconds(10),
+    .shortest_refresh = std::chrono::minutes(5),
+    .longest_refresh = std::chrono::hours(1),
+    .download = std::chrono::seconds(10),
 };
 
 }  // namespace kheops

@@ -234,7 +234,8 @@ void TestDatabase::rename_away() {
 }
 
 void TestDatabase::rename_back() {
-    // In this order, a client that tries in between finds no database, and never one that refuses it.
+    // In this order, a client that tries in between finds no database, and never one that refuses
+    // it.
     server_.execute("ALTER DATABASE " + name_ + "_away ALLOW_CONNECTIONS true");
     server_.execute("ALTER DATABASE " + name_ + "_away RENAME TO " + name_);
 }
