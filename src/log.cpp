@@ -208,11 +208,7 @@ void Log::message(std::string_view text) const {
     std::string line = "kheops-webhooks: ";
     line += text;
     if (line.size() >= kMaxLine) {
-        std::size_t end = kMaxLine - kCutMark.size() - 1;
-        while ((static_cast<unsigned char>(line[end]) & 0xC0U) == 0x80) {
-            --end;  // not within a character
-        }
-        line.resize(end);
+        line.resize(beginning_of(line, kMaxLine - kCutMark.size() - 1).size());
         line += kCutMark;
     }
     write_or_drop(line + '\n');

@@ -60,4 +60,14 @@ bool is_utf8(std::string_view octets) {
     return true;
 }
 
+std::string_view beginning_of(std::string_view text, std::size_t max_octets) {
+    if (text.size() <= max_octets) {
+        return text;
+    }
+    while (max_octets > 0 && (static_cast<unsigned char>(text[max_octets]) & 0xC0U) == 0x80U) {
+        --max_octets;
+    }
+    return text.substr(0, max_octets);
+}
+
 }  // namespace kheops

@@ -20,4 +20,8 @@ struct Character {
 /// The character that `octets`, not empty, begin with.
 [[nodiscard]] Character first_character(std::string_view octets);
 
+/// The longest beginning of `text`, which is UTF-8, that has at most `max_octets` octets and ends
+/// with a whole character.
+[[nodiscard]] std::string_view beginning_of(std::string_view text, std::size_t max_octets);
+
 }  // namespace kheops

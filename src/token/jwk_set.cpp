@@ -6,6 +6,7 @@
 
 #include "text/base64url.hpp"
 #include "text/json.hpp"
+#include "text/utf8.hpp"
 
 namespace kheops {
 
@@ -99,11 +100,7 @@ std::string name_of(std::optional<std::string> kid, std::size_t position) {
     }
     constexpr std::size_t kLongest = 64;
     if (kid->size() > kLongest) {
-        std::size_t end = kLongest;
-        while ((static_cast<unsigned char>((*kid)[end]) & 0xC0U) == 0x80U) {  // inside a character
-            --end;
-        }
-        kid = kid->substr(0, end) + "\u2026";
+        kid = std::string(beginning_of(*kid, kLongest)) + "\u2026";
     }
     return "key " + json::Value::string(*kid).text();
 }

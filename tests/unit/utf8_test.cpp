@@ -60,5 +60,14 @@ TEST(Utf8, TheFirstCharacterHasItsCodePointAndItsOctets) {
     }
 }
 
+TEST(Utf8, ABeginningEndsWithAWholeCharacter) {
+    const std::string text = "a\u00E9\u20AC";  // 1, 2 and 3 octets
+    EXPECT_EQ(beginning_of(text, 6), text);
+    EXPECT_EQ(beginning_of(text, 5), "a\u00E9");
+    EXPECT_EQ(beginning_of(text, 3), "a\u00E9");
+    EXPECT_EQ(beginning_of(text, 2), "a");
+    EXPECT_EQ(beginning_of(text, 0), "");
+}
+
 }  // namespace
 }  // namespace kheops
