@@ -33,8 +33,9 @@ postgres_run() { # DIR COMMAND...
 # directory nobody else can enter and which is written to DIR/socket-dir; port 5432; everyone who
 # reaches the socket is trusted, the superuser is "postgres". Nothing is flushed to disk: not for
 # data that anyone wants to keep. For root, DIR is given to the user postgres (or nobody), who must
-# be able to reach it. The server's log is DIR/postgresql.log.
-postgres_start() { # DIR
+# be able to reach it. The server's log is DIR/postgresql.log. Each SETTING is a line for
+# postgresql.conf.
+postgres_start() { # DIR [SETTING...]
     local dir bin owner socket_dir
     bin=$(postgres_bindir) || return
     mkdir -p "$1" || return
@@ -80,6 +81,7 @@ unix_socket_permissions = 0700
 fsync = off
 full_page_writes = off
 END
+    printf '%s\n' "${@:2}" >>"$dir/data/postgresql.conf" || return
     if ! postgres_run "$dir" "$bin/pg_ctl" --pgdata="$dir/data" --log="$dir/postgresql.log" \
         --wait --timeout=60 --silent start; then
         cat "$dir/postgresql.log" >&2
