@@ -7,15 +7,18 @@
 -- they count for themselves again, and no request fails.
 -- Who runs it: who could run accelerate.sql. Not inside a transaction. It can be run again, and where
 --   accelerate.sql never was.
--- What it locks: readers and writers of webhook_triggers wait while its triggers are dropped, which is
---   a moment, and at most 0.1 s for each try to get that lock, for up to ten minutes. The index is
---   dropped beside them; that waits for transactions that are using the table.
+-- What it locks: webhook_triggers, ACCESS EXCLUSIVE, while its triggers are dropped: readers and writers
+--   wait for that moment, and at most 0.1 s for each attempt to get the lock. Where a longer
+--   transaction holds the table, this file gives up and tries again, for up to ten minutes. The index is
+--   dropped beside readers and writers; that waits for transactions that are using the table.
+-- Where accelerate.sql ran in spite of a publication of all tables: drop the tables on the subscribers
+--   after this, when they have replayed it.
 
 \set ON_ERROR_STOP on
 \set QUIET on
 -- PostgreSQL's own operators, functions and types, whatever other roles have made (README.md, "Names").
 SET search_path = pg_catalog, pg_temp;
-SET client_min_messages = notice;
+SET client_min_messages = warning;  -- INFO is shown nevertheless
 SET default_transaction_isolation = 'read committed';
 
 DO $$
@@ -24,9 +27,10 @@ DECLARE
     made name;
 BEGIN
     IF to_regnamespace('kheops_webhooks_accelerate') IS NULL THEN
-        RAISE NOTICE 'schema kheops_webhooks_accelerate: not there';
+        RAISE INFO 'schema kheops_webhooks_accelerate: not there';
         RETURN;
     END IF;
+    -- What an earlier version of accelerate.sql has made is dropped too.
     PERFORM set_config('lock_timeout', '100ms', true);
     LOOP
         BEGIN
@@ -38,34 +42,35 @@ BEGIN
                     EXECUTE format('DROP TRIGGER %I ON public.webhook_triggers', made);
                 END LOOP;
             END IF;
-            IF to_regclass('kheops_webhooks_accelerate.ready') IS NOT NULL THEN
-                DROP TABLE kheops_webhooks_accelerate.ready;
-            END IF;
-            DROP TABLE kheops_webhooks_accelerate.trigger_counts;
+            DROP TABLE IF EXISTS kheops_webhooks_accelerate.ready, kheops_webhooks_accelerate.doubts,
+                kheops_webhooks_accelerate.counts, kheops_webhooks_accelerate.changes,
+                kheops_webhooks_accelerate.trigger_counts;
             EXIT;
         EXCEPTION WHEN lock_not_available THEN
             tries := tries + 1;
             IF tries = 1 THEN
-                RAISE NOTICE 'triggers: waiting for transactions that use webhook_triggers';
+                RAISE INFO 'triggers: waiting for transactions that use webhook_triggers';
             ELSIF tries = 600 THEN
                 RAISE EXCEPTION 'webhook_triggers was never free in ten minutes: try again when no long transaction uses it';
             END IF;
         END;
         PERFORM pg_sleep(0.9);
     END LOOP;
-    DROP FUNCTION kheops_webhooks_accelerate.check_and_repair();
-    DROP FUNCTION kheops_webhooks_accelerate.count_changes();
-    DROP FUNCTION kheops_webhooks_accelerate.add_to_count(bigint, bigint);
+    DROP FUNCTION IF EXISTS kheops_webhooks_accelerate.check_and_repair(),
+        kheops_webhooks_accelerate.count_triggers(),
+        kheops_webhooks_accelerate.fold_now_and_then(bigint), kheops_webhooks_accelerate.fold(bigint),
+        kheops_webhooks_accelerate.count_changes(),
+        kheops_webhooks_accelerate.add_to_count(bigint, bigint);
     -- Refused when somebody put something of their own there.
     DROP SCHEMA kheops_webhooks_accelerate;
-    RAISE NOTICE 'triggers and schema kheops_webhooks_accelerate: dropped';
+    RAISE INFO 'triggers and schema kheops_webhooks_accelerate: dropped';
 END
 $$;
 
 SELECT to_regclass('public.kheops_webhooks_newest') IS NOT NULL AS is_there \gset
 \if :is_there
     DROP INDEX CONCURRENTLY public.kheops_webhooks_newest;
-    DO $$ BEGIN RAISE NOTICE 'index kheops_webhooks_newest: dropped'; END $$;
+    DO $$ BEGIN RAISE INFO 'index kheops_webhooks_newest: dropped'; END $$;
 \else
-    DO $$ BEGIN RAISE NOTICE 'index kheops_webhooks_newest: not there'; END $$;
+    DO $$ BEGIN RAISE INFO 'index kheops_webhooks_newest: not there'; END $$;
 \endif

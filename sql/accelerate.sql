@@ -4,62 +4,97 @@
 --
 --     psql -v ON_ERROR_STOP=1 -d KHEOPS_DATABASE -f accelerate.sql
 --
--- Offered, never required. The worker notices by itself, while running, that this is there or gone,
--- and answers the same either way. Undone by accelerate-undo.sql: run it before an upgrade of Kheops,
--- and this file again after it. A migration that alters webhook_triggers in place would do no harm,
--- but one that makes it anew leaves the count behind: the worker then counts for itself again.
+-- Optional. A running worker notices by itself that this is in force, or no longer is, and gives the
+-- same answers either way. accelerate-undo.sql removes it. Run that before an upgrade of Kheops, and
+-- this file again after it; a migration that comes without it fails no writer (see below).
 --
 -- Who runs it: the owner of the Kheops tables if that role may create schemas in the database, or a
 --   superuser; on the primary, with Kheops running. Not inside a transaction (no --single-transaction).
---   It says what it did, and can be run again: also to finish what was interrupted.
---   What another role has made under its names it refuses, and nothing of the owner's runs as the
+--   It says what it did, and can be run again: to check and repair, to finish what was interrupted, to
+--   take the place of an earlier version, and whenever the count is not in force.
+--   It refuses what another role has made under its names, and runs no code of the owner's as the
 --   superuser (README.md, "Names").
--- What it makes: the index kheops_webhooks_newest on webhook_triggers (webhook_fk, pk DESC); four
---   triggers kheops_webhooks_count_… on webhook_triggers; and the schema kheops_webhooks_accelerate
---   with the tables trigger_counts and ready, and their functions. Everything belongs to the owner of
---   webhook_triggers. Every role may read these two tables: how many triggers a webhook has, by the
+-- What it makes: the index kheops_webhooks_newest on webhook_triggers; four triggers
+--   kheops_webhooks_count_… on webhook_triggers; and the schema kheops_webhooks_accelerate with the
+--   tables counts, changes, doubts and ready, and their functions. Everything belongs to the owner of
+--   webhook_triggers. Every role may read these tables: how many triggers a webhook has, by the
 --   webhook's primary key, and nothing else.
 -- What it locks: no reader. Writers of webhook_triggers wait while the triggers are made, which is a
---   moment, and at most 0.1 s for each try to get that lock: where a longer transaction holds it, this
---   file steps back and tries again, for up to ten minutes. The index is built, and the triggers are
---   counted, beside running readers and writers. Building the index waits for transactions that are
---   older than it.
+--   moment, and at most 0.1 s for each attempt to get that lock: where a longer transaction holds it,
+--   this file gives up and tries again, for up to ten minutes. The index is built, and the triggers
+--   are counted, beside readers and writers. Building the index waits for transactions that are older
+--   than it.
 -- How long: one pass over webhook_triggers to build the index, another to count.
 -- Space: the index has about 30 bytes for each trigger; the count 150 bytes for each webhook.
--- What it costs afterwards: each statement that inserts or deletes triggers changes one row more for
---   each webhook it is about, in the same transaction. scripts/insert-cost measures it.
--- What it never does: make a writer wait, fail or deadlock. The count of a webhook is the sum of its
---   rows in trigger_counts. A writer changes one of them if nobody else holds it, and otherwise adds
---   one; who finds several that are free makes them one again.
+-- What it costs afterwards: each statement that inserts or deletes triggers adds one row for each
+--   webhook concerned, in the same transaction. scripts/insert-cost measures it.
+-- What it never does: make a writer wait or fail. A writer adds rows to changes and looks at no row of
+--   others. One of 64 also folds: it replaces the changes of that webhook, some dozens on average, by
+--   their sum in counts, unless another is doing so. Where a migration has made counting impossible
+--   (webhook_fk renamed, dropped, or no longer a whole number), the writer passes, a row in doubts and
+--   a line in the server's log say so, and the worker counts for itself.
+--   Between SERIALIZABLE transactions a fold reads what others add to, and so can be one more reason
+--   for the serialization failures for which these must be ready.
 --
--- When the count can be wrong: only after changes that fired no trigger, or fired one twice:
---   * made under session_replication_role = replica, or with triggers disabled (pg_restore
---     --disable-triggers): not counted.
---   * applied by logical replication: not counted. This file refuses to be installed where
---     webhook_triggers is subscribed to.
---   * a restore of data only, into a database that has this: counted twice when trigger_counts is
---     among the data. A restore of everything is exact.
--- The one command that checks and repairs, at any time, beside readers and writers; it tells how many
--- webhooks had a wrong count. Run it as the owner of the tables, whose function it is:
+-- When the count is not in force: until this file has been run again, after any of
+--   * a trigger of it was disabled or dropped, even if it was enabled again (pg_restore
+--     --disable-triggers). Changes under session_replication_role = replica are counted.
+--   * a restore of a dump, and an upgrade by pg_upgrade: the count belongs to the database where it
+--     was made. A restore of data only into a database that has this ends it too.
+--   * webhook_triggers was made anew, or subscribed to (logical replication fires no triggers of this
+--     kind: this file refuses to be installed there).
+--   * a doubt, as above.
+-- To compare the count with the triggers at any time, beside readers and writers, as the owner of the
+-- tables; it corrects what is wrong, tells how many webhooks that were, and folds all changes:
 --
 --     SELECT kheops_webhooks_accelerate.check_and_repair();
+--
+-- Publications: where all tables are published (CREATE PUBLICATION … FOR ALL TABLES), a subscriber that
+--   has not the tables of this file stops for good at their first change, and the primary keeps its WAL
+--   until its disk is full; accelerate-undo.sql does not help then. This file therefore refuses to be
+--   installed in such a database. To install it nevertheless, run this on each subscriber first,
+--
+--     CREATE SCHEMA kheops_webhooks_accelerate;
+--     CREATE TABLE kheops_webhooks_accelerate.counts (webhook_fk bigint PRIMARY KEY, n bigint, changes_from bigint);
+--     CREATE TABLE kheops_webhooks_accelerate.changes (webhook_fk bigint, txid bigint, n bigint);
+--     CREATE TABLE kheops_webhooks_accelerate.doubts (since timestamptz, sqlstate text);
+--     CREATE TABLE kheops_webhooks_accelerate.ready (triggers regclass, triggers_made_by xid, counted_by xid);
+--
+--   then this file with -v subscribers_have_tables=yes, and on each subscriber afterwards
+--   ALTER SUBSCRIPTION … REFRESH PUBLICATION. The same goes, in this order, before a later
+--   CREATE PUBLICATION … FOR ALL TABLES. On a subscriber the count is not in force.
 
 \set ON_ERROR_STOP on
 \set QUIET on
 -- PostgreSQL's own operators, functions and types, whatever other roles have made (README.md, "Names").
 SET search_path = pg_catalog, pg_temp;
-SET client_min_messages = notice;
+SET client_min_messages = warning;  -- INFO is shown nevertheless
 SET default_transaction_isolation = 'read committed';
 
 DO $$
+DECLARE
+    owner constant oid := (
+        SELECT relowner FROM pg_class WHERE oid = to_regclass('public.webhook_triggers') AND relkind = 'r');
+    schema_is_there constant boolean := to_regnamespace('kheops_webhooks_accelerate') IS NOT NULL;
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_class
-                   WHERE oid = to_regclass('public.webhook_triggers') AND relkind = 'r') THEN
+    IF owner IS NULL THEN
         RAISE EXCEPTION 'database % has no table public.webhook_triggers: this is not a Kheops database',
             current_database();
     END IF;
     IF pg_is_in_recovery() THEN
         RAISE EXCEPTION 'this server is a standby: run this on its primary';
+    END IF;
+    IF NOT pg_has_role(owner, 'USAGE') THEN
+        RAISE EXCEPTION 'role % is not the owner of webhook_triggers: run this as % or as a superuser; nothing was done',
+            current_user, pg_get_userbyid(owner);
+    END IF;
+    IF NOT schema_is_there AND NOT has_database_privilege(current_database(), 'CREATE') THEN
+        RAISE EXCEPTION 'role % may not create schemas in database %: GRANT CREATE ON DATABASE to it, or run this as a superuser; nothing was done',
+            current_user, current_database();
+    END IF;
+    IF NOT has_schema_privilege('public', 'CREATE') THEN
+        RAISE EXCEPTION 'role % may not create an index in schema public: GRANT CREATE ON SCHEMA public to it, or run this as a superuser; nothing was done',
+            current_user;
     END IF;
     IF EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = 'public.webhook_triggers'::regclass) THEN
         RAISE EXCEPTION 'webhook_triggers is subscribed to by logical replication, which fires no triggers: nothing was done';
@@ -72,6 +107,25 @@ BEGIN
     END IF;
 END
 $$;
+
+-- A publication of the schema can only be there where the schema is.
+\if :{?subscribers_have_tables}
+\else
+    DO $$
+    DECLARE
+        publication name := (SELECT pubname FROM pg_publication WHERE puballtables LIMIT 1);
+    BEGIN
+        IF publication IS NULL AND to_regclass('pg_publication_namespace') IS NOT NULL THEN
+            EXECUTE 'SELECT pubname FROM pg_publication_namespace JOIN pg_publication AS p ON p.oid = pnpubid
+                     WHERE pnnspid = to_regnamespace(''kheops_webhooks_accelerate'') LIMIT 1' INTO publication;
+        END IF;
+        IF publication IS NOT NULL THEN
+            RAISE EXCEPTION 'publication % publishes all tables, also those of this file: subscribers that have them not would stop, and the primary keep its WAL; see "Publications" in the header; nothing was done',
+                publication;
+        END IF;
+    END
+    $$;
+\endif
 
 BEGIN;
 
@@ -92,140 +146,237 @@ BEGIN
     IF place IS NULL THEN
         CREATE SCHEMA kheops_webhooks_accelerate;
         EXECUTE format('ALTER SCHEMA kheops_webhooks_accelerate OWNER TO %I', kheops);
-        RAISE NOTICE 'schema kheops_webhooks_accelerate: created';
+        RAISE INFO 'schema kheops_webhooks_accelerate: created';
     ELSE
-        RAISE NOTICE 'schema kheops_webhooks_accelerate: there already';
+        RAISE INFO 'schema kheops_webhooks_accelerate: there already';
     END IF;
 
-    IF to_regclass('kheops_webhooks_accelerate.trigger_counts') IS NULL THEN
-        -- No key: writers add rows without waiting for each other. Half of each page is kept free,
-        -- so that a row can be changed where it is.
-        CREATE TABLE kheops_webhooks_accelerate.trigger_counts (
-            webhook_fk bigint NOT NULL,
-            n          bigint NOT NULL
+    IF to_regclass('kheops_webhooks_accelerate.changes') IS NULL THEN
+        -- The count of a webhook is n in counts and the sum of n in changes. Half of each page of
+        -- counts is kept free, so that a row can be changed where it is.
+        CREATE TABLE kheops_webhooks_accelerate.counts (
+            webhook_fk   bigint PRIMARY KEY,
+            n            bigint NOT NULL,
+            changes_from bigint NOT NULL  -- the changes of transactions before this one are all in n
         ) WITH (fillfactor = 50);
-        CREATE INDEX trigger_counts_webhook_fk_index
-            ON kheops_webhooks_accelerate.trigger_counts (webhook_fk);
-        -- Where all tables are published, changing a row without an identity would be an error.
-        ALTER TABLE kheops_webhooks_accelerate.trigger_counts REPLICA IDENTITY FULL;
-        EXECUTE format('ALTER TABLE kheops_webhooks_accelerate.trigger_counts OWNER TO %I', kheops);
+        CREATE TABLE kheops_webhooks_accelerate.changes (
+            webhook_fk bigint NOT NULL,
+            txid       bigint NOT NULL,  -- the transaction that made it, as txid_current() numbers them
+            n          bigint NOT NULL
+        );
+        CREATE INDEX changes_webhook_fk_txid_index
+            ON kheops_webhooks_accelerate.changes (webhook_fk, txid);
+        -- A row here says that changes were not counted.
+        CREATE TABLE kheops_webhooks_accelerate.doubts (
+            since    timestamptz NOT NULL,
+            sqlstate text NOT NULL
+        );
+        -- Where all tables are published, deleting a row without an identity would be an error.
+        ALTER TABLE kheops_webhooks_accelerate.changes REPLICA IDENTITY FULL;
+        ALTER TABLE kheops_webhooks_accelerate.doubts REPLICA IDENTITY FULL;
+        EXECUTE format('ALTER TABLE kheops_webhooks_accelerate.counts OWNER TO %I', kheops);
+        EXECUTE format('ALTER TABLE kheops_webhooks_accelerate.changes OWNER TO %I', kheops);
+        EXECUTE format('ALTER TABLE kheops_webhooks_accelerate.doubts OWNER TO %I', kheops);
     END IF;
 END
 $$;
 
--- Adds to the count of one webhook; called by the two functions after it only.
+-- Replaces changes of one webhook by their sum in counts. Called by the functions after it only.
 --
--- A row is changed only by the transaction that has locked it, and SKIP LOCKED waits for nobody. In
--- READ COMMITTED each statement in here sees what was committed before it, and so a locked row as it
--- is now. In the other isolation levels a row may have been changed behind the transaction's snapshot
--- and touching it would be a serialization failure: there, a transaction changes only its own rows.
+-- The advisory lock keeps out others that fold the same webhook, until this transaction ends; nobody
+-- waits for it. It is one of 64, so that a transaction that changes many webhooks holds no more.
 --
--- The setting kheops_webhooks_accelerate.changed tells which row this transaction has changed last:
--- its webhook and ctid. Without it, the hundred thousandth change of a webhook in one transaction, as
--- when Kheops deletes one, would be looking for its row among a hundred thousand dead versions.
--- It is a hint, for whoever writes can set it to any text: what has not its form, or more digits than
--- a tid can surely hold, is nothing, and the row must be that webhook's and, where no row of others
--- may be touched, this transaction's. No backslash stands in these functions: what it means in a
--- string is another of the writer's settings.
-CREATE OR REPLACE FUNCTION kheops_webhooks_accelerate.add_to_count(webhook bigint, change bigint)
+-- changes_from bounds what this function and the statement of the list look at: rows that were folded
+-- stay in the index, for as long as an old snapshot may need them. The horizon is older than every
+-- transaction in progress: all changes before it can be seen here, and none will come. This
+-- transaction's own changes are left to others: it would pass over them again at each fold.
+--
+-- In REPEATABLE READ, what was folded behind the snapshot is an error, and nothing is folded.
+CREATE OR REPLACE FUNCTION kheops_webhooks_accelerate.fold(webhook bigint)
+RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+DECLARE
+    most constant integer := 10000;
+    horizon constant bigint := txid_snapshot_xmin(txid_current_snapshot());
+    folded_before bigint;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock('kheops_webhooks_accelerate.counts'::regclass::oid::integer,
+                                     (webhook & 63)::integer) THEN
+        RETURN;
+    END IF;
+    SELECT changes_from INTO folded_before
+    FROM kheops_webhooks_accelerate.counts WHERE webhook_fk = webhook;
+    WITH old AS MATERIALIZED (
+        SELECT ctid, txid, n
+        FROM kheops_webhooks_accelerate.changes
+        WHERE webhook_fk = webhook AND txid >= coalesce(folded_before, 0) AND txid < txid_current()
+        ORDER BY webhook_fk, txid
+        LIMIT most
+    ), deleted AS (
+        DELETE FROM kheops_webhooks_accelerate.changes WHERE ctid = ANY (ARRAY(SELECT ctid FROM old))
+    )
+    INSERT INTO kheops_webhooks_accelerate.counts AS k (webhook_fk, n, changes_from)
+    SELECT webhook, coalesce(sum(n), 0),
+           CASE WHEN count(*) < most THEN horizon ELSE least(horizon, max(txid)) END
+    FROM old HAVING count(*) > 0 OR folded_before < horizon
+    ON CONFLICT (webhook_fk)
+        DO UPDATE SET n = k.n + excluded.n, changes_from = excluded.changes_from;
+EXCEPTION
+    WHEN serialization_failure THEN
+        NULL;
+    WHEN OTHERS THEN
+        RAISE LOG 'kheops_webhooks_accelerate: changes could not be folded: % (%)', SQLERRM, SQLSTATE;
+END
+$$;
+
+-- Folds the webhook and, so that none has many changes for long, one that is found by chance: the more
+-- changes a webhook has, the likelier. A webhook that is deleted gets no other turn. Not in
+-- SERIALIZABLE, where looking at the table is a conflict with all who add to it.
+CREATE OR REPLACE FUNCTION kheops_webhooks_accelerate.fold_now_and_then(webhook bigint)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    sees_others constant boolean :=
-        current_setting('transaction_isolation') IN ('read committed', 'read uncommitted');
-    hint constant text := current_setting('kheops_webhooks_accelerate.changed', true);
-    mine tid[];
-    total bigint;
-    changed tid;
 BEGIN
-    IF starts_with(hint, webhook || ' ') AND octet_length(hint) < 64
-       AND hint ~ '^[0-9]+ [(][0-9]{1,9},[0-9]{1,4}[)]$' THEN
-        SELECT ARRAY[ctid], n INTO mine, total
-        FROM kheops_webhooks_accelerate.trigger_counts
-        WHERE ctid = split_part(hint, ' ', 2)::tid AND webhook_fk = webhook
-          AND (sees_others OR xmin::text = (txid_current() % 4294967296)::text)
-        FOR UPDATE SKIP LOCKED;
-    END IF;
-    IF mine IS NULL AND sees_others THEN
-        SELECT array_agg(free.ctid), sum(free.n) INTO mine, total
+    PERFORM kheops_webhooks_accelerate.fold(webhook);
+    IF current_setting('transaction_isolation') <> 'serializable' THEN
+        PERFORM kheops_webhooks_accelerate.fold(c.webhook_fk)
         FROM (
-            SELECT ctid, n
-            FROM kheops_webhooks_accelerate.trigger_counts
-            WHERE webhook_fk = webhook
-            LIMIT 10
-            FOR UPDATE SKIP LOCKED
-        ) AS free;
+            SELECT webhook_fk FROM kheops_webhooks_accelerate.changes TABLESAMPLE SYSTEM (1) LIMIT 1
+        ) AS c;
     END IF;
-
-    total := coalesce(total, 0) + change;
-    IF mine IS NULL THEN
-        INSERT INTO kheops_webhooks_accelerate.trigger_counts VALUES (webhook, total)
-        RETURNING ctid INTO changed;
-    ELSIF total <> 0 THEN
-        UPDATE kheops_webhooks_accelerate.trigger_counts SET n = total
-        WHERE ctid = mine[1]
-        RETURNING ctid INTO changed;
-        mine := mine[2:];
-    END IF;
-    IF cardinality(mine) > 0 THEN
-        DELETE FROM kheops_webhooks_accelerate.trigger_counts WHERE ctid = ANY (mine);
-    END IF;
-    PERFORM set_config('kheops_webhooks_accelerate.changed',
-                       coalesce(webhook || ' ' || changed, ''), true);
 END
 $$;
 
--- enable_seqscan: plans are kept, and one made while the table was small must serve when it is not.
-CREATE OR REPLACE FUNCTION kheops_webhooks_accelerate.count_changes()
-RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+-- Adds what a statement has changed to the count. Called for each statement that changes
+-- webhook_triggers: it is short, and names everything with its schema instead of setting a
+-- search_path. The common statement is about one webhook, for which min() and max() are the same.
+--
+-- What looks at webhook_fk stands in a block of its own: a migration may have renamed, dropped or
+-- altered it, and nobody is to fail for that. int8up() takes whole numbers only; others would be
+-- rounded. Nothing but the doubt is written in there, or each statement would take a transaction
+-- number more.
+CREATE OR REPLACE FUNCTION kheops_webhooks_accelerate.count_triggers()
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    webhook bigint;
+    other bigint;
+    change bigint;
+    webhooks bigint[];
+    changes bigint[];
 BEGIN
-    IF TG_OP = 'INSERT' THEN
-        PERFORM kheops_webhooks_accelerate.add_to_count(webhook_fk, count(*))
-        FROM added GROUP BY webhook_fk;
-    ELSIF TG_OP = 'DELETE' THEN
-        PERFORM kheops_webhooks_accelerate.add_to_count(webhook_fk, -count(*))
-        FROM removed GROUP BY webhook_fk;
-    ELSIF TG_OP = 'UPDATE' THEN
-        PERFORM kheops_webhooks_accelerate.add_to_count(webhook_fk, sum(change))
+    BEGIN
+        IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
+            SELECT pg_catalog.int8up(pg_catalog.min(webhook_fk)), pg_catalog.max(webhook_fk),
+                   pg_catalog.count(webhook_fk)
+            INTO webhook, other, change FROM added;
+            IF webhook OPERATOR(pg_catalog.<>) other THEN
+                SELECT pg_catalog.array_agg(a.webhook_fk), pg_catalog.array_agg(a.n) INTO webhooks, changes
+                FROM (SELECT webhook_fk, pg_catalog.count(*) AS n FROM added GROUP BY webhook_fk) AS a;
+            END IF;
+        ELSIF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
+            SELECT pg_catalog.int8up(pg_catalog.min(webhook_fk)), pg_catalog.max(webhook_fk),
+                   OPERATOR(pg_catalog.-) pg_catalog.count(webhook_fk)
+            INTO webhook, other, change FROM removed;
+            IF webhook OPERATOR(pg_catalog.<>) other THEN
+                SELECT pg_catalog.array_agg(r.webhook_fk), pg_catalog.array_agg(r.n) INTO webhooks, changes
+                FROM (SELECT webhook_fk, OPERATOR(pg_catalog.-) pg_catalog.count(*) AS n
+                      FROM removed GROUP BY webhook_fk) AS r;
+            END IF;
+        ELSIF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN
+            SELECT pg_catalog.array_agg(pg_catalog.int8up(u.webhook_fk)), pg_catalog.array_agg(u.n)
+            INTO webhooks, changes
+            FROM (
+                SELECT b.webhook_fk, pg_catalog.sum(b.n) AS n
+                FROM (
+                    SELECT webhook_fk, 1 AS n FROM added
+                    UNION ALL
+                    SELECT webhook_fk, -1 FROM removed
+                ) AS b
+                GROUP BY b.webhook_fk HAVING pg_catalog.sum(b.n) OPERATOR(pg_catalog.<>) 0
+            ) AS u;
+        END IF;
+    EXCEPTION WHEN OTHERS THEN
+        IF NOT EXISTS (SELECT FROM kheops_webhooks_accelerate.doubts) THEN
+            INSERT INTO kheops_webhooks_accelerate.doubts VALUES (pg_catalog.now(), SQLSTATE);
+            RAISE LOG 'kheops_webhooks_accelerate: triggers are no longer counted: % (%)', SQLERRM, SQLSTATE;
+        END IF;
+        RETURN NULL;
+    END;
+
+    IF webhook OPERATOR(pg_catalog.=) other THEN
+        INSERT INTO kheops_webhooks_accelerate.changes VALUES (webhook, pg_catalog.txid_current(), change);
+        IF pg_catalog.random() OPERATOR(pg_catalog.<) 0.015625 THEN
+            PERFORM kheops_webhooks_accelerate.fold_now_and_then(webhook);
+        END IF;
+    ELSIF webhooks IS NOT NULL THEN
+        INSERT INTO kheops_webhooks_accelerate.changes
+        SELECT c.webhook_fk, pg_catalog.txid_current(), c.n
+        FROM ROWS FROM (pg_catalog.unnest(webhooks), pg_catalog.unnest(changes)) AS c (webhook_fk, n)
+        WHERE c.webhook_fk IS NOT NULL;
+        PERFORM kheops_webhooks_accelerate.fold_now_and_then(c.webhook_fk)
         FROM (
-            SELECT webhook_fk, 1 AS change FROM added
-            UNION ALL
-            SELECT webhook_fk, -1 FROM removed
-        ) AS changes
-        GROUP BY webhook_fk HAVING sum(change) <> 0;
-    ELSE
+            SELECT c.webhook_fk FROM pg_catalog.unnest(webhooks) AS c (webhook_fk)
+            WHERE c.webhook_fk IS NOT NULL AND pg_catalog.random() OPERATOR(pg_catalog.<) 0.015625
+            LIMIT 100
+        ) AS c;
+    ELSIF TG_OP OPERATOR(pg_catalog.=) 'TRUNCATE' THEN
         -- Like the table's own TRUNCATE, it leaves nothing to any snapshot.
-        TRUNCATE kheops_webhooks_accelerate.trigger_counts;
+        TRUNCATE kheops_webhooks_accelerate.counts, kheops_webhooks_accelerate.changes;
     END IF;
     RETURN NULL;
 END
 $$;
 
 -- Compares each webhook's count with its triggers in one snapshot, and adds what is missing: at first
--- everything. Returns how many webhooks had another count.
+-- everything. Then folds all changes. Returns how many webhooks had another count.
 CREATE OR REPLACE FUNCTION kheops_webhooks_accelerate.check_and_repair()
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wrong bigint;
+    horizon bigint;
 BEGIN
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        RAISE EXCEPTION 'run it in a READ COMMITTED transaction: it must see what others committed';
+        RAISE EXCEPTION 'check_and_repair() must see what others committed'
+            USING HINT = 'BEGIN ISOLATION LEVEL READ COMMITTED; SELECT kheops_webhooks_accelerate.check_and_repair(); COMMIT;';
     END IF;
-    -- In the order in which writers take them. The second keeps out another of these and no writer.
+    -- In the order in which writers take them. Nobody folds meanwhile, and no other of these runs.
     LOCK TABLE public.webhook_triggers IN ACCESS SHARE MODE;
-    LOCK TABLE kheops_webhooks_accelerate.trigger_counts IN SHARE UPDATE EXCLUSIVE MODE;
-    INSERT INTO kheops_webhooks_accelerate.trigger_counts (webhook_fk, n)
-    SELECT webhook_fk, coalesce(there.n, 0) - coalesce(counted.n, 0)
+    PERFORM pg_advisory_xact_lock('kheops_webhooks_accelerate.counts'::regclass::oid::integer, lock)
+    FROM generate_series(0, 63) AS lock;
+    INSERT INTO kheops_webhooks_accelerate.changes (webhook_fk, txid, n)
+    SELECT webhook_fk, txid_current(), coalesce(there.n, 0) - coalesce(counted.n, 0)
     FROM (SELECT webhook_fk, count(*) AS n FROM public.webhook_triggers GROUP BY webhook_fk) AS there
     FULL JOIN (
         SELECT webhook_fk, sum(n) AS n
-        FROM kheops_webhooks_accelerate.trigger_counts GROUP BY webhook_fk
+        FROM (
+            SELECT webhook_fk, n FROM kheops_webhooks_accelerate.counts
+            UNION ALL
+            SELECT c.webhook_fk, c.n
+            FROM kheops_webhooks_accelerate.changes AS c
+            LEFT JOIN kheops_webhooks_accelerate.counts AS k USING (webhook_fk)
+            WHERE c.txid >= coalesce(k.changes_from, 0)
+        ) AS parts
+        GROUP BY webhook_fk
     ) AS counted USING (webhook_fk)
-    WHERE coalesce(there.n, 0) <> coalesce(counted.n, 0);
+    WHERE coalesce(there.n, 0) <> coalesce(counted.n, 0) AND webhook_fk IS NOT NULL;
     GET DIAGNOSTICS wrong = ROW_COUNT;
-    RAISE NOTICE 'count: corrected for % webhooks', wrong;
+    RAISE INFO 'count: corrected for % webhooks', wrong;
+    horizon := txid_snapshot_xmin(txid_current_snapshot());
+    WITH taken AS (
+        DELETE FROM kheops_webhooks_accelerate.changes RETURNING webhook_fk, txid, n
+    )
+    INSERT INTO kheops_webhooks_accelerate.counts AS k (webhook_fk, n, changes_from)
+    SELECT webhook_fk, sum(t.n), horizon
+    FROM taken AS t LEFT JOIN kheops_webhooks_accelerate.counts AS b USING (webhook_fk)
+    WHERE t.txid >= coalesce(b.changes_from, 0)
+    GROUP BY webhook_fk
+    ON CONFLICT (webhook_fk)
+        DO UPDATE SET n = k.n + excluded.n, changes_from = excluded.changes_from;
+    DELETE FROM kheops_webhooks_accelerate.counts WHERE n = 0;
+    IF EXISTS (SELECT FROM kheops_webhooks_accelerate.doubts) THEN
+        RAISE WARNING 'changes may not have been counted since %: run accelerate.sql again',
+            (SELECT min(since) FROM kheops_webhooks_accelerate.doubts);
+    END IF;
     RETURN wrong;
 END
 $$;
@@ -236,16 +387,15 @@ DECLARE
         SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'public.webhook_triggers'::regclass);
     made text;
 BEGIN
-    FOREACH made IN ARRAY ARRAY[
-        'kheops_webhooks_accelerate.add_to_count(bigint, bigint)',
-        'kheops_webhooks_accelerate.count_changes()',
-        'kheops_webhooks_accelerate.check_and_repair()'] LOOP
-        EXECUTE format('ALTER FUNCTION %s OWNER TO %I', made, kheops);
-        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', made);
+    FOREACH made IN ARRAY ARRAY['fold(bigint)', 'fold_now_and_then(bigint)', 'count_triggers()',
+                                'check_and_repair()'] LOOP
+        EXECUTE format('ALTER FUNCTION kheops_webhooks_accelerate.%s OWNER TO %I', made, kheops);
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION kheops_webhooks_accelerate.%s FROM PUBLIC', made);
     END LOOP;
     GRANT USAGE ON SCHEMA kheops_webhooks_accelerate TO PUBLIC;
-    GRANT SELECT ON kheops_webhooks_accelerate.trigger_counts TO PUBLIC;
-    RAISE NOTICE 'table and functions: made for %', kheops;
+    GRANT SELECT ON kheops_webhooks_accelerate.counts, kheops_webhooks_accelerate.changes,
+        kheops_webhooks_accelerate.doubts TO PUBLIC;
+    RAISE INFO 'tables and functions: made for %', kheops;
 END
 $$;
 
@@ -258,71 +408,102 @@ SELECT to_regclass('public.kheops_webhooks_newest') IS NOT NULL AS is_there,
 \if :is_unfinished
     DROP INDEX CONCURRENTLY public.kheops_webhooks_newest;
     \set is_there false
-    DO $$ BEGIN RAISE NOTICE 'index kheops_webhooks_newest: an unfinished one was dropped'; END $$;
+    DO $$ BEGIN RAISE INFO 'index kheops_webhooks_newest: an unfinished one was dropped'; END $$;
 \endif
 \if :is_there
-    DO $$ BEGIN RAISE NOTICE 'index kheops_webhooks_newest: there already'; END $$;
+    DO $$ BEGIN RAISE INFO 'index kheops_webhooks_newest: there already'; END $$;
 \else
     CREATE INDEX CONCURRENTLY kheops_webhooks_newest
         ON public.webhook_triggers (webhook_fk, pk DESC);
-    DO $$ BEGIN RAISE NOTICE 'index kheops_webhooks_newest: built'; END $$;
+    DO $$ BEGIN RAISE INFO 'index kheops_webhooks_newest: built'; END $$;
 \endif
 
 -- From the end of this transaction on every change is counted, for the lock is granted when nobody
--- has changes in hand.
+-- has changes in hand. What an earlier version of this file has made is replaced in the same moment.
+--
+-- The triggers are ENABLE ALWAYS: they also fire under session_replication_role = replica.
+--
+-- The table ready is there only when the count is whole. It names the table that was counted, and the
+-- transactions in which the four triggers and its own row were made: those that were disabled since,
+-- or restored, were made by another.
 DO $$
 DECLARE
     tries integer := 0;
     made name;
+    is_ready boolean := false;
 BEGIN
-    IF (SELECT count(*) FROM pg_trigger
-        WHERE tgrelid = 'public.webhook_triggers'::regclass
-          AND starts_with(tgname::text, 'kheops_webhooks_count_')
-          AND tgenabled IN ('O', 'A')) = 4 THEN
-        RAISE NOTICE 'triggers: there already';
+    IF to_regclass('kheops_webhooks_accelerate.ready') IS NOT NULL
+       AND to_regprocedure('kheops_webhooks_accelerate.count_changes()') IS NULL THEN
+        SELECT count(*) = 1
+               AND NOT EXISTS (SELECT FROM kheops_webhooks_accelerate.doubts)
+               AND bool_and(r.triggers = 'public.webhook_triggers'::regclass
+                            AND r.xmin = r.counted_by
+                            AND 4 = (SELECT count(*) FROM pg_trigger AS t
+                                     WHERE t.tgrelid = r.triggers
+                                       AND starts_with(t.tgname::text, 'kheops_webhooks_count_')
+                                       AND t.tgenabled = 'A' AND t.xmin = r.triggers_made_by))
+        INTO is_ready
+        FROM kheops_webhooks_accelerate.ready AS r;
+    END IF;
+    IF is_ready THEN
+        RAISE INFO 'triggers: there already';
         RETURN;
     END IF;
     PERFORM set_config('lock_timeout', '100ms', true);
     LOOP
         BEGIN
             LOCK TABLE public.webhook_triggers IN SHARE ROW EXCLUSIVE MODE;
-            -- Changes were missed: nobody may read the count until it is checked below.
-            IF to_regclass('kheops_webhooks_accelerate.ready') IS NOT NULL THEN
-                DROP TABLE kheops_webhooks_accelerate.ready;
-            END IF;
+            PERFORM pg_advisory_xact_lock('kheops_webhooks_accelerate.counts'::regclass::oid::integer, lock)
+            FROM generate_series(0, 63) AS lock;
+            -- Changes were missed: nobody may read the count until it is made anew below.
+            DROP TABLE IF EXISTS kheops_webhooks_accelerate.ready,
+                kheops_webhooks_accelerate.trigger_counts;
+            DROP FUNCTION IF EXISTS kheops_webhooks_accelerate.add_to_count(bigint, bigint);
             FOR made IN SELECT tgname FROM pg_trigger
                         WHERE tgrelid = 'public.webhook_triggers'::regclass
                           AND starts_with(tgname::text, 'kheops_webhooks_count_') LOOP
                 EXECUTE format('DROP TRIGGER %I ON public.webhook_triggers', made);
             END LOOP;
+            IF to_regprocedure('kheops_webhooks_accelerate.count_changes()') IS NOT NULL THEN
+                DROP FUNCTION kheops_webhooks_accelerate.count_changes();
+            END IF;
             EXIT;
         EXCEPTION WHEN lock_not_available THEN
             tries := tries + 1;
             IF tries = 1 THEN
-                RAISE NOTICE 'triggers: waiting for transactions that have changed webhook_triggers';
+                RAISE INFO 'triggers: waiting for transactions that have changed webhook_triggers';
             ELSIF tries = 600 THEN
                 RAISE EXCEPTION 'webhook_triggers was never free in ten minutes: try again when no long transaction changes it';
             END IF;
         END;
         PERFORM pg_sleep(0.9);
     END LOOP;
+    DELETE FROM kheops_webhooks_accelerate.counts;
+    DELETE FROM kheops_webhooks_accelerate.changes;
+    DELETE FROM kheops_webhooks_accelerate.doubts;
     CREATE TRIGGER kheops_webhooks_count_insert AFTER INSERT ON public.webhook_triggers
         REFERENCING NEW TABLE AS added
-        FOR EACH STATEMENT EXECUTE FUNCTION kheops_webhooks_accelerate.count_changes();
+        FOR EACH STATEMENT EXECUTE FUNCTION kheops_webhooks_accelerate.count_triggers();
     CREATE TRIGGER kheops_webhooks_count_delete AFTER DELETE ON public.webhook_triggers
         REFERENCING OLD TABLE AS removed
-        FOR EACH STATEMENT EXECUTE FUNCTION kheops_webhooks_accelerate.count_changes();
+        FOR EACH STATEMENT EXECUTE FUNCTION kheops_webhooks_accelerate.count_triggers();
     CREATE TRIGGER kheops_webhooks_count_update AFTER UPDATE ON public.webhook_triggers
         REFERENCING OLD TABLE AS removed NEW TABLE AS added
-        FOR EACH STATEMENT EXECUTE FUNCTION kheops_webhooks_accelerate.count_changes();
+        FOR EACH STATEMENT EXECUTE FUNCTION kheops_webhooks_accelerate.count_triggers();
     CREATE TRIGGER kheops_webhooks_count_truncate AFTER TRUNCATE ON public.webhook_triggers
-        FOR EACH STATEMENT EXECUTE FUNCTION kheops_webhooks_accelerate.count_changes();
-    RAISE NOTICE 'triggers: made; what changes from now on is counted';
+        FOR EACH STATEMENT EXECUTE FUNCTION kheops_webhooks_accelerate.count_triggers();
+    ALTER TABLE public.webhook_triggers
+        ENABLE ALWAYS TRIGGER kheops_webhooks_count_insert,
+        ENABLE ALWAYS TRIGGER kheops_webhooks_count_delete,
+        ENABLE ALWAYS TRIGGER kheops_webhooks_count_update,
+        ENABLE ALWAYS TRIGGER kheops_webhooks_count_truncate;
+    PERFORM set_config('kheops_webhooks_accelerate.triggers_made_by',
+                       (txid_current() % 4294967296)::text, false);
+    RAISE INFO 'triggers: made; what changes from now on is counted';
 END
 $$;
 
--- What was there before is counted now. The table ready is there only when the count is whole, and
--- names the table that was counted: one made anew would not be it.
+-- What was there before is counted now.
 --
 -- The function belongs to the owner of the tables, who may have changed it since, and reads and writes
 -- tables with that role's triggers. Refreshing a view is how a superuser can run it: as the view's
@@ -338,13 +519,22 @@ BEGIN
     REFRESH MATERIALIZED VIEW kheops_webhooks_accelerate.counting;
     DROP MATERIALIZED VIEW kheops_webhooks_accelerate.counting;
     IF to_regclass('kheops_webhooks_accelerate.ready') IS NULL THEN
-        CREATE TABLE kheops_webhooks_accelerate.ready AS
-            SELECT 'public.webhook_triggers'::regclass AS triggers;
+        CREATE TABLE kheops_webhooks_accelerate.ready (
+            triggers         regclass NOT NULL,
+            triggers_made_by xid NOT NULL,
+            counted_by       xid NOT NULL
+        );
+        ALTER TABLE kheops_webhooks_accelerate.ready REPLICA IDENTITY FULL;
+        INSERT INTO kheops_webhooks_accelerate.ready
+        VALUES ('public.webhook_triggers',
+                current_setting('kheops_webhooks_accelerate.triggers_made_by')::xid,
+                (txid_current() % 4294967296)::text::xid);
         EXECUTE format('ALTER TABLE kheops_webhooks_accelerate.ready OWNER TO %I', kheops);
         GRANT SELECT ON kheops_webhooks_accelerate.ready TO PUBLIC;
     END IF;
-    RAISE NOTICE 'the list is accelerated';
+    RAISE INFO 'the list is accelerated';
 END
 $$;
 
-ANALYZE kheops_webhooks_accelerate.trigger_counts, kheops_webhooks_accelerate.ready;
+ANALYZE kheops_webhooks_accelerate.counts, kheops_webhooks_accelerate.changes,
+    kheops_webhooks_accelerate.doubts, kheops_webhooks_accelerate.ready;

@@ -9,8 +9,9 @@
 -- There is always a row. user_known, member and admin say how far the caller gets; total means
 -- something only to an administrator. From id on, columns are NULL in the only row when the page is
 -- empty. last_trigger_ids and last_trigger_passes are parallel, newest first, NULL without triggers.
--- accelerated says whether accelerate.sql is in force, so that list_webhooks_accelerated.sql may be
--- asked from now on: the count is ready, and no trigger that keeps it is missing or disabled.
+-- accelerated names the count of accelerate.sql, by the oid of its table ready, when that is there and
+-- no trigger that keeps it is missing or disabled: list_webhooks_accelerated.sql may be asked then, and
+-- says whether that count is in force.
 --
 -- Every operator, function, type and catalog is named with its schema, so that nobody else's can be
 -- taken for it: the tables alone are looked for in the search_path (README.md, "Names"). BETWEEN, IN,
@@ -93,19 +94,18 @@ SELECT g.user_known,
        history.number_of_triggers,
        newest.ids AS last_trigger_ids,
        newest.passes AS last_trigger_passes,
-       EXISTS (
-           SELECT
-           FROM pg_catalog.pg_class AS c
-           JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-           WHERE c.relname OPERATOR(pg_catalog.=) 'ready'
-             AND n.nspname OPERATOR(pg_catalog.=) 'kheops_webhooks_accelerate'
-       ) AND 4 OPERATOR(pg_catalog.=) (
-           SELECT pg_catalog.count(*)
-           FROM pg_catalog.pg_trigger AS t
-           WHERE t.tgrelid OPERATOR(pg_catalog.=) 'webhook_triggers'::pg_catalog.regclass
-             AND pg_catalog.starts_with(t.tgname::pg_catalog.text, 'kheops_webhooks_count_')
-             AND t.tgenabled OPERATOR(pg_catalog.=) ANY ('{O,A}')
-       ) AS accelerated
+       (SELECT c.oid::bigint
+        FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+        WHERE c.relname OPERATOR(pg_catalog.=) 'ready'
+          AND n.nspname OPERATOR(pg_catalog.=) 'kheops_webhooks_accelerate'
+          AND 4 OPERATOR(pg_catalog.=) (
+              SELECT pg_catalog.count(*)
+              FROM pg_catalog.pg_trigger AS t
+              WHERE t.tgrelid OPERATOR(pg_catalog.=) 'webhook_triggers'::pg_catalog.regclass
+                AND pg_catalog.starts_with(t.tgname::pg_catalog.text, 'kheops_webhooks_count_')
+                AND t.tgenabled OPERATOR(pg_catalog.=) 'A'
+          )) AS accelerated
 FROM gate AS g
 LEFT JOIN page AS p ON true
 LEFT JOIN LATERAL (

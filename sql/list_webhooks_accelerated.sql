@@ -1,12 +1,19 @@
 -- SPDX-License-Identifier: MIT
 -- The question of list_webhooks.sql to a database with accelerate.sql: the same parameters, columns
 -- and answers, and what its header says of names and plans holds here too. Prepared once per
--- connection, when the other statement has found accelerate.sql in force. Where accelerated is not
--- true, webhook_triggers is not the table that was counted, and the answer must not be used.
+-- connection, when the other statement has found a count.
+--
+-- Where accelerated is NULL, the count is not in force, and the answer must not be used:
+-- webhook_triggers is not the table that was counted, a trigger was disabled, missing or restored since
+-- (another transaction made it, see accelerate.sql), changes come by logical replication, which fires
+-- no triggers, or a writer could not count.
 --
 --   ORDER BY t.webhook_fk, t.pk DESC
 --       The order of the index kheops_webhooks_newest, so that the newest five are five steps in it.
---   webhook_triggers before trigger_counts
+--   c.txid >= coalesce(k.changes_from, 0)
+--       Earlier changes are in k.n already; their rows stay in the index as long as an old snapshot may
+--       need them.
+--   webhook_triggers before counts and changes
 --       Tables are locked in the order of the text: the one in which writers lock them.
 WITH gate AS MATERIALIZED (
     SELECT u.pk IS NOT NULL AS user_known,
@@ -56,7 +63,24 @@ SELECT g.user_known,
        history.number_of_triggers,
        newest.ids AS last_trigger_ids,
        newest.passes AS last_trigger_passes,
-       (SELECT r.triggers OPERATOR(pg_catalog.=) 'webhook_triggers'::pg_catalog.regclass
+       (SELECT CASE WHEN pg_catalog.count(*) OPERATOR(pg_catalog.=) 1
+                     AND pg_catalog.bool_and(
+                         r.triggers OPERATOR(pg_catalog.=) 'webhook_triggers'::pg_catalog.regclass
+                         AND r.xmin OPERATOR(pg_catalog.=) r.counted_by
+                         AND 4 OPERATOR(pg_catalog.=) (
+                             SELECT pg_catalog.count(*)
+                             FROM pg_catalog.pg_trigger AS t
+                             WHERE t.tgrelid OPERATOR(pg_catalog.=) r.triggers
+                               AND t.tgenabled OPERATOR(pg_catalog.=) 'A'
+                               AND t.xmin OPERATOR(pg_catalog.=) r.triggers_made_by
+                         )
+                         AND NOT EXISTS (
+                             SELECT
+                             FROM pg_catalog.pg_subscription_rel AS s
+                             WHERE s.srrelid OPERATOR(pg_catalog.=) r.triggers
+                         )
+                         AND NOT EXISTS (SELECT FROM kheops_webhooks_accelerate.doubts)
+                     ) THEN pg_catalog.max(r.tableoid)::bigint END
         FROM kheops_webhooks_accelerate.ready AS r) AS accelerated
 FROM gate AS g
 LEFT JOIN page AS p ON true
@@ -80,9 +104,17 @@ LEFT JOIN LATERAL (
     ) AS n
 ) AS newest ON true
 LEFT JOIN LATERAL (
-    SELECT coalesce(pg_catalog.sum(c.n), 0)::bigint AS number_of_triggers
-    FROM kheops_webhooks_accelerate.trigger_counts AS c
-    WHERE c.webhook_fk OPERATOR(pg_catalog.=) p.pk
-      AND c.webhook_fk OPERATOR(pg_catalog.>=) p.pk AND c.webhook_fk OPERATOR(pg_catalog.<=) p.pk
+    SELECT coalesce(k.n, 0) OPERATOR(pg_catalog.+) coalesce((
+               SELECT pg_catalog.sum(c.n)
+               FROM kheops_webhooks_accelerate.changes AS c
+               WHERE c.webhook_fk OPERATOR(pg_catalog.=) p.pk
+                 AND c.webhook_fk OPERATOR(pg_catalog.>=) p.pk
+                 AND c.webhook_fk OPERATOR(pg_catalog.<=) p.pk
+                 AND c.txid OPERATOR(pg_catalog.>=) coalesce(k.changes_from, 0)
+           ), 0)::bigint AS number_of_triggers
+    FROM (VALUES (true)) AS always
+    LEFT JOIN kheops_webhooks_accelerate.counts AS k
+           ON k.webhook_fk OPERATOR(pg_catalog.=) p.pk
+          AND k.webhook_fk OPERATOR(pg_catalog.>=) p.pk AND k.webhook_fk OPERATOR(pg_catalog.<=) p.pk
 ) AS history ON p.pk IS NOT NULL
 ORDER BY p.creation_time DESC, p.pk DESC

@@ -85,8 +85,11 @@ Listing find_webhooks(Database& database, const std::string& subject, const Albu
     static const Statement stock = {"list_webhooks", kListWebhooksSql};
     static const Statement faster = {"list_webhooks_accelerated", kListWebhooksAcceleratedSql,
                                      Statement::Objects::may_be_missing};
-    /// Whether the last answer to any thread has found sql/accelerate.sql in force.
+    /// Whether the last answer to any thread has named a count that may be asked.
     static std::atomic<bool> accelerated = false;
+    /// The count that turned out not to be in force, by the oid of its mark; 0: none. It is not
+    /// asked again: accelerate.sql makes another.
+    static std::atomic<std::int64_t> refused = 0;
     const Database::Parameters parameters = {
         subject,
         album.value,
@@ -95,27 +98,35 @@ Listing find_webhooks(Database& database, const std::string& subject, const Albu
         std::to_string(filter.offset),
     };
     Listing listing;
-    bool in_force = false;
+    std::int64_t count = 0;  // what the last answer names, 0 for none
     const auto read = [&](const Result& result) {
         const Clock::time_point received = Clock::now();
         listing = listing_in(result);
         listing.received = received;
-        in_force = !result.is_null(0, kAccelerated) && result.boolean(0, kAccelerated);
+        count = result.is_null(0, kAccelerated) ? 0 : result.count(0, kAccelerated);
     };
+    bool was_refused = false;
     if (accelerated) {
         try {
             database.query(faster, parameters, deadline, read);
-            if (in_force) {
+            if (count != 0) {
                 return listing;
             }
+            was_refused = true;
         } catch (const DatabaseError& error) {
             if (error.kind() != DatabaseError::Kind::unfit) {
                 throw;
             }
+            // What it reads is not there, or not allowed: of another version, or just being made.
+            constexpr std::string_view kSyntaxErrorOrAccessRuleViolation = "42";
+            was_refused = error.sqlstate().starts_with(kSyntaxErrorOrAccessRuleViolation);
         }
     }
     database.query(stock, parameters, deadline, read);
-    accelerated = in_force;
+    if (was_refused) {
+        refused = count;
+    }
+    accelerated = count != 0 && count != refused;
     return listing;
 }
 

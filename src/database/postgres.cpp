@@ -610,13 +610,15 @@ std::optional<std::string> Database::refusal_of(const DatabaseSettings& settings
 
 void Database::set_session_up(Deadline& deadline) {
     // One generic plan for all parameters: sql/list_webhooks.sql is written to be safe with it, and
-    // planning costs more than running. The rest holds for this role whatever its own settings are.
-    // Qualified names, so that nobody's objects in the search path are taken for PostgreSQL's own
-    // (CVE-2018-1058).
+    // planning costs more than running. The plan is kept, so that one which was made while a table
+    // was small must serve when it is large: without scans of whole tables. The rest holds for this
+    // role whatever its own settings are. Qualified names, so that nobody's objects in the search
+    // path are taken for PostgreSQL's own (CVE-2018-1058).
     const auto setting = [](const char* name, const std::string& value) {
         return std::string("pg_catalog.set_config('") + name + "', '" + value + "', false), ";
     };
     std::string session = "SELECT " + setting("plan_cache_mode", "force_generic_plan");
+    session += setting("enable_seqscan", "off");
     session += setting("jit", "off");
     session += setting("default_transaction_read_only", "on");
     session += setting("statement_timeout", std::to_string(settings_.statement_timeout.count()));

@@ -73,7 +73,7 @@ TEST_F(Grants, TheRoleMayReadTheCountWhicheverScriptRanFirst) {
         expect_script(grants_first ? kAccelerate : kGrants, database_, "");
         const auto role = connect();
         prepare_list(*role);
-        EXPECT_EQ(list(*role, {"alice", "DemoAlbum1"}).text(0, "accelerated"), "t");
+        EXPECT_NE(list(*role, {"alice", "DemoAlbum1"}).text(0, "accelerated"), "");
         const std::string stock = list(*role, {"alice", "DemoAlbum1"}).dump();
         prepare_list(*role, kAccelerated);
         EXPECT_EQ(list(*role, {"alice", "DemoAlbum1"}).dump(), stock);

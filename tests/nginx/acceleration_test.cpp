@@ -68,6 +68,34 @@ TEST_F(Acceleration, OfATableMadeAnewIsNotBelieved) {
     expect_answered(with_one_less, true);
 }
 
+TEST_F(Acceleration, OfWhichATriggerWasDisabledIsNotBelievedFromTheNextRequestOn) {
+    const std::string body = site_.get(kList, "alice").body;
+    std::string with_one_less = body;
+    const std::string count = "\"number_of_triggers\":11";
+    with_one_less.replace(with_one_less.find(count), count.size(), "\"number_of_triggers\":10");
+    expect_script(kAccelerate, site_.database(), "the list is accelerated");
+    expect_answered(body, true);
+    site_.database().execute(
+        "ALTER TABLE webhook_triggers DISABLE TRIGGER USER; "
+        "DELETE FROM webhook_attempts WHERE webhook_trigger_fk = 1; "
+        "DELETE FROM webhook_triggers WHERE pk = 1; "
+        "ALTER TABLE webhook_triggers ENABLE TRIGGER USER");
+    expect_answered(with_one_less, false);
+    expect_script(kAccelerate, site_.database(), "the list is accelerated");
+    expect_answered(with_one_less, true);
+}
+
+/// As after a restore of the schema alone, in which the mark of the count is empty.
+TEST_F(Acceleration, WithACountThatIsNotInForceOneStatementIsSent) {
+    const std::string body = site_.get(kList, "alice").body;
+    expect_script(kAccelerate, site_.database(), "the list is accelerated");
+    site_.database().execute("DELETE FROM kheops_webhooks_accelerate.ready");
+    expect_answered(body, false);
+    // The other one would wait for this.
+    const auto lock = site_.database().lock_table("kheops_webhooks_accelerate.ready");
+    expect_answered(body, false);
+}
+
 TEST_F(Acceleration, WithoutTheRightToReadItTheListIsTheSame) {
     expect_script(kAccelerate, site_.database(), "the list is accelerated");
     const std::string role = "unaccelerated_" + std::to_string(::getpid());

@@ -335,12 +335,13 @@ TEST_F(HostileDatabase, TheServersReasonIsShownWhereItHoldsNoValue) {
 }
 
 TEST_F(HostileDatabase, WhatAcceleratesIsAskedOnlyWhileItIsInForce) {
-    const auto row = [](bool accelerated, std::int64_t total) {
+    const auto row = [](std::int64_t accelerated, std::int64_t total) {
         auto values = HostileServer::honest_row();
         values.at(kTotal) = pg_integer(total, 8);
-        values.at(kAccelerated) = std::string(1, accelerated ? '\1' : '\0');
+        values.at(kAccelerated) = pg_integer(accelerated, 8);
         return values;
     };
+    std::atomic<int> named = 1;  // the count that the ordinary statement finds
     std::atomic<bool> in_force = true;
     std::atomic<bool> exists = true;
     answer([&](const Question& question) -> Reply {
@@ -349,7 +350,8 @@ TEST_F(HostileDatabase, WhatAcceleratesIsAskedOnlyWhileItIsInForce) {
             return {pg_error("42P01", "relation does not exist") + pg_ready()};
         }
         return question.kind == Question::Kind::execute
-                   ? Reply{HostileServer::rows({row(in_force, faster ? 111 : 222)})}
+                   ? Reply{HostileServer::rows(
+                         {row(faster && !in_force ? 0 : named.load(), faster ? 111 : 222)})}
                    : HostileServer::honest(question);
     });
     TestWorker worker(settings("30"));
@@ -369,13 +371,20 @@ TEST_F(HostileDatabase, WhatAcceleratesIsAskedOnlyWhileItIsInForce) {
     in_force = false;  // it answers, and says that it must not be believed
     expect(222, 4);
     expect(222, 4);
-    in_force = true;
+    in_force = true;  // that count is not asked again
+    expect(222, 4);
+    expect(222, 4);
+    named = 2;
     expect(222, 4);
     expect(111, 5);
     exists = false;  // undone
-    in_force = false;
+    named = 0;
     expect(222, 6);
     expect(222, 6);
+    named = 3;  // made by an earlier version: it fails
+    expect(222, 6);
+    expect(222, 7);
+    expect(222, 7);
     EXPECT_EQ(worker.log().find("event=database_lost"), std::string::npos) << worker.log();
 }
 

@@ -140,23 +140,9 @@ HostileServer::Reply HostileServer::honest(const Question& question) {
 
 std::vector<std::optional<std::string>> HostileServer::honest_row() {
     const std::string yes = "\1";
-    return {yes,
-            yes,
-            yes,
-            pg_integer(1, 8),
-            "id",
-            "http://url",
-            "name",
-            yes,
-            yes,
-            yes,
-            yes,
-            yes,
-            yes,
-            pg_integer(1, 8),
-            array({"t"}),
-            array({yes}),
-            std::string(1, '\0')};
+    return {
+        yes, yes, yes, pg_integer(1, 8), "id",         "http://url", "name",          yes, yes, yes,
+        yes, yes, yes, pg_integer(1, 8), array({"t"}), array({yes}), pg_integer(0, 8)};
 }
 
 std::string HostileServer::rows(const std::vector<std::vector<std::optional<std::string>>>& rows) {

@@ -39,7 +39,9 @@ std::int64_t first_number(const std::string& json, const std::string& member) {
 }  // namespace
 
 void prepare_list(TestConnection& connection, const std::string& statement) {
-    connection.execute("DEALLOCATE ALL; SET plan_cache_mode = force_generic_plan; SET jit = off");
+    connection.execute(
+        "DEALLOCATE ALL; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; "
+        "SET jit = off");
     connection.execute(
         "PREPARE list(pg_catalog.text, pg_catalog.text, pg_catalog.text, bigint, bigint) AS " +
         read_file(std::string(KHEOPS_SOURCE_DIR) + "/" + statement));

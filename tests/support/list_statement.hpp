@@ -22,8 +22,8 @@ struct ListQuestion {
     std::int64_t offset = 0;
 };
 
-/// Prepares one of them, read from its file, on this connection, where its plan is the generic one
-/// from then on. An earlier one is forgotten.
+/// Prepares one of them, read from its file, on this connection, with the settings of the program's
+/// sessions. An earlier one is forgotten.
 void prepare_list(TestConnection& connection, const std::string& statement = kStock);
 
 /// Runs the one that is prepared.

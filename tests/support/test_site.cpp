@@ -48,7 +48,7 @@ HttpAnswer TestSite::get(const std::string& target, const std::string& subject) 
 
 bool TestSite::asked_the_kept_count() {
     const std::vector<std::string> asked = database_.column(
-        "SELECT query LIKE '%trigger_counts%' FROM pg_stat_activity WHERE datname = "
+        "SELECT query LIKE '%changes_from%' FROM pg_stat_activity WHERE datname = "
         "current_database() AND application_name = 'kheops-webhooks' "
         "ORDER BY query_start DESC LIMIT 1");
     return asked == std::vector<std::string>{"t"};

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+#include "support/wrong_counts.hpp"
+
+#include "support/files.hpp"
+
+namespace kheops::test {
+
+std::string wrong_counts(TestConnection& connection) {
+    static const std::string statement =
+        read_file(std::string(KHEOPS_SOURCE_DIR) + "/tests/support/wrong_counts.sql");
+    return connection.execute(statement).dump();
+}
+
+}  // namespace kheops::test
