@@ -20,13 +20,14 @@ bool is_album_id(std::string_view text) {
 }
 
 /// Gate 1.
-AlbumId album_in_path(std::string_view path) {
+AlbumId album_in_path(const Request& request) {
     constexpr std::string_view kBefore = "/albums/";
     constexpr std::string_view kAfter = "/webhooks";
+    std::string_view path = request.path;
     if (path.ends_with('/')) {
         path.remove_suffix(1);
     }
-    if (path.starts_with(kBefore) && path.ends_with(kAfter) &&
+    if (!request.nul_in_path && path.starts_with(kBefore) && path.ends_with(kAfter) &&
         path.size() > kBefore.size() + kAfter.size()) {
         path.remove_prefix(kBefore.size());
         path.remove_suffix(kAfter.size());
@@ -52,10 +53,9 @@ Response answer_options() {
     return response;
 }
 
-/// Between gates 2 and 3: a parameter that ends at U+0000 here means something else to the web
-/// server. One in the path is gate 1's.
+/// Between gates 2 and 3. U+0000 in the path is gate 1's.
 void require_no_nul(const Request& request) {
-    if (request.holds_nul) {
+    if (request.nul_elsewhere) {
         throw HttpError(400, "Bad Request", "The request holds U+0000");
     }
 }
@@ -91,7 +91,7 @@ void require_administrator(const Caller& caller) {
 Response list_webhooks(const Request& request, const TokenVerifier& tokens, Database& database,
                        std::chrono::system_clock::time_point now, Deadline deadline,
                        RequestRecord& record) {
-    const AlbumId album = album_in_path(request.path);
+    const AlbumId album = album_in_path(request);
     record.album = album.value;
     require_allowed_method(request.method);
     if (request.method == "OPTIONS") {

@@ -13,7 +13,7 @@ namespace kheops {
 /// What the web server passed of one request. Header members are empty when the header is absent.
 struct Request {
     std::string method;
-    std::string path;                ///< decoded, without query; may hold any byte
+    std::string path;                ///< decoded, without query
     std::string query;               ///< as sent, still encoded, without `?`
     std::string accept;              ///< the header Accept
     std::string authorization;       ///< the header Authorization
@@ -21,7 +21,11 @@ struct Request {
     std::string link_authorization;  ///< the header X-Link-Authorization
     std::string remote_address;      ///< REMOTE_ADDR
     std::string id;                  ///< REQUEST_ID, nginx's own; empty where it passes none
-    bool holds_nul = false;          ///< a variable other than the path held U+0000 and ends there
+
+    // A variable of the gateway ends at U+0000: what is left of it means something else to the web
+    // server.
+    bool nul_in_path = false;    ///< the path had one
+    bool nul_elsewhere = false;  ///< another variable had one
 };
 
 using Header = std::pair<std::string, std::string>;

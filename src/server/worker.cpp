@@ -29,10 +29,8 @@ constexpr std::chrono::milliseconds kNoWait(1);
 
 Request read_request(const FastCgi& fastcgi, const RequestFraming& framing) {
     Request request = to_request([&fastcgi](const char* name) { return fastcgi.parameter(name); });
-    if (framing.nul_in_path) {
-        request.path += '\0';  // libfcgi's strings end there, and what is left could match
-    }
-    request.holds_nul = framing.nul_elsewhere;
+    request.nul_in_path = framing.nul_in_path;
+    request.nul_elsewhere = framing.nul_elsewhere;
     return request;
 }
 
