@@ -55,9 +55,6 @@ HttpError unavailable(const std::string& detail,
 /// Throws HttpError for whatever keeps the request from its list.
 Response list_in_time(const Request& request, const TokenVerifier& tokens, Database& database,
                       Deadline deadline, RequestRecord& record) {
-    if (deadline.passed()) {
-        throw unavailable("All threads are busy");
-    }
     try {
         return list_webhooks(request, tokens, database, std::chrono::system_clock::now(), deadline,
                              record);
@@ -109,6 +106,29 @@ LogPairs line_of(const Request& request, const Course& course) {
     return pairs;
 }
 
+/// Answers as `respond` does, or with the error that it throws, and logs the request's line.
+template <typename Respond>
+Response answer_and_log(const Request& request, Clock::time_point arrived, const Log& log,
+                        const Respond& respond) {
+    Course course;
+    course.id = request_id(request);
+    course.arrived = arrived;
+    course.started = Clock::now();
+    Response response;
+    try {
+        response = respond(course.record);
+    } catch (const HttpError& error) {
+        response = error_response(error);
+        course.refusal = error.detail();
+    } catch (const std::exception& error) {
+        log.event(LogLevel::error, "fault", {{"id", course.id}, {"reason", error.what()}});
+        response = fault_response(course.id);
+    }
+    course.status = response.status;
+    log.line(LogLevel::info, line_of(request, course));
+    return response;
+}
+
 }  // namespace
 
 std::string request_id(const Request& request) {
@@ -132,23 +152,15 @@ Response fault_response(const std::string& id) {
 
 Response answer(const Request& request, const TokenVerifier& tokens, Database& database,
                 Clock::time_point arrived, Deadline deadline, const Log& log) {
-    Course course;
-    course.id = request_id(request);
-    course.arrived = arrived;
-    course.started = Clock::now();
-    Response response;
-    try {
-        response = list_in_time(request, tokens, database, deadline, course.record);
-    } catch (const HttpError& error) {
-        response = error_response(error);
-        course.refusal = error.detail();
-    } catch (const std::exception& error) {
-        log.event(LogLevel::error, "fault", {{"id", course.id}, {"reason", error.what()}});
-        response = fault_response(course.id);
-    }
-    course.status = response.status;
-    log.line(LogLevel::info, line_of(request, course));
-    return response;
+    return answer_and_log(request, arrived, log, [&](RequestRecord& record) {
+        return list_in_time(request, tokens, database, deadline, record);
+    });
+}
+
+Response answer_too_busy(const Request& request, Clock::time_point arrived, const Log& log) {
+    return answer_and_log(request, arrived, log, [](const RequestRecord&) -> Response {
+        throw unavailable("All threads are busy");
+    });
 }
 
 }  // namespace kheops

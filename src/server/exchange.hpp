@@ -19,6 +19,11 @@ namespace kheops {
                               Database& database, Clock::time_point arrived, Deadline deadline,
                               const Log& log);
 
+/// Answers with the 503 of a worker whose threads are all busy, whatever the request is, and logs
+/// its line. Asks neither keys nor database, and so never waits.
+[[nodiscard]] Response answer_too_busy(const Request& request, Clock::time_point arrived,
+                                       const Log& log);
+
 /// The web server's id of the request where it passed a plain one, else 20 random letters and
 /// digits (contract section 3).
 [[nodiscard]] std::string request_id(const Request& request);

@@ -13,11 +13,22 @@ namespace kheops {
 /// somebody else shuts the connection down. Safe to use from several threads.
 class RequestInHand {
   public:
-    /// For the serving thread: it begins to answer on that descriptor, which stays open until
-    /// end(). After `deadline` the answer still has a moment to be written.
-    void begin(int connection, Deadline deadline);
-    /// For the serving thread: the answer is written, or cannot be.
-    void end();
+    /// Held by the serving thread while it answers a request, until the answer is written or cannot
+    /// be.
+    class Scope {
+      public:
+        /// The descriptor `connection` stays open as long as this lives. After `deadline` the
+        /// answer still has a moment to be written.
+        Scope(RequestInHand& in_hand, int connection, Deadline deadline) : in_hand_(in_hand) {
+            in_hand_.begin(connection, deadline);
+        }
+        ~Scope() { in_hand_.end(); }
+        Scope(const Scope&) = delete;
+        Scope& operator=(const Scope&) = delete;
+
+      private:
+        RequestInHand& in_hand_;
+    };
 
     /// Shuts the connection down if its request is overdue at `now`. True when it did, which is
     /// once for a request.
@@ -28,6 +39,9 @@ class RequestInHand {
     [[nodiscard]] bool is_stuck(Clock::time_point now) const;
 
   private:
+    void begin(int connection, Deadline deadline);
+    void end();
+
     mutable std::mutex mutex_;
     int connection_ = -1;                       // below 0: none that can be shut down
     std::optional<Clock::time_point> overdue_;  // nothing: the thread has no request

@@ -36,8 +36,6 @@ Request read_request(const FastCgi& fastcgi, const RequestFraming& framing) {
 
 /// What each serving thread works with.
 struct Serving {
-    RequestQueue::Lane lane;
-    Dispatcher& dispatcher;
     RequestInHand& in_hand;
     MemoryTrimmer& trimmer;
     const TokenVerifier& tokens;
@@ -50,56 +48,82 @@ struct Served {
     Dispatcher::Fate fate = Dispatcher::Fate::close;
 };
 
+/// Writes the answer to the request that was begun.
+void write_answer(FastCgi& fastcgi, const RequestFraming& framing, const Request& request,
+                  const Response& response) {
+    if (framing.ends_here) {
+        fastcgi.discard_body();
+    }
+    fastcgi.write(to_gateway_text(response, request));
+}
+
+/// Takes the connection back from libfcgi.
+Served end_request(FastCgi& fastcgi, const RequestFraming& framing) {
+    FastCgi::Ended ended = fastcgi.end();
+    const Dispatcher::Fate fate = !framing.ends_here ? Dispatcher::Fate::drain
+                                  : ended.keep       ? Dispatcher::Fate::keep
+                                                     : Dispatcher::Fate::close;
+    return {std::move(ended.connection), fate};
+}
+
+/// Answers an admitted request.
 Served serve(ReadyRequest ready, FastCgi& fastcgi, Database& database, const Serving& with) {
     const int peer = ready.connection.number();
-    const bool is_refused = with.lane == RequestQueue::Lane::refused;
-    // One that did not wait has its caller; whoever leaves later is noticed by the query. The one
-    // thread that refuses waits for nobody: a peer that does not read loses its connection.
+    // One that did not wait has its caller; whoever leaves later is noticed by the query.
     const bool has_waited = Clock::now() - ready.whole > kNoWait;
-    if (is_refused ? !ready.connection.is_writable()
-                   : has_waited && ready.connection.has_hung_up()) {
+    if (has_waited && ready.connection.has_hung_up()) {
         with.log.event(LogLevel::debug, "request_abandoned");
         return {};
     }
     if (!fastcgi.begin(std::move(ready.connection))) {
         return {};
     }
-    with.in_hand.begin(peer, ready.deadline);
-    const Request request = read_request(fastcgi, ready.framing);
-    const Deadline deadline = is_refused ? Deadline(ready.whole) : ready.deadline;
-    const Response response =
-        answer(request, with.tokens, database, ready.arrived, deadline.with_caller(peer), with.log);
-    if (ready.framing.ends_here) {
-        fastcgi.discard_body();
+    {
+        const RequestInHand::Scope scope(with.in_hand, peer, ready.deadline);
+        const Request request = read_request(fastcgi, ready.framing);
+        const Response response = ready.deadline.passed()
+                                      ? answer_too_busy(request, ready.arrived, with.log)
+                                      : answer(request, with.tokens, database, ready.arrived,
+                                               ready.deadline.with_caller(peer), with.log);
+        write_answer(fastcgi, ready.framing, request, response);
+        with.trimmer.answered(response.body.size());
     }
-    fastcgi.write(to_gateway_text(response, request));
-    with.in_hand.end();
-    with.trimmer.answered(response.body.size());
-
-    FastCgi::Ended ended = fastcgi.end();
-    const Dispatcher::Fate fate = !ready.framing.ends_here ? Dispatcher::Fate::drain
-                                  : ended.keep             ? Dispatcher::Fate::keep
-                                                           : Dispatcher::Fate::close;
-    return {std::move(ended.connection), fate};
+    return end_request(fastcgi, ready.framing);
 }
 
-/// What each serving thread does until there is no request to come. While it waits for the next one
+/// Answers a refused request. The one thread that refuses waits for nobody: a peer that does not
+/// read loses its connection.
+Served refuse(ReadyRequest ready, FastCgi& fastcgi, const Log& log) {
+    if (!ready.connection.is_writable()) {
+        log.event(LogLevel::debug, "request_abandoned");
+        return {};
+    }
+    if (!fastcgi.begin(std::move(ready.connection))) {
+        return {};
+    }
+    const Request request = read_request(fastcgi, ready.framing);
+    write_answer(fastcgi, ready.framing, request, answer_too_busy(request, ready.arrived, log));
+    return end_request(fastcgi, ready.framing);
+}
+
+/// What each thread does until no request is to come in its lane: `handle` takes a request and the
+/// FastCgi to answer it with, and returns what is Served. While the thread waits for the next one,
 /// it holds nothing of the last.
-void serve_all(RequestQueue& queue, Database& database, const Serving& with) {
+template <typename Handle>
+void serve_lane(RequestQueue::Lane lane, RequestQueue& queue, Dispatcher& dispatcher,
+                const Log& log, Handle handle) {
     std::optional<FastCgi> fastcgi(std::in_place);
-    std::optional<ReadyRequest> ready = queue.next(with.lane);
+    std::optional<ReadyRequest> ready = queue.next(lane);
     while (ready) {
         const std::uint64_t id = ready->id;
         Served served;
         try {
-            served = serve(std::move(*ready), *fastcgi, database, with);
+            served = handle(std::move(*ready), *fastcgi);
         } catch (const std::exception& error) {  // such as std::bad_alloc: the others go on
-            with.in_hand.end();
-            fastcgi.emplace();  // closes the connection
-            with.log.event(LogLevel::error, "fault", {{"reason", error.what()}});
+            fastcgi.emplace();                   // closes the connection
+            log.event(LogLevel::error, "fault", {{"reason", error.what()}});
         }
-        ready =
-            with.dispatcher.next_after(with.lane, id, std::move(served.connection), served.fate);
+        ready = dispatcher.next_after(lane, id, std::move(served.connection), served.fate);
     }
 }
 
@@ -150,18 +174,23 @@ int run_worker(int listener, const Config& config, KeySource& keys, const TokenV
         });
     });
 
-    RequestInHand refusal;
     ServingThreads threads(queue);
-    const auto start_thread = [&](RequestQueue::Lane lane, RequestInHand& in_hand) {
-        threads.start([&, lane, database = Database(config.database, health)]() mutable {
-            serve_all(queue, database, {lane, dispatcher, in_hand, trimmer, tokens, log});
-        });
-    };
     for (unsigned i = 0; i < config.threads; ++i) {
-        start_thread(RequestQueue::Lane::admitted, dispatcher.add_serving_thread());
+        threads.start([&, database = Database(config.database, health),
+                       &in_hand = dispatcher.add_serving_thread()]() mutable {
+            const Serving with = {in_hand, trimmer, tokens, log};
+            serve_lane(RequestQueue::Lane::admitted, queue, dispatcher, log,
+                       [&](ReadyRequest ready, FastCgi& fastcgi) {
+                           return serve(std::move(ready), fastcgi, database, with);
+                       });
+        });
     }
-    // It never gets as far as the database, and so is never held up.
-    start_thread(RequestQueue::Lane::refused, refusal);
+    threads.start([&] {
+        serve_lane(RequestQueue::Lane::refused, queue, dispatcher, log,
+                   [&log](ReadyRequest ready, FastCgi& fastcgi) {
+                       return refuse(std::move(ready), fastcgi, log);
+                   });
+    });
     log.event(LogLevel::info, "started", {{"threads", std::to_string(config.threads)}});
     manager.tell_ready();
     return dispatcher.run() == Dispatcher::End::stopped ? 0 : 1;

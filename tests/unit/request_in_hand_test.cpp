@@ -15,7 +15,7 @@ const Clock::time_point kEnd{1h};
 TEST(RequestInHand, AnOverdueConnectionIsShutDownOnce) {
     const auto [ours, peer] = test::make_socket_pair();
     RequestInHand in_hand;
-    in_hand.begin(ours.number(), Deadline(kEnd));
+    const RequestInHand::Scope scope(in_hand, ours.number(), Deadline(kEnd));
     // A 503 that says that the budget is spent still has to be written.
     EXPECT_FALSE(in_hand.cut_if_overdue(kEnd + 499ms));
     EXPECT_FALSE(peer.has_hung_up());
@@ -28,8 +28,7 @@ TEST(RequestInHand, WhatHasEndedIsLeftAlone) {
     const auto [ours, peer] = test::make_socket_pair();
     RequestInHand in_hand;
     EXPECT_FALSE(in_hand.cut_if_overdue(kEnd));
-    in_hand.begin(ours.number(), Deadline(kEnd));
-    in_hand.end();
+    { const RequestInHand::Scope scope(in_hand, ours.number(), Deadline(kEnd)); }
     EXPECT_FALSE(in_hand.cut_if_overdue(kEnd + 1h));
     EXPECT_FALSE(peer.has_hung_up());
 }
@@ -37,10 +36,11 @@ TEST(RequestInHand, WhatHasEndedIsLeftAlone) {
 TEST(RequestInHand, AThreadIsStuckWhenItDoesNotComeBackLongAfterItsRequestWasOverdue) {
     RequestInHand in_hand;
     EXPECT_FALSE(in_hand.is_stuck(kEnd));
-    in_hand.begin(-1, Deadline(kEnd));
-    EXPECT_FALSE(in_hand.is_stuck(kEnd + 10s));
-    EXPECT_TRUE(in_hand.is_stuck(kEnd + 10500ms));
-    in_hand.end();
+    {
+        const RequestInHand::Scope scope(in_hand, -1, Deadline(kEnd));
+        EXPECT_FALSE(in_hand.is_stuck(kEnd + 10s));
+        EXPECT_TRUE(in_hand.is_stuck(kEnd + 10500ms));
+    }
     EXPECT_FALSE(in_hand.is_stuck(kEnd + 1h));
 }
 

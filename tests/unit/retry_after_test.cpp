@@ -44,5 +44,18 @@ TEST(RetryAfter, OfKeysThatAreMissingIsTheTimeUntilTheNextTry) {
     }
 }
 
+TEST(RetryAfter, OfBusyThreadsIsASecondWhateverTheRequest) {
+    const Log log(LogLevel::error);
+    for (const char* path : {"/albums/DemoAlbum1/webhooks", "/elsewhere"}) {
+        Request request;
+        request.path = path;
+        const Response response = answer_too_busy(request, Clock::now(), log);
+        EXPECT_EQ(response.status, 503);
+        const Header expected = {"Retry-After", "1"};
+        EXPECT_EQ(std::count(response.headers.begin(), response.headers.end(), expected), 1);
+        EXPECT_NE(response.body.find("All threads are busy"), std::string::npos) << response.body;
+    }
+}
+
 }  // namespace
 }  // namespace kheops
