@@ -40,13 +40,16 @@ constexpr std::chrono::milliseconds kGraceAtStop(250);
 /// for the threads to end.
 constexpr std::chrono::seconds kLongestAfterBudget(5);
 
-/// Without edges, a half-sent request would be reported as readable for ever.
-constexpr std::uint32_t kWaitingEvents = EPOLLIN | EPOLLRDHUP | EPOLLET;
-/// Of a kept connection, on which nothing has come: once, so that what comes while a request is
-/// served disturbs nobody.
-constexpr std::uint32_t kKeptEvents = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT;
-constexpr std::uint32_t kNoEvents = EPOLLONESHOT;
+// The events that a connection is watched for, by its state.
+
+/// Accepted or receiving. Without edges, a half-sent request would be reported as readable for
+/// ever.
+constexpr std::uint32_t kReceivingEvents = EPOLLIN | EPOLLRDHUP | EPOLLET;
+/// Idle: once, so that what comes while a request is served disturbs nobody.
+constexpr std::uint32_t kIdleEvents = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT;
 constexpr std::uint32_t kDrainingEvents = EPOLLIN | EPOLLRDHUP;
+/// A serving thread has it.
+constexpr std::uint32_t kNoEvents = EPOLLONESHOT;
 
 /// How long an idle serving thread stays with a connection that it has answered. A busy web server
 /// sends the next request within that, on a busy machine too, and handing it over would cost more
@@ -117,7 +120,7 @@ Dispatcher::Dispatcher(int listener, std::chrono::milliseconds budget, RequestQu
 
 Dispatcher::End Dispatcher::run() {
     std::array<epoll_event, 64> events{};
-    while (accepting_ || handed_over_ > 0 || !waiting_.empty()) {
+    while (accepting_ || handed_over_ > 0 || !connections_.empty()) {
         const int count = ::epoll_wait(epoll_.number(), events.data(), events.size(), patience());
         if (count < 0 && errno != EINTR) {
             throw std::system_error(errno, std::generic_category(), "epoll_wait");
@@ -194,7 +197,7 @@ void Dispatcher::give_back(std::uint64_t id, Descriptor connection, Fate fate) {
         needs_attention = needs_attention || stopping_;
         // Under the lock, the dispatching thread cannot close it meanwhile.
         if (kept) {
-            watch_instead(descriptor, kKeptEvents, id);
+            watch_instead(descriptor, kIdleEvents, id);
         }
     }
     if (needs_attention) {
@@ -234,9 +237,13 @@ void Dispatcher::handle(std::uint64_t id, std::uint32_t events) {
         default:
             break;
     }
-    // A connection that is being served, or was closed a moment ago, is not among the waiting.
-    const auto position = waiting_.find(id);
-    if (position != waiting_.end()) {
+    const auto position = connections_.find(id);
+    if (position == connections_.end()) {
+        return;  // a serving thread has it, or it was closed a moment ago
+    }
+    if (position->second.state == Connection::State::draining) {
+        discard(position);
+    } else {
         examine(position, (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
     }
 }
@@ -259,13 +266,13 @@ void Dispatcher::accept_connections() {
         short_ = false;
         bound_reads(descriptor.number(), budget_);
         const std::uint64_t id = next_id_++;
-        if (watch(descriptor.number(), kWaitingEvents, id) < 0) {
+        if (watch(descriptor.number(), kReceivingEvents, id) < 0) {
             pause_accepting();
             return;
         }
         const Clock::time_point now = Clock::now();
-        const auto [position, inserted] =
-            waiting_.emplace(id, Connection{std::move(descriptor), now, Deadline(now + budget_)});
+        const auto [position, inserted] = connections_.emplace(
+            id, Connection{Connection::State::accepted, std::move(descriptor), now, now + budget_});
         ticking_ = true;
         examine(position, false);
     }
@@ -314,16 +321,19 @@ void Dispatcher::stop_accepting(End end) {
     ::epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, signals_.number(), nullptr);
 
     // The next request on a kept connection may have come with the signal.
-    for (auto position = waiting_.begin(); position != waiting_.end();) {
+    const auto is_idle = [](const Connections::value_type& connection) {
+        return connection.second.state == Connection::State::idle;
+    };
+    for (auto position = connections_.begin(); position != connections_.end();) {
         const auto current = position++;
-        if (!current->second.deadline) {
+        if (is_idle(*current)) {
             examine(current, false);
         }
     }
-    std::erase_if(waiting_, [](const auto& waiting) { return !waiting.second.deadline; });
-    for (auto& [id, connection] : waiting_) {
-        if (!connection.began) {
-            connection.deadline = Deadline(Clock::now() + kGraceAtStop);
+    std::erase_if(connections_, is_idle);
+    for (auto& [id, connection] : connections_) {
+        if (connection.state != Connection::State::receiving) {
+            connection.deadline = Clock::now() + kGraceAtStop;
         }
     }
 }
@@ -339,48 +349,45 @@ void Dispatcher::take_back() {
         if (back.connection.number() < 0 || (back.fate == Fate::keep && !accepting_)) {
             continue;
         }
-        Connection connection{std::move(back.connection), {}, std::nullopt};
+        Connection connection = {Connection::State::idle, std::move(back.connection),
+                                 Clock::time_point(), Clock::time_point::max()};
         if (back.fate == Fate::drain) {
             const int descriptor = connection.descriptor.number();
             ::shutdown(descriptor, SHUT_WR);
             watch_instead(descriptor, kDrainingEvents, back.id);
-            connection.draining = true;
-            connection.deadline = Deadline(Clock::now() + (accepting_ ? budget_ : kGraceAtStop));
+            connection.state = Connection::State::draining;
+            connection.deadline = Clock::now() + (accepting_ ? budget_ : kGraceAtStop);
             ticking_ = true;
         }
-        waiting_.emplace(back.id, std::move(connection));
+        connections_.emplace(back.id, std::move(connection));
     }
 }
 
 void Dispatcher::examine(Connections::iterator position, bool hung_up) {
     Connection& connection = position->second;
-    if (connection.draining) {
-        discard(position);
-        return;
-    }
+    const bool was_idle = connection.state == Connection::State::idle;
     const ssize_t count = ::recv(connection.descriptor.number(), peeked_.data(), peeked_.size(),
                                  MSG_PEEK | MSG_DONTWAIT);
     if (count <= 0) {
         const bool nothing_yet = count < 0 && (errno == EAGAIN || errno == EINTR);
         if (!nothing_yet || hung_up) {
-            waiting_.erase(position);
-        } else if (!connection.deadline) {
-            watch_instead(connection.descriptor.number(), kKeptEvents, position->first);
+            connections_.erase(position);
+        } else if (was_idle) {
+            watch_instead(connection.descriptor.number(), kIdleEvents, position->first);
         }
         return;
     }
 
-    connection.began = true;
-    const bool kept = !connection.deadline;
-    if (kept) {
+    connection.state = Connection::State::receiving;
+    if (was_idle) {
         connection.arrived = Clock::now();
-        connection.deadline = Deadline(connection.arrived + budget_);
+        connection.deadline = connection.arrived + budget_;
         ticking_ = true;
     }
     const auto size = static_cast<size_t>(count);
     const RequestFraming framing = inspect_request({peeked_.data(), size});
     if (framing.state == RequestFraming::State::whole) {
-        if (!kept) {
+        if (!was_idle) {
             watch_instead(connection.descriptor.number(), kNoEvents, position->first);
         }
         hand_over(position, framing);
@@ -390,8 +397,8 @@ void Dispatcher::examine(Connections::iterator position, bool hung_up) {
         close(position, "parameters beyond 256 KiB");
     } else if (hung_up) {
         close(position, "request cut off");
-    } else if (kept) {
-        watch_instead(connection.descriptor.number(), kWaitingEvents, position->first);
+    } else if (was_idle) {
+        watch_instead(connection.descriptor.number(), kReceivingEvents, position->first);
     }
 }
 
@@ -399,7 +406,7 @@ void Dispatcher::discard(Connections::iterator position) {
     const ssize_t count =
         ::recv(position->second.descriptor.number(), peeked_.data(), peeked_.size(), MSG_DONTWAIT);
     if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) {
-        waiting_.erase(position);
+        connections_.erase(position);
     }
 }
 
@@ -407,8 +414,8 @@ void Dispatcher::hand_over(Connections::iterator position, const RequestFraming&
     Connection& connection = position->second;
     ReadyRequest request{position->first, std::move(connection.descriptor),
                          framing,         connection.arrived,
-                         Clock::now(),    *connection.deadline};
-    waiting_.erase(position);
+                         Clock::now(),    Deadline(connection.deadline)};
+    connections_.erase(position);
     ++handed_over_;
     ticking_ = true;
     queue_.add(std::move(request));
@@ -416,7 +423,7 @@ void Dispatcher::hand_over(Connections::iterator position, const RequestFraming&
 
 void Dispatcher::close(Connections::iterator position, const char* reason) {
     log_.event(LogLevel::warning, "connection_closed", {{"reason", reason}});
-    waiting_.erase(position);
+    connections_.erase(position);
 }
 
 void Dispatcher::tick() {
@@ -444,18 +451,15 @@ void Dispatcher::tick() {
 
 bool Dispatcher::close_overdue(Clock::time_point now) {
     bool others = false;
-    for (auto position = waiting_.begin(); position != waiting_.end();) {
+    for (auto position = connections_.begin(); position != connections_.end();) {
         const auto current = position++;
         const Connection& connection = current->second;
-        if (!connection.deadline) {
-            continue;
-        }
-        if (now < connection.deadline->end()) {
-            others = true;
-        } else if (connection.began) {
+        if (now < connection.deadline) {
+            others = others || connection.state != Connection::State::idle;
+        } else if (connection.state == Connection::State::receiving) {
             close(current, "request not whole within its budget");
         } else {
-            waiting_.erase(current);
+            connections_.erase(current);
         }
     }
     return others;

@@ -60,12 +60,18 @@ class Dispatcher {
                                                          Descriptor connection, Fate fate);
 
   private:
+    /// A connection that no serving thread has.
     struct Connection {
+        enum class State {
+            accepted,   ///< new, and nothing has come yet
+            receiving,  ///< a part of a request has come
+            idle,       ///< kept after an answer, and nothing of the next request has come
+            draining,   ///< answered, and only waits for the peer to close
+        };
+        State state;
         Descriptor descriptor;
-        Clock::time_point arrived;
-        std::optional<Deadline> deadline;  // none while a kept connection is idle
-        bool began = false;                // something of a request has come
-        bool draining = false;             // answered; only waits for the peer to close
+        Clock::time_point arrived;   ///< when it was accepted or, once idle, when octets came
+        Clock::time_point deadline;  ///< Clock::time_point::max() while idle
     };
     struct Returned {
         std::uint64_t id;
@@ -90,7 +96,7 @@ class Dispatcher {
     [[nodiscard]] std::optional<ReadyRequest> linger(std::uint64_t id, Descriptor& connection);
     void give_back(std::uint64_t id, Descriptor connection, Fate fate);
     void take_back();
-    /// Looks at what has come on a waiting connection, without taking it.
+    /// Looks at what has come on a connection that is not draining, without taking it.
     void examine(Connections::iterator position, bool hung_up);
     /// Drops some of what comes on a draining connection, and the connection at its end.
     void discard(Connections::iterator position);
@@ -99,7 +105,7 @@ class Dispatcher {
     /// Looks at all deadlines, at most every so often: of connections that wait, of requests in the
     /// queue, and of those that serving threads have in hand.
     void tick();
-    /// Closes the waiting connections that are overdue at `now`; whether others have a deadline.
+    /// Closes the connections that are overdue at `now`; whether others have a deadline.
     bool close_overdue(Clock::time_point now);
 
     int listener_;
@@ -113,7 +119,7 @@ class Dispatcher {
     Descriptor wake_;  // an eventfd: a connection was given back that needs attention now
 
     // The dispatching thread's own.
-    Connections waiting_;
+    Connections connections_;
     std::uint64_t next_id_;
     size_t handed_over_ = 0;             // and not yet given back
     std::deque<RequestInHand> in_hand_;  // one for each serving thread
