@@ -49,23 +49,6 @@ std::optional<Number> parse_number(const std::string& text, Format... format) {
     return error == std::errc() && stop == end ? std::optional(number) : std::nullopt;
 }
 
-/// The variables as read_config reads them.
-class Variables {
-  public:
-    explicit Variables(const Environment& environment) : environment_(environment) {}
-
-    /// Empty when it is not set.
-    [[nodiscard]] std::string operator[](const char* name) const {
-        const char* value = environment_(name);
-        return value != nullptr ? value : "";
-    }
-
-    [[nodiscard]] bool is_set(const char* name) const { return !(*this)[name].empty(); }
-
-  private:
-    const Environment& environment_;
-};
-
 constexpr unsigned kMostThreads = 256;
 
 /// Those that the process may use; 0 where the kernel does not tell.
@@ -243,8 +226,7 @@ unsigned default_threads(unsigned processors) {
     return std::clamp(2 * processors, kFewest, kMostThreads);
 }
 
-Config read_config(const Environment& environment, const KeyTimes& key_times) {
-    const Variables variables(environment);
+Config read_config(const Variables& variables, const KeyTimes& key_times) {
     Config config;
     config.log_level = read_log_level(variables);
     config.threads = read_threads(variables);

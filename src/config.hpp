@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -12,6 +11,7 @@
 #include "log.hpp"
 #include "provider/provider_keys.hpp"
 #include "token/access_token.hpp"
+#include "variables.hpp"
 
 namespace kheops {
 
@@ -33,16 +33,13 @@ class ConfigError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// Looks an environment variable up; null when it is not set.
-using Environment = std::function<const char*(const char* name)>;
-
 /// How many requests are served at once on a machine of that many processors where nothing else is
 /// set.
 [[nodiscard]] unsigned default_threads(unsigned processors);
 
 /// Reads and checks all variables; an empty one counts as not set. `key_times` are how a provider
 /// is to be asked. Throws ConfigError.
-[[nodiscard]] Config read_config(const Environment& environment, const KeyTimes& key_times);
+[[nodiscard]] Config read_config(const Variables& variables, const KeyTimes& key_times);
 
 /// The configured source of keys; `log`, which hears of keys that are left out, outlives it. Throws
 /// ConfigError when the key file cannot be read or no key in it can be used; what a provider has is

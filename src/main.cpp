@@ -22,6 +22,7 @@
 #include "server/cgi.hpp"
 #include "server/worker.hpp"
 #include "token/access_token.hpp"
+#include "variables.hpp"
 
 namespace {
 
@@ -89,8 +90,8 @@ int run() {
         return tell_wrong_use("started by hand");
     }
     try {
-        const kheops::Config config = kheops::read_config(
-            [](const char* name) { return std::getenv(name); }, kheops::kKeyTimes);
+        const kheops::Config config =
+            kheops::read_config(kheops::environment_variables(), kheops::kKeyTimes);
         const kheops::Log log(config.log_level);
         std::unique_ptr<kheops::KeySource> keys = kheops::open_keys(config, log);
         const kheops::TokenVerifier tokens(*keys, config.token_rules);

@@ -12,7 +12,7 @@ namespace kheops {
 namespace {
 
 Request read_request() {
-    return to_request([](const char* name) { return std::getenv(name); });
+    return to_request(environment_variables());
 }
 
 }  // namespace

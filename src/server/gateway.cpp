@@ -3,24 +3,20 @@
 
 namespace kheops {
 
-Request to_request(const MetaVariables& variables) {
-    const auto value_of = [&variables](const char* name) -> std::string {
-        const char* value = variables(name);
-        return value != nullptr ? value : "";
-    };
+Request to_request(const Variables& variables) {
     Request request;
-    request.method = value_of("REQUEST_METHOD");
-    request.path = value_of("PATH_INFO");
+    request.method = variables["REQUEST_METHOD"];
+    request.path = variables["PATH_INFO"];
     if (request.path.empty()) {
-        request.path = value_of("SCRIPT_NAME");
+        request.path = variables["SCRIPT_NAME"];
     }
-    request.query = value_of("QUERY_STRING");
-    request.accept = value_of("HTTP_ACCEPT");
-    request.authorization = value_of("HTTP_AUTHORIZATION");
-    request.forwarded_for = value_of("HTTP_X_FORWARDED_FOR");
-    request.link_authorization = value_of("HTTP_X_LINK_AUTHORIZATION");
-    request.remote_address = value_of("REMOTE_ADDR");
-    request.id = value_of("REQUEST_ID");
+    request.query = variables["QUERY_STRING"];
+    request.accept = variables["HTTP_ACCEPT"];
+    request.authorization = variables["HTTP_AUTHORIZATION"];
+    request.forwarded_for = variables["HTTP_X_FORWARDED_FOR"];
+    request.link_authorization = variables["HTTP_X_LINK_AUTHORIZATION"];
+    request.remote_address = variables["REMOTE_ADDR"];
+    request.id = variables["REQUEST_ID"];
     return request;
 }
 

@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "http/message.hpp"
+#include "variables.hpp"
 
 /// The Common Gateway Interface (RFC 3875), in which both FastCGI and plain CGI pass a request and
 /// take an answer.
 namespace kheops {
 
-/// Looks a meta-variable up by name; null when it is not set.
-using MetaVariables = std::function<const char*(const char* name)>;
-
-/// The request that the variables describe. What is not set is empty.
-[[nodiscard]] Request to_request(const MetaVariables& variables);
+/// The request that the meta-variables describe. What is not set is empty.
+[[nodiscard]] Request to_request(const Variables& variables);
 
 /// The answer as the web server takes it: `Status`, the headers, Content-Length except for a 204
 /// (RFC 9110 section 8.6), a blank line, and the body, except to a HEAD request.

@@ -15,15 +15,10 @@ namespace kheops {
 
 namespace {
 
-std::string value_of(const Environment& environment, const char* name) {
-    const char* value = environment(name);
-    return value != nullptr ? value : "";
-}
-
 /// Within this time the watchdog of this process wants to hear of it.
-std::optional<std::chrono::milliseconds> watchdog_in(const Environment& environment) {
-    const std::string text = value_of(environment, "WATCHDOG_USEC");
-    const std::string process = value_of(environment, "WATCHDOG_PID");
+std::optional<std::chrono::milliseconds> watchdog_in(const Variables& environment) {
+    const std::string text = environment["WATCHDOG_USEC"];
+    const std::string process = environment["WATCHDOG_PID"];
     std::int64_t microseconds = 0;
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), microseconds);
     if (parsed.ec != std::errc() || microseconds <= 0 ||
@@ -36,8 +31,8 @@ std::optional<std::chrono::milliseconds> watchdog_in(const Environment& environm
 
 }  // namespace
 
-ServiceManager::ServiceManager(const Environment& environment)
-    : address_(value_of(environment, "NOTIFY_SOCKET")), watchdog_(watchdog_in(environment)) {}
+ServiceManager::ServiceManager(const Variables& environment)
+    : address_(environment["NOTIFY_SOCKET"]), watchdog_(watchdog_in(environment)) {}
 
 void ServiceManager::show_life(Clock::time_point now) {
     if (watchdog_ && now - shown_ >= *watchdog_ / 4) {

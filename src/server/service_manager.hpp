@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "config.hpp"
 #include "deadline.hpp"
+#include "variables.hpp"
 
 namespace kheops {
 
@@ -19,7 +19,7 @@ namespace kheops {
 class ServiceManager {
   public:
     /// Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID.
-    explicit ServiceManager(const Environment& environment);
+    explicit ServiceManager(const Variables& environment);
 
     /// The program serves now.
     void tell_ready() const { tell("READY=1"); }

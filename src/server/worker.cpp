@@ -2,7 +2,6 @@
 #include "server/worker.hpp"
 
 #include <cstdint>
-#include <cstdlib>
 #include <exception>
 #include <optional>
 #include <stdexcept>
@@ -28,7 +27,8 @@ namespace {
 constexpr std::chrono::milliseconds kNoWait(1);
 
 Request read_request(const FastCgi& fastcgi, const RequestFraming& framing) {
-    Request request = to_request([&fastcgi](const char* name) { return fastcgi.parameter(name); });
+    Request request =
+        to_request(Variables([&fastcgi](const char* name) { return fastcgi.parameter(name); }));
     request.nul_in_path = framing.nul_in_path;
     request.nul_elsewhere = framing.nul_elsewhere;
     return request;
@@ -159,7 +159,7 @@ class ServingThreads {
 int run_worker(int listener, const Config& config, KeySource& keys, const TokenVerifier& tokens,
                const Log& log) {
     MemoryTrimmer trimmer;
-    ServiceManager manager([](const char* name) { return std::getenv(name); });
+    ServiceManager manager(environment_variables());
     RequestQueue queue(config.timeout);
     Dispatcher dispatcher(
         listener, config.timeout, queue, manager, [&keys] { keys.reload(); }, log);

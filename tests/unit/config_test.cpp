@@ -11,31 +11,30 @@
 namespace kheops {
 namespace {
 
-using Variables = std::map<std::string, std::string>;
+using Settings = std::map<std::string, std::string>;
 
 constexpr KeyTimes kTimes = {.cool_down = std::chrono::seconds(10),
                              .shortest_refresh = std::chrono::minutes(5),
                              .longest_refresh = std::chrono::hours(1),
                              .download = std::chrono::seconds(10)};
 
-const Variables kLeast = {{"KHEOPS_WEBHOOKS_JWKS", "/etc/keys.json"},
-                          {"KHEOPS_WEBHOOKS_ISSUER", "https://issuer.example"}};
+const Settings kLeast = {{"KHEOPS_WEBHOOKS_JWKS", "/etc/keys.json"},
+                         {"KHEOPS_WEBHOOKS_ISSUER", "https://issuer.example"}};
 
-Variables with(Variables more) {
+Settings with(Settings more) {
     more.insert(kLeast.begin(), kLeast.end());
     return more;
 }
 
-Config read(const Variables& set) {
-    return read_config(
-        [&set](const char* name) {
-            const auto found = set.find(name);
-            return found == set.end() ? nullptr : found->second.c_str();
-        },
-        kTimes);
+Config read(const Settings& set) {
+    const Variables variables([&set](const char* name) {
+        const auto found = set.find(name);
+        return found == set.end() ? nullptr : found->second.c_str();
+    });
+    return read_config(variables, kTimes);
 }
 
-std::string error_of(const Variables& set) {
+std::string error_of(const Settings& set) {
     try {
         static_cast<void>(read(set));
     } catch (const ConfigError& error) {
@@ -84,9 +83,9 @@ TEST(Config, ValuesAreTaken) {
 }
 
 TEST(Config, KheopsOwnDatabaseSettingsServeWhereOursAreNotSet) {
-    Variables set = with({{"KHEOPS_AUTHDB_URL", "postgresql://authdb:5432"},
-                          {"KHEOPS_AUTHDB_NAME", "kheops"},
-                          {"KHEOPS_AUTHDB_USER", "kheopsuser"}});
+    Settings set = with({{"KHEOPS_AUTHDB_URL", "postgresql://authdb:5432"},
+                         {"KHEOPS_AUTHDB_NAME", "kheops"},
+                         {"KHEOPS_AUTHDB_USER", "kheopsuser"}});
     const Config config = read(set);
     EXPECT_EQ(config.database.connection, "postgresql://authdb:5432");
     EXPECT_EQ(config.database.name, "kheops");
@@ -168,7 +167,7 @@ TEST(Config, AWrongProviderIsNamedWithWhatIsAllowed) {
     };
     for (const auto& [variable, values] : wrong) {
         for (const std::string& value : values) {
-            Variables set = {{"KHEOPS_OIDC_PROVIDER", "https://p.example"}};
+            Settings set = {{"KHEOPS_OIDC_PROVIDER", "https://p.example"}};
             set[variable] = value;
             const std::string error = error_of(set);
             EXPECT_EQ(error.find(variable + "=" + log_value(value) + ": must be "), 0U)
@@ -261,9 +260,9 @@ TEST(Config, WhatLibpqAcceptsIsAcceptedWithoutLookingAnyHostUp) {
 }
 
 TEST(Config, WhatLibpqFindsElsewhereIsLookedAtToo) {
-    const Variables kheops = {{"KHEOPS_AUTHDB_URL", "postgresql://a"},
-                              {"KHEOPS_AUTHDB_NAME", "n"},
-                              {"KHEOPS_AUTHDB_USER", "u"}};
+    const Settings kheops = {{"KHEOPS_AUTHDB_URL", "postgresql://a"},
+                             {"KHEOPS_AUTHDB_NAME", "n"},
+                             {"KHEOPS_AUTHDB_USER", "u"}};
     const auto expect_refusal = [&](const char* variable, const char* value, const char* reason) {
         ::setenv(variable, value, 1);
         for (const std::string& error : {error_of(with({})), error_of(with(kheops))}) {
@@ -277,7 +276,7 @@ TEST(Config, WhatLibpqFindsElsewhereIsLookedAtToo) {
     expect_refusal("PGCONNECT_TIMEOUT", "abc", "connect_timeout is not an integer");
     EXPECT_EQ(error_of(with({})), "");
     EXPECT_EQ(error_of(with(kheops)), "");
-    Variables wrong = kheops;
+    Settings wrong = kheops;
     wrong["KHEOPS_AUTHDB_URL"] = "postgresql://a?sslmode=secret";
     EXPECT_EQ(error_of(with(wrong)).find("KHEOPS_AUTHDB_URL: must be "), 0U);
     EXPECT_EQ(error_of(with(wrong)).find("secret"), std::string::npos);

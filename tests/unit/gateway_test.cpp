@@ -8,11 +8,11 @@
 namespace kheops {
 namespace {
 
-MetaVariables variables(const std::map<std::string, std::string>& set) {
-    return [&set](const char* name) {
+Variables variables(const std::map<std::string, std::string>& set) {
+    return Variables([&set](const char* name) {
         const auto found = set.find(name);
         return found == set.end() ? nullptr : found->second.c_str();
-    };
+    });
 }
 
 TEST(Gateway, ReadsTheMetaVariables) {

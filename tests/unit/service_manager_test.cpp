@@ -22,10 +22,10 @@ const Clock::time_point kNow{24h};
 
 /// As by systemd with that environment.
 ServiceManager started_with(const std::map<std::string, std::string>& variables) {
-    return ServiceManager([&variables](const char* name) {
+    return ServiceManager(Variables([&variables](const char* name) {
         const auto found = variables.find(name);
         return found != variables.end() ? found->second.c_str() : nullptr;
-    });
+    }));
 }
 
 TEST(ServiceManager, HearsOfTheStartAndTheStop) {
