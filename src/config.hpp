@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <memory>
 #include <stdexcept>
 #include <string>
 
@@ -10,6 +9,7 @@
 #include "key_times.hpp"
 #include "log.hpp"
 #include "provider/provider_keys.hpp"
+#include "settings.hpp"
 #include "token/access_token.hpp"
 #include "variables.hpp"
 
@@ -30,7 +30,10 @@ struct Config {
 /// A setting is wrong. what() is one line that names the variable, its value and what is allowed.
 class ConfigError : public std::runtime_error {
   public:
-    using std::runtime_error::runtime_error;
+    /// `problem` says what is wrong with the value, what it must be, or both.
+    ConfigError(const Setting& setting, const std::string& value, const std::string& problem);
+    /// The same without the value, which may hold a password.
+    ConfigError(const Setting& setting, const std::string& problem);
 };
 
 /// How many requests are served at once on a machine of that many processors where nothing else is
@@ -40,13 +43,5 @@ class ConfigError : public std::runtime_error {
 /// Reads and checks all variables; an empty one counts as not set. `key_times` are how a provider
 /// is to be asked. Throws ConfigError.
 [[nodiscard]] Config read_config(const Variables& variables, const KeyTimes& key_times);
-
-/// The configured source of keys; `log`, which hears of keys that are left out, outlives it. Throws
-/// ConfigError when the key file cannot be read or no key in it can be used; what a provider has is
-/// found out later.
-[[nodiscard]] std::unique_ptr<KeySource> open_keys(const Config& config, const Log& log);
-
-/// The variables, their defaults and meanings, for --help.
-[[nodiscard]] std::string config_help();
 
 }  // namespace kheops

@@ -19,8 +19,10 @@
 #include "config.hpp"
 #include "key_times.hpp"
 #include "log.hpp"
+#include "open_keys.hpp"
 #include "server/cgi.hpp"
 #include "server/worker.hpp"
+#include "settings.hpp"
 #include "token/access_token.hpp"
 #include "variables.hpp"
 
@@ -47,7 +49,7 @@ It is started by something else:
   --help     this text
   --version  the version
 
-)" << kheops::config_help()
+)" << kheops::settings_help()
               << R"(
 Exit status: 0 stopped by SIGTERM or SIGINT, or one CGI request answered; 1 the listening socket
 was lost, or something failed; 2 wrong use or a wrong setting.

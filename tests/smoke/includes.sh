@@ -8,12 +8,12 @@ cd "$(dirname "$0")/../../src"
 # From the bottom up. What stands on one line does not include each other, a folder's own files
 # apart.
 rings='
-deadline descriptor key_times variables webhook text/
+deadline descriptor key_times settings variables webhook text/
 log regular_file http/
 token/ database/ webhook_filter webhook_json
 provider/
 config list_webhooks
-server/
+open_keys server/
 main
 '
 

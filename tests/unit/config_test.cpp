@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <map>
+#include <sstream>
 
 namespace kheops {
 namespace {
@@ -282,16 +284,32 @@ TEST(Config, WhatLibpqFindsElsewhereIsLookedAtToo) {
     EXPECT_EQ(error_of(with(wrong)).find("secret"), std::string::npos);
 }
 
-TEST(Config, HelpNamesEveryVariable) {
-    const std::string help = config_help();
-    for (const char* variable :
-         {"KHEOPS_WEBHOOKS_DATABASE", "KHEOPS_AUTHDB_URL", "KHEOPS_AUTHDB_NAME",
-          "KHEOPS_AUTHDB_USER", "KHEOPS_WEBHOOKS_JWKS", "KHEOPS_WEBHOOKS_ISSUER",
-          "KHEOPS_WEBHOOKS_AUDIENCE", "KHEOPS_OAUTH_SCOPE", "KHEOPS_WEBHOOKS_THREADS",
-          "KHEOPS_WEBHOOKS_TIMEOUT", "KHEOPS_WEBHOOKS_LOG", "KHEOPS_OIDC_PROVIDER",
-          "KHEOPS_AUTH_OIDC_PROVIDER", "KHEOPS_WEBHOOKS_KEYS_MAX_AGE", "KHEOPS_WEBHOOKS_KEYS_CACHE",
-          "KHEOPS_WEBHOOKS_PROVIDER_HTTP"}) {
-        EXPECT_NE(help.find(variable), std::string::npos) << variable;
+TEST(Config, AValueOutsideTheTablesRangeIsRefusedInItsWords) {
+    for (const auto& [name, value] :
+         std::vector<std::pair<const char*, const char*>>{{"KHEOPS_WEBHOOKS_THREADS", "257"},
+                                                          {"KHEOPS_WEBHOOKS_TIMEOUT", "301"},
+                                                          {"KHEOPS_WEBHOOKS_LOG", "loud"},
+                                                          {"KHEOPS_WEBHOOKS_KEYS_MAX_AGE", "599"},
+                                                          {"KHEOPS_WEBHOOKS_PROVIDER_HTTP", "yes"},
+                                                          {"KHEOPS_OAUTH_SCOPE", "two words"},
+                                                          {"KHEOPS_OIDC_PROVIDER", "p.example"}}) {
+        const auto* setting = std::ranges::find(kSettings, std::string_view(name), &Setting::name);
+        ASSERT_NE(setting, kSettings.end()) << name;
+        Settings set = {{"KHEOPS_OIDC_PROVIDER", "https://p.example"}};
+        set[name] = value;
+        EXPECT_EQ(error_of(set),
+                  std::string(name) + "=" + log_value(value) + ": must be " + setting->allowed);
+    }
+}
+
+TEST(Config, TheHelpHasEachSettingAndLinesForAScreen) {
+    const std::string help = settings_help();
+    for (const Setting& setting : kSettings) {
+        EXPECT_NE(help.find(std::string("\n  ") + setting.name + "\n"), std::string::npos);
+    }
+    std::istringstream lines(help);
+    for (std::string line; std::getline(lines, line);) {
+        EXPECT_LE(line.size(), 100U) << line;
     }
 }
 
