@@ -43,8 +43,8 @@ ProviderKeys::~ProviderKeys() {
 
 KeySource::Keys ProviderKeys::current() const {
     const std::lock_guard lock(mutex_);
-    const bool nobody_refreshes = !keeper_.joinable() && downloads_ == 0;
-    if (nobody_refreshes && Clock::now() - fetched_ >= settings_.times.longest_refresh) {
+    if (mode_ == Mode::on_demand && downloads_ == 0 &&
+        Clock::now() - fetched_ >= settings_.times.longest_refresh) {
         return nullptr;  // so that renew() is asked, which has these to fall back on
     }
     return usable();
@@ -63,7 +63,7 @@ KeySource::Keys ProviderKeys::renew(const Keys& known, Deadline deadline) {
         throw unavailable();
     }
 
-    if (!keeper_.joinable()) {
+    if (mode_ == Mode::on_demand) {
         update(lock, before ? half_of(deadline) : deadline, {});
         const bool is_answer = is_well_ || known == nullptr;
         if (Keys after = usable(); after && is_answer) {
@@ -112,6 +112,7 @@ void ProviderKeys::keep_fresh() {
     if (transport_of(provider.url) == Transport::open) {
         log_.event(LogLevel::warning, "provider_over_http", {{"provider", provider.url}});
     }
+    mode_ = Mode::background;
     saver_ =
         std::jthread([this](const std::stop_token& stop) { save_when_there_are_new_keys(stop); });
     keeper_ = std::jthread([this](const std::stop_token& stop) { keep(stop); });

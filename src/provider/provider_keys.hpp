@@ -51,6 +51,11 @@ class ProviderKeys : public KeySource {
     void keep_fresh() override;
 
   private:
+    enum class Mode {
+        on_demand,   ///< whoever needs newer keys downloads them
+        background,  ///< a thread of its own downloads, also for those who need newer keys
+    };
+
     /// How a download went.
     struct Outcome {
         Keys keys;  // null: it failed
@@ -78,6 +83,7 @@ class ProviderKeys : public KeySource {
 
     ProviderSettings settings_;
     const Log& log_;
+    Mode mode_ = Mode::on_demand;  // until keep_fresh() is called, before other threads use this
 
     // Of whoever downloads, one at a time.
     std::string jwk_set_;  // of keys_; empty: none has been seen
