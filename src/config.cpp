@@ -172,7 +172,7 @@ std::string read_provider_url(const Setting& setting, const Variables& variables
 /// Keys that are fetched in time, and once missed, are never too old.
 std::chrono::seconds read_keys_max_age(const Variables& variables, const KeyTimes& times) {
     constexpr unsigned kMost = 30 * 86400;
-    const auto least = std::chrono::ceil<std::chrono::seconds>(2 * times.shortest_refresh).count();
+    const auto least = std::chrono::ceil<std::chrono::seconds>(2 * times.min_refresh).count();
     const std::string value = value_or_default(variables, kKeysMaxAge);
     const auto seconds = parse_number<unsigned>(value);
     if (!seconds || *seconds < least || *seconds > kMost) {
@@ -192,7 +192,7 @@ ProviderSettings read_provider(const Setting& setting, const Variables& variable
             .times = times,
             .max_age = read_keys_max_age(variables, times),
             .cache_file = variables[kKeysCache.name],
-            .most_waiting = std::max(1U, threads / 2)};
+            .max_waiting = std::max(1U, threads / 2)};
 }
 
 std::string read_key_file(const Variables& variables) {

@@ -49,8 +49,8 @@ void require_protection(const Discovery& discovery, const Provider& provider) {
     }
 }
 
-Download download_part(const char* part, const std::string& url, Deadline deadline,
-                       const std::stop_token& stop) {
+Document download_document(const char* part, const std::string& url, Deadline deadline,
+                           const std::stop_token& stop) {
     try {
         return download(url, deadline, stop);
     } catch (const DownloadError& error) {
@@ -86,11 +86,11 @@ KeySet parse_published_keys(const std::string& jwk_set) {
 PublishedKeys fetch_keys(const Provider& provider, Deadline deadline, const std::stop_token& stop) {
     const std::string url = provider.url + "/.well-known/openid-configuration";
     const Discovery discovery =
-        parse_discovery(download_part("discovery document", url, deadline, stop).body);
+        parse_discovery(download_document("discovery document", url, deadline, stop).body);
     require_issuer(discovery, provider);
     require_protection(discovery, provider);
 
-    Download keys = download_part("key set", discovery.jwks_uri, deadline, stop);
+    Document keys = download_document("key set", discovery.jwks_uri, deadline, stop);
     TrustedKeys trusted{parse_published_keys(keys.body),
                         provider.issuer.empty() ? discovery.issuer : provider.issuer};
     return {std::move(trusted), std::move(keys.body), keys.lifetime};

@@ -181,7 +181,7 @@ class Transfer {
         return url != nullptr ? url : "";
     }
 
-    [[nodiscard]] Download take_download() { return {std::move(body_), lifetime_of(easy_.get())}; }
+    [[nodiscard]] Document take_document() { return {std::move(body_), lifetime_of(easy_.get())}; }
 
   private:
     struct FreeEasy {
@@ -272,13 +272,13 @@ std::optional<Transport> transport_of(const std::string& url) {
     return is_loopback(parsed) ? Transport::loopback : Transport::open;
 }
 
-Download download(const std::string& url, Deadline deadline, const std::stop_token& stop) {
+Document download(const std::string& url, Deadline deadline, const std::stop_token& stop) {
     std::string next = url;
     for (int redirects = 0; redirects <= kMostRedirects; ++redirects) {
         Transfer transfer(next);
         transfer.run(deadline, stop);
         if (transfer.status() == 200) {
-            return transfer.take_download();
+            return transfer.take_document();
         }
         next = transfer.redirect();
         if (next.empty()) {

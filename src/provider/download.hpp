@@ -23,7 +23,7 @@ enum class Transport : std::uint8_t {
 /// That of an absolute http or https URL without user and password; nothing for any other text.
 [[nodiscard]] std::optional<Transport> transport_of(const std::string& url);
 
-struct Download {
+struct Document {
     std::string body;
     /// For how long the server allows it to be kept (RFC 9111 section 4.2), 0 where it forbids
     /// that; nothing where it says nothing.
@@ -43,7 +43,7 @@ class DownloadError : public std::runtime_error {
 /// (`localhost`, 127.0.0.0/8 and ::1), whatever the scheme. Throws DownloadError for anything but a
 /// 200 with a whole body, at the latest when `deadline` has passed or soon after `stop` was
 /// requested, and std::bad_alloc.
-[[nodiscard]] Download download(const std::string& url, Deadline deadline,
+[[nodiscard]] Document download(const std::string& url, Deadline deadline,
                                 const std::stop_token& stop);
 
 }  // namespace kheops

@@ -17,7 +17,7 @@ std::chrono::sys_seconds system_seconds() {
     return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
-/// A download's time cut down where something is left to answer with when it fails.
+/// A fetch's time cut down where something is left to answer with when it fails.
 Deadline half_of(Deadline deadline) {
     return Deadline(Clock::now() + deadline.remaining() / 2);
 }
@@ -32,7 +32,7 @@ ProviderKeys::ProviderKeys(ProviderSettings settings, const Log& log)
 }
 
 ProviderKeys::~ProviderKeys() {
-    keeper_ = {};  // ends both, the one that makes work for the other first
+    refresher_ = {};  // ends both, the one that makes work for the other first
     saver_ = {};
     if (unsaved_) {
         save(*unsaved_);
@@ -43,63 +43,63 @@ ProviderKeys::~ProviderKeys() {
 
 KeySource::Keys ProviderKeys::current() const {
     const std::lock_guard lock(mutex_);
-    if (mode_ == Mode::on_demand && downloads_ == 0 &&
-        Clock::now() - fetched_ >= settings_.times.longest_refresh) {
-        return nullptr;  // so that renew() is asked, which has these to fall back on
+    if (mode_ == Mode::on_demand && fetches_ == 0 &&
+        Clock::now() - fetched_at_ >= settings_.times.max_refresh) {
+        return nullptr;  // so that newer_than() is asked, which has these to fall back on
     }
     return usable();
 }
 
-KeySource::Keys ProviderKeys::renew(const Keys& known, Deadline deadline) {
+KeySource::Keys ProviderKeys::newer_than(const Keys& known, Deadline deadline) {
     std::unique_lock lock(mutex_);
     Keys before = usable();
     if (before && known && before != known) {
         return before;
     }
-    if (!downloading_ && Clock::now() < cool_until_) {
-        if (before && is_well_) {
+    if (!fetching_ && Clock::now() < cool_down_end_) {
+        if (before && succeeded_) {
             return before;
         }
         throw unavailable();
     }
 
     if (mode_ == Mode::on_demand) {
-        update(lock, before ? half_of(deadline) : deadline, {});
-        const bool is_answer = is_well_ || known == nullptr;
+        refresh(lock, before ? half_of(deadline) : deadline, {});
+        const bool is_answer = succeeded_ || known == nullptr;
         if (Keys after = usable(); after && is_answer) {
             return after;
         }
         throw unavailable();
     }
 
-    if (before && waiting_ >= settings_.most_waiting) {
+    if (before && waiting_ >= settings_.max_waiting) {
         throw KeysUnavailable(std::chrono::seconds(1));
     }
-    if (!downloading_) {
-        wanted_ = true;
+    if (!fetching_) {
+        requested_ = true;
         changed_.notify_all();
     }
     ++waiting_;
-    const unsigned last = downloads_;
-    const auto ended = [&] { return downloads_ != last; };
+    const unsigned last = fetches_;
+    const auto ended = [&] { return fetches_ != last; };
     const bool in_time = changed_.wait_for(lock, deadline.remaining(), ended);
     --waiting_;
-    if (Keys after = usable(); in_time && is_well_ && after) {
+    if (Keys after = usable(); in_time && succeeded_ && after) {
         return after;
     }
     throw unavailable();
 }
 
 KeySource::Keys ProviderKeys::usable() const {
-    return Clock::now() - fetched_ < settings_.max_age ? keys_ : nullptr;
+    return Clock::now() - fetched_at_ < settings_.max_age ? keys_ : nullptr;
 }
 
 KeysUnavailable ProviderKeys::unavailable() const {
-    const auto left = std::chrono::ceil<std::chrono::seconds>(cool_until_ - Clock::now());
+    const auto left = std::chrono::ceil<std::chrono::seconds>(cool_down_end_ - Clock::now());
     return KeysUnavailable(std::max(std::chrono::seconds(1), left));
 }
 
-// --- When to download
+// --- When to refresh
 
 void ProviderKeys::reload() {
     const std::lock_guard lock(mutex_);
@@ -107,43 +107,42 @@ void ProviderKeys::reload() {
     changed_.notify_all();
 }
 
-void ProviderKeys::keep_fresh() {
+void ProviderKeys::start_refreshing() {
     const Provider& provider = settings_.provider;
     if (transport_of(provider.url) == Transport::open) {
         log_.event(LogLevel::warning, "provider_over_http", {{"provider", provider.url}});
     }
     mode_ = Mode::background;
-    saver_ =
-        std::jthread([this](const std::stop_token& stop) { save_when_there_are_new_keys(stop); });
-    keeper_ = std::jthread([this](const std::stop_token& stop) { keep(stop); });
+    saver_ = std::jthread([this](const std::stop_token& stop) { save_new_keys(stop); });
+    refresher_ = std::jthread([this](const std::stop_token& stop) { refresh_when_due(stop); });
 }
 
-void ProviderKeys::keep(const std::stop_token& stop) {
+void ProviderKeys::refresh_when_due(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     while (!stop.stop_requested()) {
         const Clock::time_point now = Clock::now();
         if (is_due(now)) {
-            update(lock, Deadline(now + settings_.times.download), stop);
+            refresh(lock, Deadline(now + settings_.times.fetch_timeout), stop);
             continue;
         }
-        changed_.wait_until(lock, stop, next_, [this] { return is_due(Clock::now()); });
+        changed_.wait_until(lock, stop, next_refresh_, [this] { return is_due(Clock::now()); });
     }
 }
 
 bool ProviderKeys::is_due(Clock::time_point now) const {
-    return reload_ || wanted_ || now >= next_;
+    return reload_ || requested_ || now >= next_refresh_;
 }
 
-void ProviderKeys::update(std::unique_lock<std::mutex>& lock, Deadline deadline,
-                          const std::stop_token& stop) {
-    downloading_ = true;
-    wanted_ = false;
+void ProviderKeys::refresh(std::unique_lock<std::mutex>& lock, Deadline deadline,
+                           const std::stop_token& stop) {
+    fetching_ = true;
+    requested_ = false;
     reload_ = false;
     lock.unlock();
-    Outcome outcome = download(deadline, stop);
+    FetchResult result = fetch(deadline, stop);
     lock.lock();
-    downloading_ = false;
-    Keys dropped = record(std::move(outcome));
+    fetching_ = false;
+    Keys dropped = put_in_use(std::move(result));
     changed_.notify_all();
 
     // Nothing slow while others wait for the lock.
@@ -157,42 +156,43 @@ void ProviderKeys::update(std::unique_lock<std::mutex>& lock, Deadline deadline,
     lock.lock();
 }
 
-KeySource::Keys ProviderKeys::record(Outcome outcome) {
+KeySource::Keys ProviderKeys::put_in_use(FetchResult result) {
     const Clock::time_point now = Clock::now();
     const double random = std::uniform_real_distribution<double>(0, 1)(random_);
-    is_well_ = outcome.keys != nullptr;
-    ++downloads_;
-    cool_until_ = now + settings_.times.cool_down;
-    if (!is_well_) {
+    succeeded_ = result.keys != nullptr;
+    ++fetches_;
+    cool_down_end_ = now + settings_.times.cool_down;
+    if (!succeeded_) {
         ++failures_;
-        next_ = now + until_retry(settings_.times, failures_, random);
+        next_refresh_ = now + until_retry(settings_.times, failures_, random);
         return usable() ? nullptr : std::exchange(keys_, nullptr);
     }
     failures_ = 0;
-    next_ = now + until_refresh(settings_.times, settings_.max_age, outcome.lifetime, random);
-    fetched_ = now;
-    unsaved_ = std::move(outcome.unsaved);
-    return std::exchange(keys_, std::move(outcome.keys));
+    next_refresh_ =
+        now + until_refresh(settings_.times, settings_.max_age, result.lifetime, random);
+    fetched_at_ = now;
+    unsaved_ = std::move(result.unsaved);
+    return std::exchange(keys_, std::move(result.keys));
 }
 
-// --- Downloading
+// --- Fetching
 
-ProviderKeys::Outcome ProviderKeys::download(Deadline deadline, const std::stop_token& stop) {
+ProviderKeys::FetchResult ProviderKeys::fetch(Deadline deadline, const std::stop_token& stop) {
     try {
         PublishedKeys published = fetch_keys(settings_.provider, deadline, stop);
-        Outcome outcome;
-        outcome.lifetime = published.lifetime;
+        FetchResult result;
+        result.lifetime = published.lifetime;
         if (!settings_.cache_file.empty()) {
-            outcome.unsaved = {settings_.provider.url, published.trusted.issuer, published.jwk_set,
-                               system_seconds()};
+            result.unsaved = {settings_.provider.url, published.trusted.issuer, published.jwk_set,
+                              system_seconds()};
         }
-        outcome.keys = unchanged_or_new(std::move(published));
-        published_ = outcome.keys;
-        failure_.clear();
-        return outcome;
+        result.keys = unchanged_or_new(std::move(published));
+        published_ = result.keys;
+        logged_failure_.clear();
+        return result;
     } catch (const std::exception& error) {  // whatever it is, requests are waiting for the end
         if (!stop.stop_requested()) {
-            tell_failure(error.what());
+            log_failure(error.what());
         }
         return {};
     }
@@ -206,11 +206,11 @@ KeySource::Keys ProviderKeys::unchanged_or_new(PublishedKeys published) {
     if (!is_unchanged) {
         log_left_out(published.trusted.keys, log_);
     }
-    if (!is_unchanged || !told_ || !failure_.empty()) {
+    if (!is_unchanged || !logged_keys_ || !logged_failure_.empty()) {
         log_.event(LogLevel::info, "keys",
                    {{"provider", settings_.provider.url},
                     {"usable", std::to_string(published.trusted.keys.keys.size())}});
-        told_ = true;
+        logged_keys_ = true;
     }
     if (is_unchanged) {
         return published_;
@@ -219,8 +219,8 @@ KeySource::Keys ProviderKeys::unchanged_or_new(PublishedKeys published) {
     return std::make_shared<const TrustedKeys>(std::move(published.trusted));
 }
 
-void ProviderKeys::tell_failure(const std::string& reason) {
-    if (std::exchange(failure_, reason) != reason) {
+void ProviderKeys::log_failure(const std::string& reason) {
+    if (std::exchange(logged_failure_, reason) != reason) {
         log_.event(LogLevel::error, "keys_lost",
                    {{"reason", reason}, {"provider", settings_.provider.url}});
     }
@@ -248,9 +248,9 @@ void ProviderKeys::load_cache() {
             TrustedKeys{parse_published_keys(cached->jwk_set), cached->issuer});
         jwk_set_ = cached->jwk_set;
         keys_ = published_;
-        fetched_ = Clock::now() - age;
-        is_well_ = true;
-        cool_until_ = fetched_ + settings_.times.cool_down;
+        fetched_at_ = Clock::now() - age;
+        succeeded_ = true;
+        cool_down_end_ = fetched_at_ + settings_.times.cool_down;
         log_.event(
             LogLevel::info, "keys",
             {{"file", settings_.cache_file}, {"usable", std::to_string(keys_->keys.keys.size())}});
@@ -261,7 +261,7 @@ void ProviderKeys::load_cache() {
     }
 }
 
-void ProviderKeys::save_when_there_are_new_keys(const std::stop_token& stop) {
+void ProviderKeys::save_new_keys(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     while (changed_.wait(lock, stop, [this] { return unsaved_.has_value(); })) {
         const CachedKeys keys = *std::exchange(unsaved_, std::nullopt);
@@ -278,7 +278,7 @@ void ProviderKeys::save(const CachedKeys& keys) {
     } catch (const std::exception& error) {
         failure = error.what();
     }
-    if (std::exchange(save_failure_, failure) != failure && !failure.empty()) {
+    if (std::exchange(logged_save_failure_, failure) != failure && !failure.empty()) {
         log_.event(LogLevel::error, "keys_cache_not_written",
                    {{"file", settings_.cache_file}, {"reason", failure}});
     }

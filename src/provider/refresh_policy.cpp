@@ -73,19 +73,18 @@ std::optional<seconds> freshness_lifetime(const CachingHeaders& headers,
 milliseconds until_refresh(const KeyTimes& times, seconds max_age, std::optional<seconds> lifetime,
                            double random) {
     constexpr double kEarliest = 0.9;
-    const milliseconds least = scale(times.shortest_refresh, 1 / kEarliest);
+    const milliseconds least = scale(times.min_refresh, 1 / kEarliest);
     const milliseconds most =
-        std::max(least, std::min<milliseconds>(times.longest_refresh, milliseconds(max_age) / 2));
+        std::max(least, std::min<milliseconds>(times.max_refresh, milliseconds(max_age) / 2));
     const milliseconds asked = lifetime ? milliseconds(*lifetime) : most;
-    return std::max(times.shortest_refresh,
+    return std::max(times.min_refresh,
                     scale(std::clamp(asked, least, most), 1 - (1 - kEarliest) * random));
 }
 
 milliseconds until_retry(const KeyTimes& times, unsigned failures, double random) {
     constexpr unsigned kMostDoublings = 16;
     const unsigned doublings = std::min(failures - 1, kMostDoublings);
-    return scale(std::min(times.cool_down * (1U << doublings), times.shortest_refresh),
-                 1 + random / 4);
+    return scale(std::min(times.cool_down * (1U << doublings), times.min_refresh), 1 + random / 4);
 }
 
 }  // namespace kheops

@@ -25,7 +25,7 @@ struct CachingHeaders {
 [[nodiscard]] std::optional<std::chrono::seconds> freshness_lifetime(const CachingHeaders& headers,
                                                                      std::chrono::sys_seconds now);
 
-/// How long after a download that gave keys the next one begins: their `lifetime`, within the
+/// How long after a fetch that gave keys the next one begins: their `lifetime`, within the
 /// bounds of `times`, and after at most half of `max_age`, so that a missed one can be repeated.
 /// `random`, from 0 to 1, shortens it by up to a tenth, so that many workers that start together do
 /// not ask together for ever.
@@ -34,7 +34,7 @@ struct CachingHeaders {
                                                       std::optional<std::chrono::seconds> lifetime,
                                                       double random);
 
-/// How long after the last of `failures` failed downloads in a row, at least 1, the next one
+/// How long after the last of `failures` failed fetches in a row, at least 1, the next one
 /// begins: the cool-down, doubled with each, up to the shortest refresh. `random`, from 0 to 1,
 /// makes it longer by up to a quarter.
 [[nodiscard]] std::chrono::milliseconds until_retry(const KeyTimes& times, unsigned failures,

@@ -165,7 +165,7 @@ int run_worker(int listener, const Config& config, KeySource& keys, const TokenV
         listener, config.timeout, queue, manager, [&keys] { keys.reload(); }, log);
     // Not sooner: libfcgi catches SIGTERM and forgets it, unless the dispatcher has blocked it.
     initialize_fastcgi();
-    keys.keep_fresh();
+    keys.start_refreshing();
     DatabaseHealth health(log);
     const std::jthread trimming([&](const std::stop_token& stop) { trimmer.run(stop); });
     const std::jthread watchman([&](const std::stop_token& stop) {

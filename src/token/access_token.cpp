@@ -124,7 +124,7 @@ KeySource::Keys keys_that_verify(const Jws& jws, KeySource& source, Deadline dea
         if (keys && !names_unknown_key(jws, keys->keys)) {
             throw unaccepted_token();
         }
-        KeySource::Keys newer = source.renew(keys, deadline);
+        KeySource::Keys newer = source.newer_than(keys, deadline);
         if (newer == keys) {
             throw unaccepted_token();
         }

@@ -30,7 +30,7 @@ KeySource::Keys FileKeys::current() const {
     return keys_;
 }
 
-KeySource::Keys FileKeys::renew(const Keys& known, Deadline /*deadline*/) {
+KeySource::Keys FileKeys::newer_than(const Keys& known, Deadline /*deadline*/) {
     return known;
 }
 
@@ -40,21 +40,21 @@ void FileKeys::reload() {
     changed_.notify_all();
 }
 
-void FileKeys::keep_fresh() {
-    reader_ = std::jthread([this](const std::stop_token& stop) { keep(stop); });
+void FileKeys::start_refreshing() {
+    refresher_ = std::jthread([this](const std::stop_token& stop) { refresh_when_due(stop); });
 }
 
-void FileKeys::keep(const std::stop_token& stop) {
+void FileKeys::refresh_when_due(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     while (changed_.wait(lock, stop, [this] { return reload_; }) && !stop.stop_requested()) {
         reload_ = false;
         lock.unlock();
-        read_again();
+        refresh();
         lock.lock();
     }
 }
 
-void FileKeys::read_again() {
+void FileKeys::refresh() {
     try {
         Keys keys = read();
         const std::lock_guard lock(mutex_);

@@ -21,15 +21,15 @@ class FileKeys : public KeySource {
 
     [[nodiscard]] Keys current() const override;
     /// A file is read when the administrator says so, and at no other time.
-    [[nodiscard]] Keys renew(const Keys& known, Deadline deadline) override;
+    [[nodiscard]] Keys newer_than(const Keys& known, Deadline deadline) override;
     /// Has the file read again; where that fails, the keys read before stay, and the log says why.
     void reload() override;
-    void keep_fresh() override;
+    void start_refreshing() override;
 
   private:
     [[nodiscard]] Keys read() const;
-    void keep(const std::stop_token& stop);
-    void read_again();
+    void refresh_when_due(const std::stop_token& stop);
+    void refresh();
 
     std::string path_;
     std::string issuer_;
@@ -41,7 +41,7 @@ class FileKeys : public KeySource {
     Keys keys_;
     bool reload_ = false;
 
-    std::jthread reader_;  // the last member: it uses the others to its end
+    std::jthread refresher_;  // the last member: it uses the others to its end
 };
 
 /// Tells the log which keys of a set cannot serve, and why: a few lines, however many there are.

@@ -44,18 +44,18 @@ class KeySource {
     /// The keys to judge by now; null while there are none. Does not wait.
     [[nodiscard]] virtual Keys current() const = 0;
 
-    /// For a token whose key is not among `known`, which is what current() or renew() returned:
-    /// newer keys where there are any, else `known`. May wait, until `deadline` at the latest.
-    /// Throws KeysUnavailable when whether there are newer ones could not be found out.
-    [[nodiscard]] virtual Keys renew(const Keys& known, Deadline deadline) = 0;
+    /// For a token whose key is not among `known`, which is what current() or newer_than()
+    /// returned: newer keys where there are any, else `known`. May wait, until `deadline` at the
+    /// latest. Throws KeysUnavailable when whether there are newer ones could not be found out.
+    [[nodiscard]] virtual Keys newer_than(const Keys& known, Deadline deadline) = 0;
 
     /// The administrator says that the keys have changed (SIGHUP). Returns at once: what there is
-    /// to read or to fetch, the thread of keep_fresh() does.
+    /// to read or to fetch, the thread of start_refreshing() does.
     virtual void reload() = 0;
 
     /// Starts a thread that keeps the keys fresh and ends with this object. Called once, by a
     /// program that stays, before other threads use this and after signals are blocked.
-    virtual void keep_fresh() {}
+    virtual void start_refreshing() {}
 };
 
 }  // namespace kheops

@@ -134,7 +134,9 @@ void check_query(const std::string& query) {
 class NoKeys : public KeySource {
   public:
     [[nodiscard]] Keys current() const override { return nullptr; }
-    [[nodiscard]] Keys renew(const Keys& known, Deadline /*deadline*/) override { return known; }
+    [[nodiscard]] Keys newer_than(const Keys& known, Deadline /*deadline*/) override {
+        return known;
+    }
     void reload() override {}
 };
 

@@ -8,9 +8,9 @@ using std::chrono_literals::operator""ms;
 // Linked in place of src/key_times.cpp: the same order of sizes, in moments that a test can await.
 const KeyTimes kKeyTimes = {
     .cool_down = 500ms,
-    .shortest_refresh = 1000ms,
-    .longest_refresh = 4000ms,
-    .download = 2000ms,
+    .min_refresh = 1000ms,
+    .max_refresh = 4000ms,
+    .fetch_timeout = 2000ms,
 };
 
 }  // namespace kheops

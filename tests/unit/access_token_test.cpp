@@ -32,8 +32,8 @@ const SigningKey& signer() {
 
 constexpr const char* kIssuer = "https://i.example";
 
-/// A source that has one state after the other: renew() goes on to the next, and at the end says
-/// that there is none newer, or that it cannot tell.
+/// A source that has one state after the other: newer_than() goes on to the next, and at the end
+/// says that there is none newer, or that it cannot tell.
 class ScriptedKeys : public KeySource {
   public:
     enum class End { no_newer, unavailable };
@@ -42,7 +42,7 @@ class ScriptedKeys : public KeySource {
         : states_(std::move(states)), end_(end) {}
 
     [[nodiscard]] Keys current() const override { return states_.at(position_); }
-    [[nodiscard]] Keys renew(const Keys& known, Deadline /*deadline*/) override {
+    [[nodiscard]] Keys newer_than(const Keys& known, Deadline /*deadline*/) override {
         EXPECT_EQ(known, current());
         if (position_ + 1 < states_.size()) {
             return states_.at(++position_);

@@ -16,9 +16,9 @@ namespace {
 using Settings = std::map<std::string, std::string>;
 
 constexpr KeyTimes kTimes = {.cool_down = std::chrono::seconds(10),
-                             .shortest_refresh = std::chrono::minutes(5),
-                             .longest_refresh = std::chrono::hours(1),
-                             .download = std::chrono::seconds(10)};
+                             .min_refresh = std::chrono::minutes(5),
+                             .max_refresh = std::chrono::hours(1),
+                             .fetch_timeout = std::chrono::seconds(10)};
 
 const Settings kLeast = {{"KHEOPS_WEBHOOKS_JWKS", "/etc/keys.json"},
                          {"KHEOPS_WEBHOOKS_ISSUER", "https://issuer.example"}};
@@ -139,7 +139,7 @@ TEST(Config, AProviderNeedsNothingElse) {
     EXPECT_FALSE(config.provider.provider.allow_http);
     EXPECT_EQ(config.provider.max_age.count(), 86400);
     EXPECT_EQ(config.provider.cache_file, "");
-    EXPECT_EQ(config.provider.most_waiting, config.threads / 2);
+    EXPECT_EQ(config.provider.max_waiting, config.threads / 2);
 }
 
 TEST(Config, WhatIsSaidOfAProviderIsTaken) {
@@ -155,7 +155,7 @@ TEST(Config, WhatIsSaidOfAProviderIsTaken) {
     EXPECT_TRUE(config.provider.provider.allow_http);
     EXPECT_EQ(config.provider.max_age.count(), 600);
     EXPECT_EQ(config.provider.cache_file, "/var/lib/k/keys");
-    EXPECT_EQ(config.provider.most_waiting, 1U);
+    EXPECT_EQ(config.provider.max_waiting, 1U);
 }
 
 TEST(Config, AWrongProviderIsNamedWithWhatIsAllowed) {

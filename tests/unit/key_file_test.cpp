@@ -39,10 +39,10 @@ TEST(KeyFile, IsReadAtTheStartAndWhenToldSo) {
     EXPECT_EQ(first->issuer, "issuer");
     EXPECT_EQ(first->keys.keys.front().kid, "a");
 
-    keys.keep_fresh();
+    keys.start_refreshing();
     write_file(path, jwk_set({key.jwk(R"("kid":"b")")}));
     EXPECT_EQ(keys.current(), first);
-    EXPECT_EQ(keys.renew(first, some_time()), first);
+    EXPECT_EQ(keys.newer_than(first, some_time()), first);
     keys.reload();
     await("the file is read", [&] { return keys.current() != first; });
     EXPECT_EQ(keys.current()->keys.keys.front().kid, "b");
@@ -59,7 +59,7 @@ TEST(KeyFile, IsNotReadByWhoReloadsIt) {
     write_file(path, jwk_set({key.jwk(R"("kid":"b")")}));
     keys.reload();
     EXPECT_EQ(keys.current(), first) << "read before there is a thread for it";
-    keys.keep_fresh();
+    keys.start_refreshing();
     await("the file is read", [&] { return keys.current() != first; });
 }
 
@@ -69,7 +69,7 @@ TEST(KeyFile, ServesWhatItHoldsAfterManyReloadsInARow) {
     const SigningKey key = SigningKey::ed25519();
     write_file(path, jwk_set({key.jwk(R"("kid":"a")")}));
     FileKeys keys(path, "issuer", kLog);
-    keys.keep_fresh();
+    keys.start_refreshing();
     for (int i = 0; i <= 50; ++i) {
         write_file(directory.file("next"),
                    jwk_set({key.jwk("\"kid\":\"" + std::to_string(i) + '"')}));
@@ -87,7 +87,7 @@ TEST(KeyFile, ThatIsBadLeavesTheKeysBefore) {
     const test::StandardErrorFile logged;
     const Log log(LogLevel::error);
     FileKeys keys(path, "issuer", log);
-    keys.keep_fresh();
+    keys.start_refreshing();
     const KeySource::Keys before = keys.current();
     write_file(path, "{");
     keys.reload();

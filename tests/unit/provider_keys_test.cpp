@@ -47,14 +47,14 @@ using std::chrono::seconds;
 const Log kLog(LogLevel::error);
 
 constexpr KeyTimes kPatient = {.cool_down = hours(1),
-                               .shortest_refresh = hours(2),
-                               .longest_refresh = hours(4),
-                               .download = minutes(1)};
+                               .min_refresh = hours(2),
+                               .max_refresh = hours(4),
+                               .fetch_timeout = minutes(1)};
 /// Asks whenever a key is unknown, and otherwise never.
 constexpr KeyTimes kWilling = {.cool_down = milliseconds(0),
-                               .shortest_refresh = hours(2),
-                               .longest_refresh = hours(4),
-                               .download = minutes(1)};
+                               .min_refresh = hours(2),
+                               .max_refresh = hours(4),
+                               .fetch_timeout = minutes(1)};
 
 Deadline long_enough() {
     return Deadline(Clock::now() + minutes(1));
@@ -109,7 +109,7 @@ class Keys : public testing::Test {
 
 TEST_F(Keys, AreAskedForAtOnceByAReloadWhateverTheTimes) {
     ProviderKeys keys(settings(kPatient), kLog);
-    keys.keep_fresh();
+    keys.start_refreshing();
     await("there are keys", [&] { return keys.current() != nullptr; });
     provider_.rotate();
     keys.reload();
@@ -120,9 +120,9 @@ TEST_F(Keys, AreAskedForAtOnceByAReloadWhateverTheTimes) {
 TEST_F(Keys, AreAskedForAgainWhenTheAnswerIsFreshNoMore) {
     provider_.set_headers({{"Cache-Control", "max-age=0"}});
     KeyTimes times = kPatient;
-    times.shortest_refresh = milliseconds(1);
+    times.min_refresh = milliseconds(1);
     ProviderKeys keys(settings(times), kLog);
-    keys.keep_fresh();
+    keys.start_refreshing();
     await("the keys are asked for again", [&] { return provider_.count(Document::keys) > 2; });
 }
 
@@ -132,7 +132,7 @@ TEST_F(Keys, AreAskedForEverMoreSeldomWhileTheProviderFails) {
     times.cool_down = milliseconds(1);
     ProviderKeys keys(settings(times), kLog);
     const Clock::time_point begin = Clock::now();
-    keys.keep_fresh();
+    keys.start_refreshing();
     constexpr size_t kDownloads = 10;
     await("the keys are asked for", [&] { return provider_.connections() >= kDownloads; });
     EXPECT_GE(Clock::now() - begin, milliseconds((1 << (kDownloads - 1)) - 1));
@@ -140,18 +140,18 @@ TEST_F(Keys, AreAskedForEverMoreSeldomWhileTheProviderFails) {
 
 TEST_F(Keys, ThatAreUnknownAreAskedForOnceInACoolDown) {
     ProviderKeys keys(settings(kPatient), kLog);
-    keys.keep_fresh();
+    keys.start_refreshing();
     await("there are keys", [&] { return keys.current() != nullptr; });
     const KeySource::Keys known = keys.current();
     provider_.rotate();
-    EXPECT_EQ(keys.renew(known, long_enough()), known);
+    EXPECT_EQ(keys.newer_than(known, long_enough()), known);
     EXPECT_EQ(provider_.count(Document::keys), 1U);
 }
 
 /// After how many seconds to ask again; 0 where there are keys.
 std::int64_t retry_after(ProviderKeys& keys) {
     try {
-        static_cast<void>(keys.renew(nullptr, long_enough()));
+        static_cast<void>(keys.newer_than(nullptr, long_enough()));
         return 0;
     } catch (const KeysUnavailable& error) {
         return error.retry_after().count();
@@ -184,7 +184,7 @@ TEST_F(Keys, OfAnOldCacheAreFetchedAnewForOneRequest) {
     provider_.rotate();
     ProviderKeys keys(with_cache(kPatient), kLog);
     EXPECT_EQ(keys.current(), nullptr);
-    EXPECT_EQ(kids_of(keys.renew(nullptr, long_enough())), "key-2 ");
+    EXPECT_EQ(kids_of(keys.newer_than(nullptr, long_enough())), "key-2 ");
     EXPECT_EQ(kids_of(keys.current()), "key-2 ");
 }
 
@@ -193,7 +193,7 @@ TEST_F(Keys, OfAnOldCacheServeWithHalfOfTheTimeLeftWhileTheProviderIsSilent) {
     provider_.behave(Document::keys, Behaviour::silent);
     ProviderKeys keys(with_cache(kPatient), kLog);
     const Deadline deadline(Clock::now() + seconds(2));
-    EXPECT_EQ(kids_of(keys.renew(nullptr, deadline)), "key-1 ");
+    EXPECT_EQ(kids_of(keys.newer_than(nullptr, deadline)), "key-1 ");
     EXPECT_FALSE(deadline.passed());
 }
 
@@ -202,7 +202,7 @@ TEST_F(Keys, OfAnOldCacheServeWithHalfOfTheTimeLeftWhileTheProviderIsSilent) {
 TEST_F(Keys, OfACacheServeUpToTheirGreatestAge) {
     fill_cache(hours(23));
     ProviderSettings with_long_refresh = with_cache(kPatient);
-    with_long_refresh.times.longest_refresh = hours(100);
+    with_long_refresh.times.max_refresh = hours(100);
     EXPECT_NE(ProviderKeys(with_long_refresh, kLog).current(), nullptr);
     fill_cache(hours(24));
     EXPECT_EQ(ProviderKeys(with_long_refresh, kLog).current(), nullptr);
@@ -257,13 +257,13 @@ class SlowDisk : public Keys {
 TEST_F(SlowDisk, KeepsNoKeysFromUseAndTheLastOnesAreSaved) {
     {
         ProviderKeys keys(with_cache(kWilling), kLog);
-        keys.keep_fresh();
+        keys.start_refreshing();
         await("there are keys", [&] { return keys.current() != nullptr; });
         await_writing();
         EXPECT_FALSE(std::filesystem::exists(file()));
         for (const char* kids : {"key-2 ", "key-3 "}) {
             provider_.rotate();
-            EXPECT_EQ(kids_of(keys.renew(keys.current(), long_enough())), kids);
+            EXPECT_EQ(kids_of(keys.newer_than(keys.current(), long_enough())), kids);
         }
         EXPECT_FALSE(std::filesystem::exists(file()));
         release();
@@ -273,7 +273,7 @@ TEST_F(SlowDisk, KeepsNoKeysFromUseAndTheLastOnesAreSaved) {
 
 TEST_F(SlowDisk, IsWaitedForAfterTheOneRequest) {
     auto keys = std::make_unique<ProviderKeys>(with_cache(kWilling), kLog);
-    EXPECT_EQ(kids_of(keys->renew(nullptr, long_enough())), "key-1 ");
+    EXPECT_EQ(kids_of(keys->newer_than(nullptr, long_enough())), "key-1 ");
     EXPECT_FALSE(std::filesystem::exists(file()));
     release();
     keys.reset();

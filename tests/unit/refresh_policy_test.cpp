@@ -13,9 +13,9 @@ using std::chrono::seconds;
 using std::chrono::sys_seconds;
 
 constexpr KeyTimes kTimes = {.cool_down = seconds(10),
-                             .shortest_refresh = minutes(5),
-                             .longest_refresh = hours(1),
-                             .download = seconds(10)};
+                             .min_refresh = minutes(5),
+                             .max_refresh = hours(1),
+                             .fetch_timeout = seconds(10)};
 constexpr seconds kDay = hours(24);
 constexpr sys_seconds kNow(seconds(1'800'000'000));
 

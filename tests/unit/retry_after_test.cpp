@@ -14,7 +14,7 @@ class LateKeys : public KeySource {
   public:
     explicit LateKeys(std::chrono::seconds retry_after) : retry_after_(retry_after) {}
     [[nodiscard]] Keys current() const override { return nullptr; }
-    [[nodiscard]] Keys renew(const Keys& /*known*/, Deadline /*deadline*/) override {
+    [[nodiscard]] Keys newer_than(const Keys& /*known*/, Deadline /*deadline*/) override {
         throw KeysUnavailable(retry_after_);
     }
     void reload() override {}
