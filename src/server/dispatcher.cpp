@@ -146,13 +146,14 @@ int Dispatcher::patience() const {
 }
 
 std::optional<ReadyRequest> Dispatcher::next_after(RequestQueue::Lane lane, std::uint64_t id,
-                                                   Descriptor connection, Fate fate) {
-    if (lane == RequestQueue::Lane::admitted && connection.number() >= 0 && fate == Fate::keep) {
+                                                   Descriptor connection, Disposition disposition) {
+    if (lane == RequestQueue::Lane::admitted && connection.number() >= 0 &&
+        disposition == Disposition::keep) {
         if (std::optional<ReadyRequest> request = linger(id, connection)) {
             return request;
         }
     }
-    give_back(id, std::move(connection), fate);
+    give_back(id, std::move(connection), disposition);
     return queue_.next(lane);
 }
 
@@ -184,16 +185,16 @@ std::optional<ReadyRequest> Dispatcher::linger(std::uint64_t id, Descriptor& con
     return ReadyRequest{id, std::move(connection), framing, now, now, Deadline(now + budget_)};
 }
 
-void Dispatcher::give_back(std::uint64_t id, Descriptor connection, Fate fate) {
-    if (fate == Fate::close) {
+void Dispatcher::give_back(std::uint64_t id, Descriptor connection, Disposition disposition) {
+    if (disposition == Disposition::close) {
         connection = Descriptor();
     }
     const int descriptor = connection.number();
-    const bool kept = descriptor >= 0 && fate == Fate::keep;
-    bool needs_attention = fate == Fate::drain;
+    const bool kept = descriptor >= 0 && disposition == Disposition::keep;
+    bool needs_attention = disposition == Disposition::drain;
     {
         const std::lock_guard lock(mutex_);
-        returned_.push_back({id, std::move(connection), fate});
+        returned_.push_back({id, std::move(connection), disposition});
         needs_attention = needs_attention || stopping_;
         // Under the lock, the dispatching thread cannot close it meanwhile.
         if (kept) {
@@ -346,12 +347,13 @@ void Dispatcher::take_back() {
     }
     for (Returned& back : returned) {
         --handed_over_;
-        if (back.connection.number() < 0 || (back.fate == Fate::keep && !accepting_)) {
+        if (back.connection.number() < 0 ||
+            (back.disposition == Disposition::keep && !accepting_)) {
             continue;
         }
         Connection connection = {Connection::State::idle, std::move(back.connection),
                                  Clock::time_point(), Clock::time_point::max()};
-        if (back.fate == Fate::drain) {
+        if (back.disposition == Disposition::drain) {
             const int descriptor = connection.descriptor.number();
             ::shutdown(descriptor, SHUT_WR);
             watch_instead(descriptor, kDrainingEvents, back.id);

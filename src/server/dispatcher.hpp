@@ -48,7 +48,7 @@ class Dispatcher {
     [[nodiscard]] End run();
 
     /// What is to become of a connection whose request was answered.
-    enum class Fate {
+    enum class Disposition {
         keep,   ///< the web server may send another request on it
         close,  ///< all was read, and it wants no more
         drain,  ///< the peer may still be sending a body; closed now, its answer could be lost
@@ -57,7 +57,8 @@ class Dispatcher {
     /// returns what the queue has next in that lane; or, where the same connection brings another
     /// request at once and nobody needs this thread, that one.
     [[nodiscard]] std::optional<ReadyRequest> next_after(RequestQueue::Lane lane, std::uint64_t id,
-                                                         Descriptor connection, Fate fate);
+                                                         Descriptor connection,
+                                                         Disposition disposition);
 
   private:
     /// A connection that no serving thread has.
@@ -76,7 +77,7 @@ class Dispatcher {
     struct Returned {
         std::uint64_t id;
         Descriptor connection;
-        Fate fate;
+        Disposition disposition;
     };
     using Connections = std::unordered_map<std::uint64_t, Connection>;
 
@@ -94,7 +95,7 @@ class Dispatcher {
     void stop_accepting(End end);
     /// For serving threads: what comes on the connection within a moment, if it is a whole request.
     [[nodiscard]] std::optional<ReadyRequest> linger(std::uint64_t id, Descriptor& connection);
-    void give_back(std::uint64_t id, Descriptor connection, Fate fate);
+    void give_back(std::uint64_t id, Descriptor connection, Disposition disposition);
     void take_back();
     /// Looks at what has come on a connection that is not draining, without taking it.
     void examine(Connections::iterator position, bool hung_up);

@@ -45,7 +45,7 @@ struct Serving {
 /// What is to be given back of a request.
 struct Served {
     Descriptor connection;  // none where it broke
-    Dispatcher::Fate fate = Dispatcher::Fate::close;
+    Dispatcher::Disposition disposition = Dispatcher::Disposition::close;
 };
 
 /// Writes the answer to the request that was begun.
@@ -60,10 +60,10 @@ void write_answer(FastCgi& fastcgi, const RequestFraming& framing, const Request
 /// Takes the connection back from libfcgi.
 Served end_request(FastCgi& fastcgi, const RequestFraming& framing) {
     FastCgi::Ended ended = fastcgi.end();
-    const Dispatcher::Fate fate = !framing.ends_here ? Dispatcher::Fate::drain
-                                  : ended.keep       ? Dispatcher::Fate::keep
-                                                     : Dispatcher::Fate::close;
-    return {std::move(ended.connection), fate};
+    const Dispatcher::Disposition disposition = !framing.ends_here ? Dispatcher::Disposition::drain
+                                                : ended.keep       ? Dispatcher::Disposition::keep
+                                                                   : Dispatcher::Disposition::close;
+    return {std::move(ended.connection), disposition};
 }
 
 /// Answers an admitted request.
@@ -123,7 +123,7 @@ void serve_lane(RequestQueue::Lane lane, RequestQueue& queue, Dispatcher& dispat
             fastcgi.emplace();                   // closes the connection
             log.event(LogLevel::error, "fault", {{"reason", error.what()}});
         }
-        ready = dispatcher.next_after(lane, id, std::move(served.connection), served.fate);
+        ready = dispatcher.next_after(lane, id, std::move(served.connection), served.disposition);
     }
 }
 
