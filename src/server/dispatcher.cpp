@@ -121,7 +121,8 @@ Dispatcher::Dispatcher(int listener, std::chrono::milliseconds budget, RequestQu
 Dispatcher::End Dispatcher::run() {
     std::array<epoll_event, 64> events{};
     while (accepting_ || handed_over_ > 0 || !connections_.empty()) {
-        const int count = ::epoll_wait(epoll_.number(), events.data(), events.size(), patience());
+        const int count =
+            ::epoll_wait(epoll_.number(), events.data(), events.size(), epoll_timeout());
         if (count < 0 && errno != EINTR) {
             throw std::system_error(errno, std::generic_category(), "epoll_wait");
         }
@@ -138,10 +139,10 @@ Dispatcher::End Dispatcher::run() {
     return end_;
 }
 
-int Dispatcher::patience() const {
-    constexpr std::chrono::milliseconds kForEver(-1);
-    const std::chrono::milliseconds longest = manager_.longest_wait().value_or(kForEver);
-    const bool tick_is_first = ticking_ && (longest == kForEver || kTick < longest);
+int Dispatcher::epoll_timeout() const {
+    constexpr std::chrono::milliseconds kNoTimeout(-1);
+    const std::chrono::milliseconds longest = manager_.longest_wait().value_or(kNoTimeout);
+    const bool tick_is_first = ticking_ && (longest == kNoTimeout || kTick < longest);
     return static_cast<int>((tick_is_first ? kTick : longest).count());
 }
 

@@ -82,7 +82,7 @@ class Dispatcher {
     using Connections = std::unordered_map<std::uint64_t, Connection>;
 
     /// How long to wait for events, as epoll_wait(2) takes it.
-    [[nodiscard]] int patience() const;
+    [[nodiscard]] int epoll_timeout() const;
     /// As epoll_ctl(2) returns; `id` comes back with the events.
     [[nodiscard]] int watch(int descriptor, std::uint32_t events, std::uint64_t id) const;
     /// Watches for other events than before.
