@@ -54,7 +54,7 @@ constexpr std::uint32_t kNoEvents = EPOLLONESHOT;
 /// How long an idle serving thread stays with a connection that it has answered. A busy web server
 /// sends the next request within that, on a busy machine too, and handing it over would cost more
 /// than reading it. Whoever comes meanwhile waits no longer than this.
-constexpr std::chrono::milliseconds kMoment(3);
+constexpr std::chrono::milliseconds kLingerTime(3);
 
 /// How many connections are accepted before others have their turn.
 constexpr int kMostAccepts = 64;
@@ -169,7 +169,7 @@ std::optional<ReadyRequest> Dispatcher::linger(std::uint64_t id, Descriptor& con
         }
     }
     pollfd next_request = {.fd = connection.number(), .events = POLLIN, .revents = 0};
-    if (::poll(&next_request, 1, static_cast<int>(kMoment.count())) <= 0) {
+    if (::poll(&next_request, 1, static_cast<int>(kLingerTime.count())) <= 0) {
         return std::nullopt;
     }
     const Clock::time_point now = Clock::now();
