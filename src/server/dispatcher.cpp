@@ -81,7 +81,7 @@ void bound_reads(int descriptor, std::chrono::milliseconds limit) {
     ::setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
 }
 
-bool means_short_of_resources(int error) {
+bool means_out_of_resources(int error) {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
@@ -259,13 +259,13 @@ void Dispatcher::accept_connections() {
             }
             if (means_lost_listener(errno)) {
                 lose_listener();
-            } else if (means_short_of_resources(errno)) {
+            } else if (means_out_of_resources(errno)) {
                 pause_accepting();
                 return;
             }
             continue;  // that connection was gone before it was taken
         }
-        short_ = false;
+        out_of_resources_ = false;
         bound_reads(descriptor.number(), budget_);
         const std::uint64_t id = next_id_++;
         if (watch(descriptor.number(), kReceivingEvents, id) < 0) {
@@ -281,10 +281,10 @@ void Dispatcher::accept_connections() {
 }
 
 void Dispatcher::pause_accepting() {
-    if (!short_) {
+    if (!out_of_resources_) {
         log_.event(LogLevel::error, "accept_paused",
                    {{"reason", std::generic_category().message(errno)}});
-        short_ = true;
+        out_of_resources_ = true;
     }
     ::epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, listener_, nullptr);
     paused_ = true;

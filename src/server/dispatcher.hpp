@@ -125,10 +125,10 @@ class Dispatcher {
     size_t handed_over_ = 0;             // and not yet given back
     std::deque<RequestInHand> in_hand_;  // one for each serving thread
     bool accepting_ = true;
-    bool short_ = false;    // of descriptors or memory, which has been logged
-    bool paused_ = false;   // for that reason; accepts again at the next tick
-    bool ticking_ = false;  // there may be a deadline
-    bool stuck_ = false;    // all serving threads are
+    bool out_of_resources_ = false;  // descriptors or memory; has been logged
+    bool paused_ = false;            // for that reason; accepts again at the next tick
+    bool ticking_ = false;           // there may be a deadline
+    bool stuck_ = false;             // all serving threads are
     Clock::time_point next_tick_;
     End end_ = End::stopped;
     std::vector<char> peeked_;
