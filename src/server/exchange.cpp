@@ -66,7 +66,7 @@ Response list_in_time(const Request& request, const TokenVerifier& tokens, Datab
 }
 
 /// How one request went, for its line in the log.
-struct Course {
+struct RequestOutcome {
     std::string id;
     Clock::time_point arrived;
     Clock::time_point started;
@@ -76,32 +76,32 @@ struct Course {
 };
 
 /// The pairs that Kheops' own line has come first (contract section 8).
-LogPairs line_of(const Request& request, const Course& course) {
+LogPairs line_of(const Request& request, const RequestOutcome& outcome) {
     const Clock::time_point now = Clock::now();
     LogPairs pairs;
     constexpr size_t kMostPairs = 12;
     constexpr size_t kLongestAddress = 64;  // contract section 8
     pairs.reserve(kMostPairs);
-    if (!course.record.user.empty()) {
-        pairs.emplace_back("user", course.record.user);
+    if (!outcome.record.user.empty()) {
+        pairs.emplace_back("user", outcome.record.user);
         pairs.emplace_back("tokenType", "KEYCLOAK_TOKEN");
     }
     pairs.emplace_back("link", request.link_authorization == "true" ? "true" : "false");
     pairs.emplace_back("sourceIP", source_address(request), kLongestAddress);
     pairs.emplace_back("action", "LIST_WEBHOOK");
-    if (!course.record.album.empty()) {
-        pairs.emplace_back("album", course.record.album);
+    if (!outcome.record.album.empty()) {
+        pairs.emplace_back("album", outcome.record.album);
     }
-    pairs.emplace_back("status", std::to_string(course.status));
-    pairs.emplace_back("id", course.id);
-    pairs.emplace_back("waited_ms", milliseconds(course.started - course.arrived));
-    if (course.record.asked_at) {
-        pairs.emplace_back("database_ms", milliseconds(course.record.answered_at.value_or(now) -
-                                                       *course.record.asked_at));
+    pairs.emplace_back("status", std::to_string(outcome.status));
+    pairs.emplace_back("id", outcome.id);
+    pairs.emplace_back("waited_ms", milliseconds(outcome.started - outcome.arrived));
+    if (outcome.record.asked_at) {
+        pairs.emplace_back("database_ms", milliseconds(outcome.record.answered_at.value_or(now) -
+                                                       *outcome.record.asked_at));
     }
-    pairs.emplace_back("total_ms", milliseconds(now - course.arrived));
-    if (!course.refusal.empty()) {
-        pairs.emplace_back("detail", course.refusal);
+    pairs.emplace_back("total_ms", milliseconds(now - outcome.arrived));
+    if (!outcome.refusal.empty()) {
+        pairs.emplace_back("detail", outcome.refusal);
     }
     return pairs;
 }
@@ -110,22 +110,22 @@ LogPairs line_of(const Request& request, const Course& course) {
 template <typename Respond>
 Response answer_and_log(const Request& request, Clock::time_point arrived, const Log& log,
                         const Respond& respond) {
-    Course course;
-    course.id = request_id(request);
-    course.arrived = arrived;
-    course.started = Clock::now();
+    RequestOutcome outcome;
+    outcome.id = request_id(request);
+    outcome.arrived = arrived;
+    outcome.started = Clock::now();
     Response response;
     try {
-        response = respond(course.record);
+        response = respond(outcome.record);
     } catch (const HttpError& error) {
         response = error_response(error);
-        course.refusal = error.detail();
+        outcome.refusal = error.detail();
     } catch (const std::exception& error) {
-        log.event(LogLevel::error, "fault", {{"id", course.id}, {"reason", error.what()}});
-        response = fault_response(course.id);
+        log.event(LogLevel::error, "fault", {{"id", outcome.id}, {"reason", error.what()}});
+        response = fault_response(outcome.id);
     }
-    course.status = response.status;
-    log.line(LogLevel::info, line_of(request, course));
+    outcome.status = response.status;
+    log.line(LogLevel::info, line_of(request, outcome));
     return response;
 }
 
