@@ -133,7 +133,7 @@ Dispatcher::End Dispatcher::run() {
         }
         tick();
         if (!stuck_) {
-            manager_.show_life(Clock::now());
+            manager_.ping_watchdog(Clock::now());
         }
     }
     return end_;
@@ -141,7 +141,7 @@ Dispatcher::End Dispatcher::run() {
 
 int Dispatcher::epoll_timeout() const {
     constexpr std::chrono::milliseconds kNoTimeout(-1);
-    const std::chrono::milliseconds longest = manager_.longest_wait().value_or(kNoTimeout);
+    const std::chrono::milliseconds longest = manager_.max_wait().value_or(kNoTimeout);
     const bool tick_is_first = ticking_ && (longest == kNoTimeout || kTick < longest);
     return static_cast<int>((tick_is_first ? kTick : longest).count());
 }
@@ -311,7 +311,7 @@ void Dispatcher::stop_accepting(End end) {
     if (!accepting_) {
         return;
     }
-    manager_.tell_stopping(budget_ + kLongestAfterBudget);
+    manager_.notify_stopping(budget_ + kLongestAfterBudget);
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;

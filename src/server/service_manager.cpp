@@ -34,14 +34,14 @@ std::optional<std::chrono::milliseconds> watchdog_in(const Variables& environmen
 ServiceManager::ServiceManager(const Variables& environment)
     : address_(environment["NOTIFY_SOCKET"]), watchdog_(watchdog_in(environment)) {}
 
-void ServiceManager::show_life(Clock::time_point now) {
+void ServiceManager::ping_watchdog(Clock::time_point now) {
     if (watchdog_ && now - shown_ >= *watchdog_ / 4) {
         shown_ = now;
         tell("WATCHDOG=1");
     }
 }
 
-std::optional<std::chrono::milliseconds> ServiceManager::longest_wait() const {
+std::optional<std::chrono::milliseconds> ServiceManager::max_wait() const {
     constexpr std::chrono::milliseconds kShortest(1);
     return watchdog_ ? std::optional(std::max(*watchdog_ / 2, kShortest)) : std::nullopt;
 }

@@ -22,17 +22,17 @@ class ServiceManager {
     explicit ServiceManager(const Variables& environment);
 
     /// The program serves now.
-    void tell_ready() const { tell("READY=1"); }
+    void notify_ready() const { tell("READY=1"); }
     /// It has begun to stop, which takes that long at most, however short TimeoutStopSec is.
-    void tell_stopping(std::chrono::microseconds longest) const {
+    void notify_stopping(std::chrono::microseconds longest) const {
         tell("STOPPING=1\nEXTEND_TIMEOUT_USEC=" + std::to_string(longest.count()));
     }
 
     /// Shows that the caller's loop turns; to be called at every turn, with the time. Tells the
     /// watchdog no more often than that needs, which is four times in its interval.
-    void show_life(Clock::time_point now);
+    void ping_watchdog(Clock::time_point now);
     /// How long the loop may wait before it turns again; nothing: as long as it likes.
-    [[nodiscard]] std::optional<std::chrono::milliseconds> longest_wait() const;
+    [[nodiscard]] std::optional<std::chrono::milliseconds> max_wait() const;
 
   private:
     void tell(std::string_view state) const;

@@ -192,7 +192,7 @@ int run_worker(int listener, const Config& config, KeySource& keys, const TokenV
                    });
     });
     log.event(LogLevel::info, "started", {{"threads", std::to_string(config.threads)}});
-    manager.tell_ready();
+    manager.notify_ready();
     return dispatcher.run() == Dispatcher::End::stopped ? 0 : 1;
 }
 

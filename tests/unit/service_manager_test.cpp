@@ -34,9 +34,9 @@ TEST(ServiceManager, HearsOfTheStartAndTheStop) {
          {directory.file("notify"), "@kheops-webhooks-test-" + std::to_string(::getpid())}) {
         test::NotifySocket socket(address);
         const ServiceManager manager = started_with({{"NOTIFY_SOCKET", address}});
-        manager.tell_ready();
+        manager.notify_ready();
         EXPECT_EQ(socket.receive_now(), "READY=1");
-        manager.tell_stopping(300s);
+        manager.notify_stopping(300s);
         EXPECT_EQ(socket.receive_now(), "STOPPING=1\nEXTEND_TIMEOUT_USEC=300000000");
     }
 }
@@ -46,11 +46,11 @@ TEST(ServiceManager, IsNoConcernWhereThereIsNone) {
                                        std::string("@"), std::string(5000, 'x')}) {
         ServiceManager manager =
             started_with({{"NOTIFY_SOCKET", address}, {"WATCHDOG_USEC", "1000"}});
-        manager.tell_ready();
-        manager.show_life(kNow);
-        manager.tell_stopping(5s);
+        manager.notify_ready();
+        manager.ping_watchdog(kNow);
+        manager.notify_stopping(5s);
     }
-    EXPECT_EQ(started_with({}).longest_wait(), std::nullopt);
+    EXPECT_EQ(started_with({}).max_wait(), std::nullopt);
 }
 
 TEST(ServiceManager, TheWatchdogHearsOfALoopThatTurnsOftenEnough) {
@@ -59,12 +59,12 @@ TEST(ServiceManager, TheWatchdogHearsOfALoopThatTurnsOftenEnough) {
     ServiceManager manager = started_with({{"NOTIFY_SOCKET", directory.file("notify")},
                                            {"WATCHDOG_USEC", "600000000"},
                                            {"WATCHDOG_PID", std::to_string(::getpid())}});
-    EXPECT_EQ(manager.longest_wait(), 300s);
-    manager.show_life(kNow);
+    EXPECT_EQ(manager.max_wait(), 300s);
+    manager.ping_watchdog(kNow);
     EXPECT_EQ(socket.receive_now(), "WATCHDOG=1");
-    manager.show_life(kNow + 149s);  // so soon that it needs no telling
+    manager.ping_watchdog(kNow + 149s);  // so soon that it needs no telling
     EXPECT_EQ(socket.receive_now(), "");
-    manager.show_life(kNow + 150s);
+    manager.ping_watchdog(kNow + 150s);
     EXPECT_EQ(socket.receive_now(), "WATCHDOG=1");
 }
 
@@ -77,8 +77,8 @@ TEST(ServiceManager, AnotherProcessesWatchdogOrNoneIsNotFed) {
         variables.emplace("NOTIFY_SOCKET", directory.file("notify"));
         variables.emplace("WATCHDOG_USEC", "1000000");
         ServiceManager manager = started_with(variables);
-        EXPECT_EQ(manager.longest_wait(), std::nullopt) << name << value;
-        manager.show_life(kNow);
+        EXPECT_EQ(manager.max_wait(), std::nullopt) << name << value;
+        manager.ping_watchdog(kNow);
         EXPECT_EQ(socket.receive_now(), "");
     }
 }
