@@ -35,9 +35,9 @@ ServiceManager::ServiceManager(const Variables& environment)
     : address_(environment["NOTIFY_SOCKET"]), watchdog_(watchdog_in(environment)) {}
 
 void ServiceManager::ping_watchdog(Clock::time_point now) {
-    if (watchdog_ && now - shown_ >= *watchdog_ / 4) {
-        shown_ = now;
-        tell("WATCHDOG=1");
+    if (watchdog_ && now - last_ping_ >= *watchdog_ / 4) {
+        last_ping_ = now;
+        send("WATCHDOG=1");
     }
 }
 
@@ -46,7 +46,7 @@ std::optional<std::chrono::milliseconds> ServiceManager::max_wait() const {
     return watchdog_ ? std::optional(std::max(*watchdog_ / 2, kShortest)) : std::nullopt;
 }
 
-void ServiceManager::tell(std::string_view state) const {
+void ServiceManager::send(std::string_view state) const {
     sockaddr_un address = {};
     address.sun_family = AF_UNIX;
     if (address_.empty() || address_.size() > sizeof address.sun_path) {

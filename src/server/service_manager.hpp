@@ -22,10 +22,10 @@ class ServiceManager {
     explicit ServiceManager(const Variables& environment);
 
     /// The program serves now.
-    void notify_ready() const { tell("READY=1"); }
+    void notify_ready() const { send("READY=1"); }
     /// It has begun to stop, which takes that long at most, however short TimeoutStopSec is.
     void notify_stopping(std::chrono::microseconds longest) const {
-        tell("STOPPING=1\nEXTEND_TIMEOUT_USEC=" + std::to_string(longest.count()));
+        send("STOPPING=1\nEXTEND_TIMEOUT_USEC=" + std::to_string(longest.count()));
     }
 
     /// Shows that the caller's loop turns; to be called at every turn, with the time. Tells the
@@ -35,11 +35,11 @@ class ServiceManager {
     [[nodiscard]] std::optional<std::chrono::milliseconds> max_wait() const;
 
   private:
-    void tell(std::string_view state) const;
+    void send(std::string_view state) const;
 
     std::string address_;  // empty: there is none
     std::optional<std::chrono::milliseconds> watchdog_;
-    Clock::time_point shown_;
+    Clock::time_point last_ping_;
 };
 
 }  // namespace kheops
