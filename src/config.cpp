@@ -160,7 +160,7 @@ std::string read_provider_url(const Setting& setting, const Variables& variables
     if (!transport || url.find_first_of("?#") != std::string::npos) {
         refuse(setting, url);
     }
-    if (transport == Transport::open && !allow_http) {
+    if (transport == Transport::plaintext && !allow_http) {
         throw ConfigError(
             setting, url,
             "must be https, or http to this machine; KHEOPS_WEBHOOKS_PROVIDER_HTTP=allow lets "

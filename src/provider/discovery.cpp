@@ -43,7 +43,7 @@ void require_issuer(const Discovery& discovery, const Provider& provider) {
 
 void require_protection(const Discovery& discovery, const Provider& provider) {
     const std::optional<Transport> transport = transport_of(discovery.jwks_uri);
-    if (!transport || (transport == Transport::open && !provider.allow_http)) {
+    if (!transport || (transport == Transport::plaintext && !provider.allow_http)) {
         throw DownloadError(
             "the discovery document's jwks_uri is not https, or names a user or password");
     }

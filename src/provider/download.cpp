@@ -269,7 +269,7 @@ std::optional<Transport> transport_of(const std::string& url) {
     if (scheme != "http") {
         return std::nullopt;
     }
-    return is_loopback(parsed) ? Transport::loopback : Transport::open;
+    return is_loopback(parsed) ? Transport::loopback : Transport::plaintext;
 }
 
 Document download(const std::string& url, Deadline deadline, const std::stop_token& stop) {

@@ -15,9 +15,9 @@ namespace kheops {
 
 /// What keeps others on the way from changing what comes from a URL.
 enum class Transport : std::uint8_t {
-    tls,       ///< https
-    loopback,  ///< http to this machine: `localhost`, 127.0.0.0/8 or ::1
-    open,      ///< nothing: http to elsewhere
+    tls,        ///< https
+    loopback,   ///< http to this machine: `localhost`, 127.0.0.0/8 or ::1
+    plaintext,  ///< nothing: http to elsewhere
 };
 
 /// That of an absolute http or https URL without user and password; nothing for any other text.

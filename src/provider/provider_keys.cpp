@@ -109,7 +109,7 @@ void ProviderKeys::reload() {
 
 void ProviderKeys::start_refreshing() {
     const Provider& provider = settings_.provider;
-    if (transport_of(provider.url) == Transport::open) {
+    if (transport_of(provider.url) == Transport::plaintext) {
         log_.event(LogLevel::warning, "provider_over_http", {{"provider", provider.url}});
     }
     mode_ = Mode::background;

@@ -101,7 +101,7 @@ TEST(Transport, IsThatOfTheScheme) {
     }
     for (const char* url : {"http://p.example", "http://10.0.0.1", "http://127.0.0.1.example",
                             "http://localhost.example", "http://128.0.0.1", "http://[::2]"}) {
-        EXPECT_EQ(transport_of(url), Transport::open) << url;
+        EXPECT_EQ(transport_of(url), Transport::plaintext) << url;
     }
 }
 
