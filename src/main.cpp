@@ -57,14 +57,15 @@ was lost, or something failed; 2 wrong use or a wrong setting.
 }
 
 /// Says why the program ends. At that point nothing is known of the level, or it does not matter.
-void tell(const std::string& reason) {
+void report(const std::string& reason) {
     kheops::Log(kheops::LogLevel::error).message(reason);
 }
 
-int tell_wrong_use(const std::string& reason) {
-    tell(reason +
-         "; it needs a listening socket as descriptor 0 (FastCGI) or a request in its environment "
-         "(CGI); see kheops-webhooks --help");
+int report_wrong_use(const std::string& reason) {
+    report(
+        reason +
+        "; it needs a listening socket as descriptor 0 (FastCGI) or a request in its environment "
+        "(CGI); see kheops-webhooks --help");
     return kWrongUse;
 }
 
@@ -89,7 +90,7 @@ int run() {
     forbid_core_dumps();
     const bool is_worker = is_listening(STDIN_FILENO);
     if (!is_worker && !kheops::is_cgi_request()) {
-        return tell_wrong_use("started by hand");
+        return report_wrong_use("started by hand");
     }
     try {
         const kheops::Config config =
@@ -107,7 +108,7 @@ int run() {
         return EXIT_SUCCESS;
     } catch (const kheops::ConfigError& error) {
         const std::string id = is_worker ? "" : kheops::answer_fault_as_cgi();
-        tell(std::string(error.what()) + (id.empty() ? "" : " (log id " + id + ")"));
+        report(std::string(error.what()) + (id.empty() ? "" : " (log id " + id + ")"));
         return kWrongUse;
     }
 }
@@ -132,9 +133,9 @@ int main(int count, char** arguments) {
             std::cout << "kheops-webhooks " << KHEOPS_VERSION << '\n';
             return EXIT_SUCCESS;
         }
-        return tell_wrong_use("unknown argument '" + option + "'");
+        return report_wrong_use("unknown argument '" + option + "'");
     } catch (const std::exception& error) {
-        tell(error.what());
+        report(error.what());
         return EXIT_FAILURE;
     }
 }
