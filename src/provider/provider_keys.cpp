@@ -204,7 +204,7 @@ KeySource::Keys ProviderKeys::unchanged_or_new(PublishedKeys published) {
     const bool is_unchanged = published_ && published.jwk_set == jwk_set_ &&
                               published.trusted.issuer == published_->issuer;
     if (!is_unchanged) {
-        log_left_out(published.trusted.keys, log_);
+        log_skipped_keys(published.trusted.keys, log_);
     }
     if (!is_unchanged || !logged_keys_ || !logged_failure_.empty()) {
         log_.event(LogLevel::info, "keys",

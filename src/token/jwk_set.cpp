@@ -108,14 +108,14 @@ std::string name_of(std::optional<std::string> kid, std::size_t position) {
 /// Puts what `parse` returns into the set, or else why it threw.
 template <typename Parse>
 void add_key(KeySet& set, const std::optional<std::string>& kid, const Parse& parse) {
-    const std::size_t position = set.keys.size() + set.left_out.count() + 1;
+    const std::size_t position = set.keys.size() + set.skipped.count() + 1;
     try {
         if (position > kMostKeys) {
             throw KeyError("a set has at most " + std::to_string(kMostKeys) + " keys");
         }
         set.keys.push_back(parse());
     } catch (const KeyError& error) {
-        set.left_out.add(name_of(kid, position) + ": " + error.what());
+        set.skipped.add(name_of(kid, position) + ": " + error.what());
     }
 }
 
@@ -165,7 +165,7 @@ KeySet parse_any(std::string_view text) {
 
 }  // namespace
 
-void LeftOut::add(std::string reason) {
+void SkippedKeys::add(std::string reason) {
     constexpr std::size_t kMostReasons = 5;
     if (reasons_.size() < kMostReasons) {
         reasons_.push_back(std::move(reason));
@@ -181,10 +181,10 @@ KeySet parse_key_set(std::string_view text) {
     KeySet set = parse_any(text);
     if (set.keys.empty()) {
         std::string reasons;
-        for (const std::string& reason : set.left_out.reasons()) {
+        for (const std::string& reason : set.skipped.reasons()) {
             reasons += (reasons.empty() ? ": " : "; ") + reason;
         }
-        const std::size_t more = set.left_out.count() - set.left_out.reasons().size();
+        const std::size_t more = set.skipped.count() - set.skipped.reasons().size();
         if (more > 0) {
             reasons += "; and " + std::to_string(more) + " more";
         }

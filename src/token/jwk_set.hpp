@@ -22,7 +22,7 @@ struct Key {
 };
 
 /// The keys of a set that cannot serve. However many there are, a few reasons are kept.
-class LeftOut {
+class SkippedKeys {
   public:
     void add(std::string reason);
 
@@ -37,7 +37,7 @@ class LeftOut {
 
 struct KeySet {
     std::vector<Key> keys;  ///< in the order of the text; not empty
-    LeftOut left_out;
+    SkippedKeys skipped;
 };
 
 /// A set has at most so many keys; further ones are left out. Checking the points of the slowest

@@ -67,17 +67,17 @@ void FileKeys::refresh() {
 
 KeySource::Keys FileKeys::read() const {
     TrustedKeys trusted{parse_key_set(read_file(path_)), issuer_};
-    log_left_out(trusted.keys, log_);
+    log_skipped_keys(trusted.keys, log_);
     log_.event(LogLevel::info, "keys",
                {{"file", path_}, {"usable", std::to_string(trusted.keys.keys.size())}});
     return std::make_shared<const TrustedKeys>(std::move(trusted));
 }
 
-void log_left_out(const KeySet& set, const Log& log) {
-    for (const std::string& reason : set.left_out.reasons()) {
+void log_skipped_keys(const KeySet& set, const Log& log) {
+    for (const std::string& reason : set.skipped.reasons()) {
         log.event(LogLevel::warning, "key_left_out", {{"reason", reason}});
     }
-    const std::size_t more = set.left_out.count() - set.left_out.reasons().size();
+    const std::size_t more = set.skipped.count() - set.skipped.reasons().size();
     if (more > 0) {
         log.event(LogLevel::warning, "keys_left_out", {{"more", std::to_string(more)}});
     }

@@ -45,6 +45,6 @@ class FileKeys : public KeySource {
 };
 
 /// Tells the log which keys of a set cannot serve, and why: a few lines, however many there are.
-void log_left_out(const KeySet& set, const Log& log);
+void log_skipped_keys(const KeySet& set, const Log& log);
 
 }  // namespace kheops

@@ -29,13 +29,13 @@ void check_line(const std::string& line) {
 }
 
 /// What the text says, as far as it can be compared; nothing when it has no usable key.
-std::optional<std::vector<std::string>> keys_in(const std::string& text, size_t& left_out) {
-    left_out = 0;
+std::optional<std::vector<std::string>> keys_in(const std::string& text, size_t& skipped) {
+    skipped = 0;
     try {
         const KeySet set = parse_key_set(text);
         FUZZ_CHECK(!set.keys.empty());
-        left_out = set.left_out.count();
-        for (const std::string& line : set.left_out.reasons()) {
+        skipped = set.skipped.count();
+        for (const std::string& line : set.skipped.reasons()) {
             check_line(line);
         }
         std::vector<std::string> keys;
@@ -69,10 +69,10 @@ std::vector<std::string> twice(std::vector<std::string> keys) {
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace kheops;
     const std::string text(fuzz::text_of(data, size));
-    size_t left_out = 0;
+    size_t skipped = 0;
     size_t again = 0;
-    const std::optional<std::vector<std::string>> keys = keys_in(text, left_out);
-    FUZZ_CHECK(keys_in(" \r\n" + text, again) == keys && again == left_out);
+    const std::optional<std::vector<std::string>> keys = keys_in(text, skipped);
+    FUZZ_CHECK(keys_in(" \r\n" + text, again) == keys && again == skipped);
     if (!keys) {
         return 0;
     }
@@ -90,7 +90,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     } else if (!text.starts_with("-----BEGIN ")) {
         return 0;  // what stands before the first block would come to stand behind the last
     }
-    FUZZ_CHECK(2 * (keys->size() + left_out) > kMostKeys ||
-               (keys_in(doubled, again) == twice(*keys) && again == 2 * left_out));
+    FUZZ_CHECK(2 * (keys->size() + skipped) > kMostKeys ||
+               (keys_in(doubled, again) == twice(*keys) && again == 2 * skipped));
     return 0;
 }

@@ -40,7 +40,7 @@ TEST(PublishedKeys, AreNoSecrets) {
     const KeySet set = parse_published_keys(jwk_set({secret.jwk(), key.jwk()}));
     ASSERT_EQ(set.keys.size(), 1U);
     EXPECT_TRUE(set.keys.front().fits(Algorithm::EdDSA));
-    EXPECT_EQ(set.left_out.count(), 1U);
+    EXPECT_EQ(set.skipped.count(), 1U);
 }
 
 }  // namespace

@@ -42,8 +42,8 @@ std::string reason_against(const std::string& jwk) {
     const KeySet set = parse_key_set(jwk_set({ec().jwk(R"("kid":"good")"), jwk}));
     EXPECT_EQ(set.keys.size(), 1U) << jwk;
     EXPECT_EQ(set.keys.front().kid, "good");
-    EXPECT_EQ(set.left_out.count(), 1U) << jwk;
-    return set.left_out.count() == 0 ? "" : set.left_out.reasons().front();
+    EXPECT_EQ(set.skipped.count(), 1U) << jwk;
+    return set.skipped.count() == 0 ? "" : set.skipped.reasons().front();
 }
 
 TEST(JwkSet, HoldsKeysOfEveryType) {
@@ -54,7 +54,7 @@ TEST(JwkSet, HoldsKeysOfEveryType) {
         SigningKey::hmac(std::string(32, 's')).jwk(R"("kid":"","key_ops":["sign","verify"])"),
     }));
     ASSERT_EQ(set.keys.size(), 4U);
-    EXPECT_EQ(set.left_out.count(), 0U);
+    EXPECT_EQ(set.skipped.count(), 0U);
     EXPECT_EQ(set.keys[0].kid, "a");
     EXPECT_EQ(set.keys[1].kid, "b");
     EXPECT_EQ(set.keys[2].kid, std::nullopt);
@@ -81,7 +81,7 @@ TEST(JwkSet, MayBeASingleJwk) {
 TEST(JwkSet, IgnoresMembersOfPrivateKeysAndUnknownOnes) {
     const KeySet set = parse_key_set(jwk_set({ec().jwk(R"("d":"c2VjcmV0","x5t":7,"more":{})")}));
     EXPECT_EQ(set.keys.size(), 1U);
-    EXPECT_EQ(set.left_out.count(), 0U);
+    EXPECT_EQ(set.skipped.count(), 0U);
 }
 
 TEST(JwkSet, LeavesOutKeysThatAreNotForVerifying) {
@@ -170,21 +170,21 @@ TEST(JwkSet, KeepsFewReasonsHoweverManyKeysAreLeftOut) {
     const KeySet set = parse_key_set(
         jwk_set({ec().jwk(), "{}", "1", "{}", "{}", "{}", "{}", ec().jwk(R"("kid":"z")")}));
     EXPECT_EQ(set.keys.size(), 2U);
-    EXPECT_EQ(set.left_out.count(), 6U);
-    EXPECT_EQ(set.left_out.reasons().size(), 5U);
-    EXPECT_EQ(set.left_out.reasons().back().find("key 6: "), 0U) << set.left_out.reasons().back();
+    EXPECT_EQ(set.skipped.count(), 6U);
+    EXPECT_EQ(set.skipped.reasons().size(), 5U);
+    EXPECT_EQ(set.skipped.reasons().back().find("key 6: "), 0U) << set.skipped.reasons().back();
 }
 
 TEST(JwkSet, HasAtMost1000Keys) {
     const std::string first = ec().jwk(R"("kid":"first")");
     std::string text = set_of(kMostKeys, first);
-    EXPECT_EQ(parse_key_set(text).left_out.count(), 0U);
+    EXPECT_EQ(parse_key_set(text).skipped.count(), 0U);
     text.replace(text.size() - 2, 2, "," + ec().jwk(R"("kid":"last")") + ",{}]}");
     const KeySet set = parse_key_set(text);
     EXPECT_EQ(set.keys.size(), kMostKeys);
     EXPECT_EQ(set.keys.back().kid, "first");
-    EXPECT_EQ(set.left_out.count(), 2U);
-    EXPECT_EQ(set.left_out.reasons().front(), "key \"last\": a set has at most 1000 keys");
+    EXPECT_EQ(set.skipped.count(), 2U);
+    EXPECT_EQ(set.skipped.reasons().front(), "key \"last\": a set has at most 1000 keys");
 }
 
 TEST(JwkSet, CutsALongNameOfAKeyBetweenCharacters) {
@@ -220,7 +220,7 @@ TEST(PemSet, HoldsSeveralKeysAndCertificates) {
         parse_key_set("# the realm's keys\n" + ec().public_pem() + "\n" + rsa().certificate_pem() +
                       "a note\n" + SigningKey::ed25519().public_pem());
     ASSERT_EQ(set.keys.size(), 3U);
-    EXPECT_EQ(set.left_out.count(), 0U);
+    EXPECT_EQ(set.skipped.count(), 0U);
     EXPECT_TRUE(set.keys[0].fits(Algorithm::ES256));
     EXPECT_TRUE(set.keys[1].fits(Algorithm::RS256));
     EXPECT_TRUE(set.keys[2].fits(Algorithm::EdDSA));
@@ -241,10 +241,10 @@ TEST(PemSet, LeavesOutBlocksThatAreNoSoundKey) {
     const KeySet set =
         parse_key_set(damaged + ec().public_pem() + SigningKey::rsa(1024).public_pem());
     EXPECT_EQ(set.keys.size(), 1U);
-    ASSERT_EQ(set.left_out.count(), 2U);
-    EXPECT_EQ(set.left_out.reasons()[0],
+    ASSERT_EQ(set.skipped.count(), 2U);
+    EXPECT_EQ(set.skipped.reasons()[0],
               "key 1: it is no public key and no certificate, or it is damaged");
-    EXPECT_EQ(set.left_out.reasons()[1].find("key 3: its RSA modulus of 1024 bits"), 0U);
+    EXPECT_EQ(set.skipped.reasons()[1].find("key 3: its RSA modulus of 1024 bits"), 0U);
 }
 
 TEST(PemSet, RefusesAPrivateKeyWhereverItStands) {
