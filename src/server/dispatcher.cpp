@@ -24,7 +24,7 @@ constexpr std::uint64_t kWakeId = 2;
 constexpr std::uint64_t kFirstConnectionId = 3;
 
 /// More parameters than four of nginx's 32 KiB header buffers make; the rest is a mistake or worse.
-constexpr size_t kLargestRequestHead = size_t{256} * 1024;
+constexpr size_t kMaxRequestHead = size_t{256} * 1024;
 
 /// What nearly every request has: a token, an address and a few more parameters.
 constexpr size_t kUsualRequestHead = size_t{8} * 1024;
@@ -38,7 +38,7 @@ constexpr std::chrono::milliseconds kGraceAtStop(250);
 
 /// What the stop may take beyond the budget of the last request: for its answer to be written, and
 /// for the threads to end.
-constexpr std::chrono::seconds kLongestAfterBudget(5);
+constexpr std::chrono::seconds kMaxAfterBudget(5);
 
 // The events that a connection is watched for, by its state.
 
@@ -57,7 +57,7 @@ constexpr std::uint32_t kNoEvents = EPOLLONESHOT;
 constexpr std::chrono::milliseconds kLingerTime(3);
 
 /// How many connections are accepted before others have their turn.
-constexpr int kMostAccepts = 64;
+constexpr int kMaxAccepts = 64;
 
 int require(int result, const char* what) {
     if (result < 0) {
@@ -102,7 +102,7 @@ Dispatcher::Dispatcher(int listener, std::chrono::milliseconds budget, RequestQu
       epoll_(require(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(require(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       next_id_(kFirstConnectionId),
-      peeked_(kLargestRequestHead) {
+      peeked_(kMaxRequestHead) {
     // Another process may take the connection that this one was told of.
     require(::fcntl(listener, F_SETFL, ::fcntl(listener, F_GETFL) | O_NONBLOCK), "fcntl");
 
@@ -251,7 +251,7 @@ void Dispatcher::handle(std::uint64_t id, std::uint32_t events) {
 }
 
 void Dispatcher::accept_connections() {
-    for (int i = 0; i < kMostAccepts && accepting_; ++i) {
+    for (int i = 0; i < kMaxAccepts && accepting_; ++i) {
         Descriptor descriptor(::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
         if (descriptor.number() < 0) {
             if (errno == EAGAIN) {
@@ -311,7 +311,7 @@ void Dispatcher::stop_accepting(End end) {
     if (!accepting_) {
         return;
     }
-    manager_.notify_stopping(budget_ + kLongestAfterBudget);
+    manager_.notify_stopping(budget_ + kMaxAfterBudget);
     {
         const std::lock_guard lock(mutex_);
         stopping_ = true;

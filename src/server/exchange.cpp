@@ -79,15 +79,15 @@ struct RequestOutcome {
 LogPairs line_of(const Request& request, const RequestOutcome& outcome) {
     const Clock::time_point now = Clock::now();
     LogPairs pairs;
-    constexpr size_t kMostPairs = 12;
-    constexpr size_t kLongestAddress = 64;  // contract section 8
-    pairs.reserve(kMostPairs);
+    constexpr size_t kMaxPairs = 12;
+    constexpr size_t kMaxAddress = 64;  // contract section 8
+    pairs.reserve(kMaxPairs);
     if (!outcome.record.user.empty()) {
         pairs.emplace_back("user", outcome.record.user);
         pairs.emplace_back("tokenType", "KEYCLOAK_TOKEN");
     }
     pairs.emplace_back("link", request.link_authorization == "true" ? "true" : "false");
-    pairs.emplace_back("sourceIP", source_address(request), kLongestAddress);
+    pairs.emplace_back("sourceIP", source_address(request), kMaxAddress);
     pairs.emplace_back("action", "LIST_WEBHOOK");
     if (!outcome.record.album.empty()) {
         pairs.emplace_back("album", outcome.record.album);
@@ -132,8 +132,8 @@ Response answer_and_log(const Request& request, Clock::time_point arrived, const
 }  // namespace
 
 std::string request_id(const Request& request) {
-    constexpr size_t kLongest = 64;
-    if (!request.id.empty() && request.id.size() <= kLongest &&
+    constexpr size_t kMaxIdSize = 64;
+    if (!request.id.empty() && request.id.size() <= kMaxIdSize &&
         std::all_of(request.id.begin(), request.id.end(), is_alphanumeric)) {
         return request.id;
     }

@@ -42,8 +42,8 @@ void ServiceManager::ping_watchdog(Clock::time_point now) {
 }
 
 std::optional<std::chrono::milliseconds> ServiceManager::max_wait() const {
-    constexpr std::chrono::milliseconds kShortest(1);
-    return watchdog_ ? std::optional(std::max(*watchdog_ / 2, kShortest)) : std::nullopt;
+    constexpr std::chrono::milliseconds kMinWait(1);
+    return watchdog_ ? std::optional(std::max(*watchdog_ / 2, kMinWait)) : std::nullopt;
 }
 
 void ServiceManager::send(std::string_view state) const {
