@@ -52,7 +52,7 @@ std::optional<Number> parse_number(const std::string& text, Format... format) {
     return error == std::errc() && stop == end ? std::optional(number) : std::nullopt;
 }
 
-constexpr unsigned kMostThreads = 256;
+constexpr unsigned kMaxThreads = 256;
 
 /// Those that the process may use; 0 where the kernel does not tell.
 unsigned processors() {
@@ -67,7 +67,7 @@ unsigned read_threads(const Variables& variables) {
         return default_threads(processors());
     }
     const auto threads = parse_number<unsigned>(variables[kThreads.name]);
-    if (!threads || *threads < 1 || *threads > kMostThreads) {
+    if (!threads || *threads < 1 || *threads > kMaxThreads) {
         refuse(kThreads, variables[kThreads.name]);
     }
     return *threads;
@@ -171,14 +171,14 @@ std::string read_provider_url(const Setting& setting, const Variables& variables
 
 /// Keys that are fetched in time, and once missed, are never too old.
 std::chrono::seconds read_keys_max_age(const Variables& variables, const KeyTimes& times) {
-    constexpr unsigned kMost = 30 * 86400;
-    const auto least = std::chrono::ceil<std::chrono::seconds>(2 * times.min_refresh).count();
+    constexpr unsigned kMaxAge = 30 * 86400;
+    const auto min_age = std::chrono::ceil<std::chrono::seconds>(2 * times.min_refresh).count();
     const std::string value = value_or_default(variables, kKeysMaxAge);
     const auto seconds = parse_number<unsigned>(value);
-    if (!seconds || *seconds < least || *seconds > kMost) {
-        throw ConfigError(
-            kKeysMaxAge, value,
-            "must be whole seconds from " + std::to_string(least) + " to " + std::to_string(kMost));
+    if (!seconds || *seconds < min_age || *seconds > kMaxAge) {
+        throw ConfigError(kKeysMaxAge, value,
+                          "must be whole seconds from " + std::to_string(min_age) + " to " +
+                              std::to_string(kMaxAge));
     }
     return std::chrono::seconds(*seconds);
 }
@@ -227,9 +227,9 @@ ConfigError::ConfigError(const Setting& setting, const std::string& problem)
     : std::runtime_error(std::string(setting.name) + ": " + problem) {}
 
 unsigned default_threads(unsigned processors) {
-    constexpr unsigned kFewest = 4;
+    constexpr unsigned kMinThreads = 4;
     // Some of them wait for the database.
-    return std::clamp(2 * processors, kFewest, kMostThreads);
+    return std::clamp(2 * processors, kMinThreads, kMaxThreads);
 }
 
 Config read_config(const Variables& variables, const KeyTimes& key_times) {
