@@ -20,12 +20,12 @@ namespace kheops {
 
 namespace {
 
-constexpr size_t kLargestBody = size_t{1024} * 1024;
-constexpr size_t kLargestHead = size_t{64} * 1024;
-constexpr int kMostRedirects = 3;
+constexpr size_t kMaxBody = size_t{1024} * 1024;
+constexpr size_t kMaxHead = size_t{64} * 1024;
+constexpr int kMaxRedirects = 3;
 
 /// How long one wait may last where nothing happens; being stopped ends it.
-constexpr std::chrono::milliseconds kLongestWait(1000);
+constexpr std::chrono::milliseconds kMaxWait(1000);
 
 // --- URLs
 
@@ -162,7 +162,7 @@ class Transfer {
             if (deadline.passed()) {
                 throw DownloadError("no whole answer in time");
             }
-            const auto wait = std::min(deadline.remaining(), kLongestWait);
+            const auto wait = std::min(deadline.remaining(), kMaxWait);
             curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(wait.count()), nullptr);
         }
         require_success();
@@ -202,7 +202,7 @@ class Transfer {
 
     static size_t take(const char* octets, size_t size, size_t count, void* self) noexcept {
         Transfer& transfer = *static_cast<Transfer*>(self);
-        if (transfer.body_.size() + size * count > kLargestBody) {
+        if (transfer.body_.size() + size * count > kMaxBody) {
             transfer.refusal_ = "an answer of more than 1 MiB";
             return 0;
         }
@@ -220,7 +220,7 @@ class Transfer {
                                void* self) noexcept {
         Transfer& transfer = *static_cast<Transfer*>(self);
         transfer.head_octets_ += size * count;
-        if (transfer.head_octets_ > kLargestHead) {
+        if (transfer.head_octets_ > kMaxHead) {
             transfer.refusal_ = "headers of more than 64 KiB";
             return 0;
         }
@@ -274,7 +274,7 @@ std::optional<Transport> transport_of(const std::string& url) {
 
 Document download(const std::string& url, Deadline deadline, const std::stop_token& stop) {
     std::string next = url;
-    for (int redirects = 0; redirects <= kMostRedirects; ++redirects) {
+    for (int redirects = 0; redirects <= kMaxRedirects; ++redirects) {
         Transfer transfer(next);
         transfer.run(deadline, stop);
         if (transfer.status() == 200) {

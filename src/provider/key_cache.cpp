@@ -20,7 +20,7 @@ namespace kheops {
 namespace {
 
 /// A key set of 1 MiB, written as a JSON string.
-constexpr std::size_t kLargestFile = std::size_t{8} * 1024 * 1024;
+constexpr std::size_t kMaxFileSize = std::size_t{8} * 1024 * 1024;
 
 [[noreturn]] void fail(const char* what) {
     throw CacheError(std::string(what) + ": " + std::generic_category().message(errno));
@@ -50,7 +50,7 @@ std::optional<CachedKeys> read_key_cache(const std::string& path) {
     try {
         const RegularFile file(path);
         require_trustworthy(file.status());
-        root = json::parse(file.read(kLargestFile));
+        root = json::parse(file.read(kMaxFileSize));
     } catch (const FileError& error) {
         if (error.missing()) {
             return std::nullopt;
@@ -66,9 +66,9 @@ std::optional<CachedKeys> read_key_cache(const std::string& path) {
     };
     const std::optional<json::View> seconds = member("fetched");
     const double fetched = seconds ? seconds->number().value_or(-1) : -1;
-    constexpr double kLatest = 1e11;  // some three thousand years from now
+    constexpr double kMaxFetched = 1e11;  // some three thousand years from now
     if (!text("provider") || !text("issuer") || !text("jwk_set") || fetched < 0 ||
-        fetched > kLatest) {
+        fetched > kMaxFetched) {
         throw CacheError("is damaged");
     }
     return CachedKeys{

@@ -20,10 +20,10 @@ std::optional<seconds> parse_seconds(std::string_view text) {
     if (text.empty() || !std::ranges::all_of(text, is_digit)) {
         return std::nullopt;
     }
-    constexpr std::int64_t kMost = std::int64_t{1} << 31U;  // RFC 9111 section 1.2.2
+    constexpr std::int64_t kMaxSeconds = std::int64_t{1} << 31U;  // RFC 9111 section 1.2.2
     std::int64_t count = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-    return seconds(error == std::errc() ? std::min(count, kMost) : kMost);
+    return seconds(error == std::errc() ? std::min(count, kMaxSeconds) : kMaxSeconds);
 }
 
 /// RFC 9111 section 5.2.2; nothing where Cache-Control does not settle it.
@@ -72,18 +72,18 @@ std::optional<seconds> freshness_lifetime(const CachingHeaders& headers,
 
 milliseconds until_refresh(const KeyTimes& times, seconds max_age, std::optional<seconds> lifetime,
                            double random) {
-    constexpr double kEarliest = 0.9;
-    const milliseconds least = scale(times.min_refresh, 1 / kEarliest);
+    constexpr double kMinShare = 0.9;
+    const milliseconds least = scale(times.min_refresh, 1 / kMinShare);
     const milliseconds most =
         std::max(least, std::min<milliseconds>(times.max_refresh, milliseconds(max_age) / 2));
     const milliseconds asked = lifetime ? milliseconds(*lifetime) : most;
     return std::max(times.min_refresh,
-                    scale(std::clamp(asked, least, most), 1 - (1 - kEarliest) * random));
+                    scale(std::clamp(asked, least, most), 1 - (1 - kMinShare) * random));
 }
 
 milliseconds until_retry(const KeyTimes& times, unsigned failures, double random) {
-    constexpr unsigned kMostDoublings = 16;
-    const unsigned doublings = std::min(failures - 1, kMostDoublings);
+    constexpr unsigned kMaxDoublings = 16;
+    const unsigned doublings = std::min(failures - 1, kMaxDoublings);
     return scale(std::min(times.cool_down * (1U << doublings), times.min_refresh), 1 + random / 4);
 }
 
