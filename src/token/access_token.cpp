@@ -19,7 +19,7 @@ constexpr std::string_view kScheme = "bearer ";
 constexpr std::string_view kTokenCharacters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
 constexpr double kClockSkew = 60;  // seconds by which the issuer's clock and ours may differ
-constexpr std::ptrdiff_t kLongestSubject = 255;
+constexpr std::ptrdiff_t kMaxSubject = 255;
 
 // --- The header
 
@@ -109,7 +109,7 @@ std::ptrdiff_t count_characters(const std::string& utf8) {
 
 std::string subject_of(const json::View& claims) {
     std::optional<std::string> subject = text_claim(claims, "sub");
-    if (!subject || subject->empty() || count_characters(*subject) > kLongestSubject) {
+    if (!subject || subject->empty() || count_characters(*subject) > kMaxSubject) {
         throw invalid_token("The token has no subject (sub) of 1 to 255 characters");
     }
     return *std::move(subject);

@@ -98,9 +98,9 @@ std::string name_of(std::optional<std::string> kid, std::size_t position) {
     if (!kid) {
         return "key " + std::to_string(position);
     }
-    constexpr std::size_t kLongest = 64;
-    if (kid->size() > kLongest) {
-        kid = std::string(beginning_of(*kid, kLongest)) + "\u2026";
+    constexpr std::size_t kMaxKidSize = 64;
+    if (kid->size() > kMaxKidSize) {
+        kid = std::string(beginning_of(*kid, kMaxKidSize)) + "\u2026";
     }
     return "key " + json::Value::string(*kid).text();
 }
@@ -110,8 +110,8 @@ template <typename Parse>
 void add_key(KeySet& set, const std::optional<std::string>& kid, const Parse& parse) {
     const std::size_t position = set.keys.size() + set.skipped.count() + 1;
     try {
-        if (position > kMostKeys) {
-            throw KeyError("a set has at most " + std::to_string(kMostKeys) + " keys");
+        if (position > kMaxKeys) {
+            throw KeyError("a set has at most " + std::to_string(kMaxKeys) + " keys");
         }
         set.keys.push_back(parse());
     } catch (const KeyError& error) {
@@ -166,8 +166,8 @@ KeySet parse_any(std::string_view text) {
 }  // namespace
 
 void SkippedKeys::add(std::string reason) {
-    constexpr std::size_t kMostReasons = 5;
-    if (reasons_.size() < kMostReasons) {
+    constexpr std::size_t kMaxReasons = 5;
+    if (reasons_.size() < kMaxReasons) {
         reasons_.push_back(std::move(reason));
     }
     ++count_;

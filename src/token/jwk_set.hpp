@@ -42,7 +42,7 @@ struct KeySet {
 
 /// A set has at most so many keys; further ones are left out. Checking the points of the slowest
 /// curve takes 0.7 ms a key, and each request looks through the whole set.
-constexpr std::size_t kMostKeys = 1000;
+constexpr std::size_t kMaxKeys = 1000;
 
 /// A text without a usable key. what() is one line for the operator, without key material.
 class KeySetError : public std::runtime_error {

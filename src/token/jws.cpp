@@ -86,7 +86,7 @@ const VerificationKey* find_key(const KeySet& keys, Algorithm algorithm,
 }  // namespace
 
 Jws parse_jws(std::string_view token) {
-    if (token.size() > kLongestToken) {
+    if (token.size() > kMaxTokenSize) {
         throw malformed_token();
     }
     const Parts parts = split(token);

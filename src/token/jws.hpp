@@ -11,7 +11,7 @@
 namespace kheops {
 
 /// A longer token is refused unread.
-constexpr std::size_t kLongestToken = std::size_t{16} * 1024;
+constexpr std::size_t kMaxTokenSize = std::size_t{16} * 1024;
 
 /// A JWS in compact form (RFC 7515 section 7.1), decoded. Nothing in it is to be believed before
 /// is_verified says so.

@@ -10,11 +10,11 @@ namespace kheops {
 
 namespace {
 
-constexpr std::size_t kLargestFile = std::size_t{1024} * 1024;
+constexpr std::size_t kMaxFileSize = std::size_t{1024} * 1024;
 
 std::string read_file(const std::string& path) {
     try {
-        return RegularFile(path).read(kLargestFile);
+        return RegularFile(path).read(kMaxFileSize);
     } catch (const FileError& error) {
         throw KeySetError(error.what());
     }

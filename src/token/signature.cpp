@@ -98,7 +98,7 @@ std::vector<Algorithm> algorithms_by(Scheme scheme, std::size_t longest_hash) {
     return algorithms;
 }
 
-constexpr std::size_t kLongestHash = 64;
+constexpr std::size_t kMaxHash = 64;
 
 Digest fetch(const char* name) {
     Digest digest(EVP_MD_fetch(nullptr, name, nullptr));
@@ -278,14 +278,14 @@ void require_sound_ed25519(const EVP_PKEY* key) {
 std::vector<Algorithm> algorithms_of(EVP_PKEY* key) {
     if (EVP_PKEY_is_a(key, "RSA") == 1) {
         require_sound_rsa(key);
-        std::vector<Algorithm> algorithms = algorithms_by(Scheme::rsa_pkcs1, kLongestHash);
-        const std::vector<Algorithm> pss = algorithms_by(Scheme::rsa_pss, kLongestHash);
+        std::vector<Algorithm> algorithms = algorithms_by(Scheme::rsa_pkcs1, kMaxHash);
+        const std::vector<Algorithm> pss = algorithms_by(Scheme::rsa_pss, kMaxHash);
         algorithms.insert(algorithms.end(), pss.begin(), pss.end());
         return algorithms;
     }
     if (EVP_PKEY_is_a(key, "RSA-PSS") == 1) {
         require_sound_rsa(key);
-        return algorithms_by(Scheme::rsa_pss, kLongestHash);
+        return algorithms_by(Scheme::rsa_pss, kMaxHash);
     }
     if (EVP_PKEY_is_a(key, "EC") == 1) {
         return {algorithm_of_ec(key)};

@@ -90,7 +90,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     } else if (!text.starts_with("-----BEGIN ")) {
         return 0;  // what stands before the first block would come to stand behind the last
     }
-    FUZZ_CHECK(2 * (keys->size() + skipped) > kMostKeys ||
+    FUZZ_CHECK(2 * (keys->size() + skipped) > kMaxKeys ||
                (keys_in(doubled, again) == twice(*keys) && again == 2 * skipped));
     return 0;
 }

@@ -177,11 +177,11 @@ TEST(JwkSet, KeepsFewReasonsHoweverManyKeysAreLeftOut) {
 
 TEST(JwkSet, HasAtMost1000Keys) {
     const std::string first = ec().jwk(R"("kid":"first")");
-    std::string text = set_of(kMostKeys, first);
+    std::string text = set_of(kMaxKeys, first);
     EXPECT_EQ(parse_key_set(text).skipped.count(), 0U);
     text.replace(text.size() - 2, 2, "," + ec().jwk(R"("kid":"last")") + ",{}]}");
     const KeySet set = parse_key_set(text);
-    EXPECT_EQ(set.keys.size(), kMostKeys);
+    EXPECT_EQ(set.keys.size(), kMaxKeys);
     EXPECT_EQ(set.keys.back().kid, "first");
     EXPECT_EQ(set.skipped.count(), 2U);
     EXPECT_EQ(set.skipped.reasons().front(), "key \"last\": a set has at most 1000 keys");

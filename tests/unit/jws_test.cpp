@@ -219,7 +219,7 @@ std::string token_of(std::size_t octets) {
 }
 
 TEST(Jws, MayHaveSixteenKibibytesAndNoMore) {
-    ASSERT_EQ(kLongestToken, 16384U);
+    ASSERT_EQ(kMaxTokenSize, 16384U);
     EXPECT_EQ(outcome(token_of(16384)).substr(0, 3), "ppp");
     EXPECT_EQ(outcome(token_of(16385)), kMalformed);
 }
