@@ -82,8 +82,8 @@ std::optional<bool> naive_accepts_json(const std::string& header) {
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    constexpr size_t kMost = 1000;  // regular expressions recurse
-    const std::string header(kheops::fuzz::text_of(data, size < kMost ? size : kMost));
+    constexpr size_t kMax = 1000;  // regular expressions recurse
+    const std::string header(kheops::fuzz::text_of(data, size < kMax ? size : kMax));
     const std::optional<bool> accepted = kheops::accepts_json(header);
     FUZZ_CHECK(accepted == naive_accepts_json(header));
 

@@ -129,8 +129,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     } else if (const std::optional<std::string> payload = kheops::payload_of(text)) {
         kheops::check_verified(text, *payload);
     }
-    constexpr size_t kMost = 1000;  // regular expressions recurse
-    kheops::check_header(text.substr(0, kMost));
-    kheops::check_header("Bearer " + text.substr(0, kMost));
+    constexpr size_t kMax = 1000;  // regular expressions recurse
+    kheops::check_header(text.substr(0, kMax));
+    kheops::check_header("Bearer " + text.substr(0, kMax));
     return 0;
 }

@@ -23,7 +23,7 @@ namespace {
 constexpr const char* kList = "/api/albums/DemoAlbum1/webhooks";
 constexpr const char* kToken = "Bearer eyJh.eyJz.c2ln-_";
 constexpr size_t kKibi = 1024;
-constexpr int kMostFallbacks = 8;
+constexpr int kMaxFallbacks = 8;
 
 enum class DropIn { off, on };
 
@@ -322,7 +322,7 @@ class DropInFallback : public DropInTest {
         EXPECT_EQ(with_body.header("X-Length"), std::to_string(body.size()));
 
         // One by one, more than may fall back at once.
-        for (int i = 0; i < 2 * kMostFallbacks; ++i) {
+        for (int i = 0; i < 2 * kMaxFallbacks; ++i) {
             expect_from_kheops(fetch("GET", nginx.url(kList), with_token()),
                                "GET /authorization/albums/DemoAlbum1/webhooks");
         }
@@ -370,7 +370,7 @@ TEST_F(DropInFallback, IsBoundedWhenKheopsIsSlow) {
     const Descriptor kheops = listen_unix(directory_.file("kheops.sock"));
     std::vector<std::future<HttpAnswer>> answers;
     std::vector<Descriptor> slow;  // ends first, and with it what still waits
-    for (int i = 0; i < kMostFallbacks; ++i) {
+    for (int i = 0; i < kMaxFallbacks; ++i) {
         answers.push_back(std::async(
             std::launch::async, [&nginx] { return fetch("GET", nginx.url(kList), with_token()); }));
         pollfd asked = {.fd = kheops.number(), .events = POLLIN, .revents = 0};
@@ -390,7 +390,7 @@ TEST_F(DropInFallback, IsBoundedWhenKheopsIsSlow) {
 }
 
 TEST_F(DropInTest, DoesNotBoundWhatTheWorkerServes) {
-    constexpr int kMany = 3 * kMostFallbacks;
+    constexpr int kMany = 3 * kMaxFallbacks;
     std::latch all_there(kMany);
     const FastCgiStandIn worker(worker_socket_, [&all_there](const FastCgiRequest&) {
         all_there.arrive_and_wait();

@@ -15,7 +15,7 @@ namespace kheops::test {
 
 namespace {
 
-constexpr size_t kLongestRecord = 65535;
+constexpr size_t kMaxRecord = 65535;
 
 std::string size_octets(size_t size) {
     if (size < 128) {
@@ -28,8 +28,8 @@ std::string size_octets(size_t size) {
 /// A stream as records, with the empty one at its end.
 std::string stream(unsigned char type, const std::string& content) {
     std::string records;
-    for (size_t at = 0; at < content.size(); at += kLongestRecord) {
-        records += fastcgi_record(type, content.substr(at, kLongestRecord));
+    for (size_t at = 0; at < content.size(); at += kMaxRecord) {
+        records += fastcgi_record(type, content.substr(at, kMaxRecord));
     }
     return records + fastcgi_record(type, "");
 }
@@ -84,8 +84,8 @@ FastCgiClient::FastCgiClient(const std::string& socket_path) : socket_(connect_u
 }
 
 void FastCgiClient::enlarge_send_buffer() {
-    constexpr int kMost = 1 << 20U;  // the kernel gives what it allows
-    ::setsockopt(socket_.number(), SOL_SOCKET, SO_SNDBUF, &kMost, sizeof kMost);
+    constexpr int kMax = 1 << 20U;  // the kernel gives what it allows
+    ::setsockopt(socket_.number(), SOL_SOCKET, SO_SNDBUF, &kMax, sizeof kMax);
 }
 
 void FastCgiClient::send(const std::string& octets) {

@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kFlagsAt = 2;
 constexpr unsigned char kKeepConnection = 1;
 constexpr size_t kEndSize = 8;
-constexpr size_t kLongestContent = 32768;
+constexpr size_t kMaxContent = 32768;
 
 /// Reads exactly that many octets; nothing when the connection ends before.
 std::optional<std::string> receive(int connection, size_t size) {
@@ -96,8 +96,8 @@ std::optional<Received> receive_request(int connection) {
 
 std::string to_records(const std::string& answer) {
     std::string records;
-    for (size_t at = 0; at < answer.size(); at += kLongestContent) {
-        records += fastcgi_record(kFastCgiOutput, answer.substr(at, kLongestContent));
+    for (size_t at = 0; at < answer.size(); at += kMaxContent) {
+        records += fastcgi_record(kFastCgiOutput, answer.substr(at, kMaxContent));
     }
     return records + fastcgi_record(kFastCgiOutput, "") +
            fastcgi_record(kFastCgiEnd, std::string(kEndSize, '\0'));

@@ -22,9 +22,9 @@ size_t end_of_string(const std::string& line, size_t begin) {
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> parse_log_line(const std::string& line) {
-    constexpr size_t kLongest = 4095;
+    constexpr size_t kMaxLine = 4095;
     const std::runtime_error malformed("no log line: " + line);
-    if (line.empty() || line.size() > kLongest) {
+    if (line.empty() || line.size() > kMaxLine) {
         throw malformed;
     }
     std::vector<std::pair<std::string, std::string>> pairs;

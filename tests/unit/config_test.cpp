@@ -20,11 +20,11 @@ constexpr KeyTimes kTimes = {.cool_down = std::chrono::seconds(10),
                              .max_refresh = std::chrono::hours(1),
                              .fetch_timeout = std::chrono::seconds(10)};
 
-const Settings kLeast = {{"KHEOPS_WEBHOOKS_JWKS", "/etc/keys.json"},
-                         {"KHEOPS_WEBHOOKS_ISSUER", "https://issuer.example"}};
+const Settings kRequired = {{"KHEOPS_WEBHOOKS_JWKS", "/etc/keys.json"},
+                            {"KHEOPS_WEBHOOKS_ISSUER", "https://issuer.example"}};
 
 Settings with(Settings more) {
-    more.insert(kLeast.begin(), kLeast.end());
+    more.insert(kRequired.begin(), kRequired.end());
     return more;
 }
 
@@ -66,7 +66,7 @@ TEST(Config, ThereAreTwiceAsManyThreadsAsProcessorsWithinLimits) {
     }
     cpu_set_t usable;
     ASSERT_EQ(::sched_getaffinity(0, sizeof usable, &usable), 0);
-    EXPECT_EQ(read(kLeast).threads, default_threads(static_cast<unsigned>(CPU_COUNT(&usable))));
+    EXPECT_EQ(read(kRequired).threads, default_threads(static_cast<unsigned>(CPU_COUNT(&usable))));
 }
 
 TEST(Config, ValuesAreTaken) {
