@@ -146,13 +146,13 @@ void append_value(std::string& out, std::string_view value, std::size_t max_char
 std::string line_of(const LogPairs& pairs) {
     std::string text;
     text.reserve(kUsualLine);
-    for (std::size_t most = kMaxLogCharacters; most > 1; most /= 2) {
+    for (std::size_t max = kMaxLogCharacters; max > 1; max /= 2) {
         text.clear();
         for (const LogPair& pair : pairs) {
             text += text.empty() ? "" : " ";
             text += pair.key;
             text += '=';
-            append_value(text, pair.value, std::min(pair.max_characters, most));
+            append_value(text, pair.value, std::min(pair.max_characters, max));
         }
         text += '\n';
         if (text.size() <= kMaxLine) {

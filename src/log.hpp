@@ -27,8 +27,8 @@ inline constexpr std::size_t kMaxLogCharacters = 256;
 
 /// One `key=value`. Keys are short literals.
 struct LogPair {
-    LogPair(std::string_view name, std::string text, std::size_t most = kMaxLogCharacters)
-        : key(name), value(std::move(text)), max_characters(most) {}
+    LogPair(std::string_view name, std::string text, std::size_t max = kMaxLogCharacters)
+        : key(name), value(std::move(text)), max_characters(max) {}
 
     std::string_view key;
     std::string value;
