@@ -32,7 +32,7 @@ RegularFile::RegularFile(const std::string& path)
     }
 }
 
-std::string RegularFile::read(std::size_t most) const {
+std::string RegularFile::read(std::size_t max_size) const {
     // Until its end, as the size of a file of /proc is 0, and any other may be written to
     // meanwhile.
     std::string text;
@@ -49,8 +49,8 @@ std::string RegularFile::read(std::size_t most) const {
             return text;
         }
         text.append(part.data(), static_cast<std::size_t>(count));
-        if (text.size() > most) {
-            throw FileError("is longer than " + std::to_string(most) + " octets", false);
+        if (text.size() > max_size) {
+            throw FileError("is longer than " + std::to_string(max_size) + " octets", false);
         }
     }
 }

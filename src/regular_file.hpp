@@ -34,8 +34,8 @@ class RegularFile {
     [[nodiscard]] const struct stat& status() const { return status_; }
 
     /// The content from the current position on. Throws FileError where it cannot be read or is
-    /// longer than `most` octets.
-    [[nodiscard]] std::string read(std::size_t most) const;
+    /// longer than `max_size` octets.
+    [[nodiscard]] std::string read(std::size_t max_size) const;
 
   private:
     Descriptor descriptor_;
