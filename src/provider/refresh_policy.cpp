@@ -73,12 +73,12 @@ std::optional<seconds> freshness_lifetime(const CachingHeaders& headers,
 milliseconds until_refresh(const KeyTimes& times, seconds max_age, std::optional<seconds> lifetime,
                            double random) {
     constexpr double kMinShare = 0.9;
-    const milliseconds least = scale(times.min_refresh, 1 / kMinShare);
-    const milliseconds most =
-        std::max(least, std::min<milliseconds>(times.max_refresh, milliseconds(max_age) / 2));
-    const milliseconds asked = lifetime ? milliseconds(*lifetime) : most;
+    const milliseconds min = scale(times.min_refresh, 1 / kMinShare);
+    const milliseconds max =
+        std::max(min, std::min<milliseconds>(times.max_refresh, milliseconds(max_age) / 2));
+    const milliseconds asked = lifetime ? milliseconds(*lifetime) : max;
     return std::max(times.min_refresh,
-                    scale(std::clamp(asked, least, most), 1 - (1 - kMinShare) * random));
+                    scale(std::clamp(asked, min, max), 1 - (1 - kMinShare) * random));
 }
 
 milliseconds until_retry(const KeyTimes& times, unsigned failures, double random) {
