@@ -141,9 +141,9 @@ Dispatcher::End Dispatcher::run() {
 
 int Dispatcher::epoll_timeout() const {
     constexpr std::chrono::milliseconds kNoTimeout(-1);
-    const std::chrono::milliseconds longest = manager_.max_wait().value_or(kNoTimeout);
-    const bool tick_is_first = ticking_ && (longest == kNoTimeout || kTick < longest);
-    return static_cast<int>((tick_is_first ? kTick : longest).count());
+    const std::chrono::milliseconds max_wait = manager_.max_wait().value_or(kNoTimeout);
+    const bool tick_is_first = ticking_ && (max_wait == kNoTimeout || kTick < max_wait);
+    return static_cast<int>((tick_is_first ? kTick : max_wait).count());
 }
 
 std::optional<ReadyRequest> Dispatcher::next_after(RequestQueue::Lane lane, std::uint64_t id,
