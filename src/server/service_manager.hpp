@@ -24,8 +24,8 @@ class ServiceManager {
     /// The program serves now.
     void notify_ready() const { send("READY=1"); }
     /// It has begun to stop, which takes that long at most, however short TimeoutStopSec is.
-    void notify_stopping(std::chrono::microseconds longest) const {
-        send("STOPPING=1\nEXTEND_TIMEOUT_USEC=" + std::to_string(longest.count()));
+    void notify_stopping(std::chrono::microseconds max_duration) const {
+        send("STOPPING=1\nEXTEND_TIMEOUT_USEC=" + std::to_string(max_duration.count()));
     }
 
     /// Shows that the caller's loop turns; to be called at every turn, with the time. Tells the
