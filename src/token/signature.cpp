@@ -88,17 +88,17 @@ const AlgorithmTraits& traits_of(Algorithm algorithm) {
 }
 
 /// The algorithms of a scheme whose hash has at most that many octets.
-std::vector<Algorithm> algorithms_by(Scheme scheme, std::size_t longest_hash) {
+std::vector<Algorithm> algorithms_by(Scheme scheme, std::size_t max_hash_octets) {
     std::vector<Algorithm> algorithms;
     for (std::size_t i = 0; i < kAlgorithms.size(); ++i) {
-        if (kAlgorithms[i].scheme == scheme && kAlgorithms[i].hash_octets <= longest_hash) {
+        if (kAlgorithms[i].scheme == scheme && kAlgorithms[i].hash_octets <= max_hash_octets) {
             algorithms.push_back(static_cast<Algorithm>(i));
         }
     }
     return algorithms;
 }
 
-constexpr std::size_t kMaxHash = 64;
+constexpr std::size_t kMaxHashOctets = 64;
 
 Digest fetch(const char* name) {
     Digest digest(EVP_MD_fetch(nullptr, name, nullptr));
@@ -278,14 +278,14 @@ void require_sound_ed25519(const EVP_PKEY* key) {
 std::vector<Algorithm> algorithms_of(EVP_PKEY* key) {
     if (EVP_PKEY_is_a(key, "RSA") == 1) {
         require_sound_rsa(key);
-        std::vector<Algorithm> algorithms = algorithms_by(Scheme::rsa_pkcs1, kMaxHash);
-        const std::vector<Algorithm> pss = algorithms_by(Scheme::rsa_pss, kMaxHash);
+        std::vector<Algorithm> algorithms = algorithms_by(Scheme::rsa_pkcs1, kMaxHashOctets);
+        const std::vector<Algorithm> pss = algorithms_by(Scheme::rsa_pss, kMaxHashOctets);
         algorithms.insert(algorithms.end(), pss.begin(), pss.end());
         return algorithms;
     }
     if (EVP_PKEY_is_a(key, "RSA-PSS") == 1) {
         require_sound_rsa(key);
-        return algorithms_by(Scheme::rsa_pss, kMaxHash);
+        return algorithms_by(Scheme::rsa_pss, kMaxHashOctets);
     }
     if (EVP_PKEY_is_a(key, "EC") == 1) {
         return {algorithm_of_ec(key)};
