@@ -10,7 +10,8 @@
 
 #include "deadline.hpp"
 
-/// Documents over HTTP and TLS, from a server that may do anything. The one door to libcurl.
+/// Documents over HTTP and TLS, from a server that may do anything. The only file that uses
+/// libcurl.
 namespace kheops {
 
 /// What keeps others on the way from changing what comes from a URL.

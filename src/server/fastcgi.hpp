@@ -9,9 +9,9 @@
 
 struct FCGX_Request;
 
-/// One FastCGI request at a time on connections that were accepted elsewhere. The one door to
-/// libfcgi, of which it uses neither accept() nor close(): the first cannot be stopped in time, the
-/// second waits up to two seconds for the peer.
+/// One FastCGI request at a time on connections that were accepted elsewhere. The only file that
+/// uses libfcgi, of which it calls neither accept() nor close(): the first cannot be stopped in
+/// time, the second waits up to two seconds for the peer.
 namespace kheops {
 
 /// Makes libfcgi ready; once, before any thread uses FastCgi. Leaves SIGPIPE ignored, so that a web

@@ -9,7 +9,7 @@
 
 struct cJSON;
 
-/// JSON, read strictly and written compactly. The one door to cJSON.
+/// JSON, read strictly and written compactly. The only file that uses cJSON.
 ///
 /// cJSON by itself reads more than JSON and tells less than was written: it compares names without
 /// regard to case, ends a string at U+0000, keeps duplicate names and shows the first, takes any

@@ -11,7 +11,7 @@
 
 struct evp_pkey_st;
 
-/// Keys, and whether a signature is theirs. The one door to OpenSSL.
+/// Keys, and whether a signature is theirs. The only file that uses OpenSSL.
 namespace kheops {
 
 /// The signature algorithms of RFC 7518 section 3.1 and RFC 8037 that are verified here.

@@ -18,7 +18,7 @@ main
 '
 
 # Which file may include which library.
-doors='
+users='
 cjson/ text/json.cpp
 openssl/ token/signature.cpp
 libpq-fe.h database/postgres.cpp
@@ -57,12 +57,12 @@ for file in *.[ch]pp */*.[ch]pp; do
     done < <(sed -n 's/^#include "\(.*\)".*/\1/p' "$file")
 done
 
-while read -r library door; do
+while read -r library user; do
     [ -n "$library" ] || continue
     while read -r file; do
-        [ "$file" = "$door" ] || fail "src/$file includes <$library…>, whose one door is $door"
+        [ "$file" = "$user" ] || fail "src/$file includes <$library…>, which only src/$user may"
     done < <(grep -rl "^#include <$library" .  | sed 's|^\./||')
-    grep -q "^#include <$library" "$door" || fail "src/$door no longer includes <$library…>"
-done <<<"$doors"
+    grep -q "^#include <$library" "$user" || fail "src/$user no longer includes <$library…>"
+done <<<"$users"
 
 exit $((failures > 0))
