@@ -69,7 +69,7 @@ Served end_request(FastCgi& fastcgi, const RequestFraming& framing) {
 /// Answers an admitted request.
 Served serve(ReadyRequest ready, FastCgi& fastcgi, Database& database, const Serving& with) {
     const int peer = ready.connection.number();
-    // One that did not wait has its caller; whoever leaves later is noticed by the query.
+    // The peer of a request that did not wait is there; the query notices one that leaves later.
     const bool has_waited = Clock::now() - ready.whole > kNoWait;
     if (has_waited && ready.connection.has_hung_up()) {
         with.log.event(LogLevel::debug, "request_abandoned");
