@@ -24,22 +24,29 @@
 --       when one webhook has the whole history, and then a webhook that has none costs a scan of the
 --       table. A range between unknown bounds is taken to match 0.5 % whatever the statistics say,
 --       which keeps the index; "=" beside it makes the estimate, and the cost, smaller still.
---   bound
---       Of a long history, the count can be read from the index, and reading the rows would be what
---       costs most. The fifth newest of any of its rows is a lower bound to what can be among the
---       newest five, and the last rows by index are usually the very newest. is_near: from there to
---       the end of the table are fewer triggers, of whatever webhook, than this one has; then they
---       are walked, and the walk ends at the fifth. Else its own rows are read, and next to nothing
---       is left to sort.
---   t.pk >= bound.pk AND t.pk <= bound.last, t.webhook_fk + 0
---       The walk is on the primary key, and only there. Without its lower end it would go through the
---       whole table for a webhook whose triggers are old or few.
+--   recent
+--       The last 250 triggers by index. Of a short history these are all, and nothing else is read.
+--       The index holds rows of one webhook in their order in the table, so the last are usually the
+--       newest; but a scan backwards returns a list of duplicates, of at most 222 rows, in ascending
+--       order (PostgreSQL 13 and later). 250 rows contain such a list whole.
+--   newest
+--       The keys of the newest five of a long history; NULL where recent has them all. The fifth of
+--       recent is a lower bound to them. If fewer keys lie between it and the end of the table than
+--       this webhook has triggers, the primary key is walked from the end until five are found. Else
+--       this webhook's own triggers are read, and the bound leaves next to nothing to sort.
+--       A part of CASE that is not chosen costs nothing for each webhook.
+--   last - (number_of_triggers - 1)
+--       Cannot overflow, whatever the keys are: so many different keys are not above the last.
+--   t.pk >= recent.fifth AND t.pk <= 9223372036854775807, t.webhook_fk + 0
+--       The walk is on the primary key, and only there; the upper end, which excludes nothing, makes
+--       it a range.
 --   ORDER BY t.webhook_fk DESC with LIMIT
 --       Reads that index from its end, row by row: of many rows, PostgreSQL would otherwise make a
 --       bitmap, which forgets the rows and keeps the pages when it is larger than work_mem; in a mixed
---       history these are all pages, for each webhook again. The limit cuts nothing off. With "="
---       beside the range the order would mean nothing and be dropped.
---   t.pk >= coalesce(bound.pk, t.pk)
+--       history these are all pages, for each webhook again. With "=" beside the range the order would
+--       mean nothing and be dropped. LIMIT number_of_triggers cuts nothing off; like least(), it is no
+--       constant, so that a tenth of the rows is taken to be read and the order of the index to pay.
+--   t.pk >= coalesce(recent.fifth, t.pk)
 --       t.pk on the right keeps this a filter: the primary key is no way in here.
 --   MATERIALIZED, OFFSET 0, LATERAL
 --       Keep each part apart, so that it is asked with the values of the part before it. Without an
@@ -91,9 +98,24 @@ SELECT g.user_known,
        p.new_user,
        p.delete_album,
        p.enabled,
-       history.number_of_triggers,
-       newest.ids AS last_trigger_ids,
-       newest.passes AS last_trigger_passes,
+       fired.number_of_triggers,
+       CASE WHEN fired.newest IS NULL THEN fired.ids ELSE ARRAY(
+           SELECT t.id::pg_catalog.text
+           FROM webhook_triggers AS t
+           WHERE t.pk OPERATOR(pg_catalog.=) ANY (fired.newest)
+           ORDER BY t.pk DESC
+       ) END AS last_trigger_ids,
+       CASE WHEN fired.newest IS NULL THEN fired.passes ELSE ARRAY(
+           SELECT EXISTS (
+                      SELECT
+                      FROM webhook_attempts AS a
+                      WHERE a.webhook_trigger_fk OPERATOR(pg_catalog.=) n.pk
+                        AND a.webhook_trigger_fk OPERATOR(pg_catalog.>=) n.pk
+                        AND a.webhook_trigger_fk OPERATOR(pg_catalog.<=) n.pk
+                        AND a.status OPERATOR(pg_catalog.>=) 200 AND a.status OPERATOR(pg_catalog.<=) 299
+                  )
+           FROM pg_catalog.unnest(fired.newest) AS n (pk)
+       ) END AS last_trigger_passes,
        (SELECT c.oid::bigint
         FROM pg_catalog.pg_class AS c
         JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
@@ -109,58 +131,69 @@ SELECT g.user_known,
 FROM gate AS g
 LEFT JOIN page AS p ON true
 LEFT JOIN LATERAL (
-    SELECT pg_catalog.count(*) AS number_of_triggers
-    FROM webhook_triggers AS t
-    WHERE t.webhook_fk OPERATOR(pg_catalog.=) p.pk
-      AND t.webhook_fk OPERATOR(pg_catalog.>=) p.pk AND t.webhook_fk OPERATOR(pg_catalog.<=) p.pk
-) AS history ON p.pk IS NOT NULL
-LEFT JOIN LATERAL (
-    SELECT s.pk, l.pk AS last,
-           (l.pk OPERATOR(pg_catalog.-) s.pk)
-               OPERATOR(pg_catalog.<) history.number_of_triggers AS is_near
+    SELECT history.number_of_triggers, recent.ids, recent.passes,
+           CASE
+               WHEN history.number_of_triggers OPERATOR(pg_catalog.<=) 250 THEN NULL
+               WHEN recent.fifth OPERATOR(pg_catalog.>=) (
+                   (SELECT t.pk FROM webhook_triggers AS t ORDER BY t.pk DESC LIMIT 1)
+                   OPERATOR(pg_catalog.-) (history.number_of_triggers OPERATOR(pg_catalog.-) 1)
+               )
+               THEN ARRAY(
+                   SELECT t.pk
+                   FROM webhook_triggers AS t
+                   WHERE t.pk OPERATOR(pg_catalog.>=) recent.fifth
+                     AND t.pk OPERATOR(pg_catalog.<=) 9223372036854775807
+                     AND (t.webhook_fk OPERATOR(pg_catalog.+) 0) OPERATOR(pg_catalog.=) p.pk
+                   ORDER BY t.pk DESC
+                   LIMIT 5
+               )
+               ELSE ARRAY(
+                   SELECT o.pk
+                   FROM (
+                       SELECT t.pk
+                       FROM webhook_triggers AS t
+                       WHERE t.webhook_fk OPERATOR(pg_catalog.>=) p.pk
+                         AND t.webhook_fk OPERATOR(pg_catalog.<=) p.pk
+                         AND t.pk OPERATOR(pg_catalog.>=) coalesce(recent.fifth, t.pk)
+                       ORDER BY t.webhook_fk DESC
+                       LIMIT history.number_of_triggers
+                   ) AS o
+                   ORDER BY o.pk DESC
+                   LIMIT 5
+               )
+           END AS newest
     FROM (
-        SELECT t.pk
+        SELECT pg_catalog.count(*) AS number_of_triggers
         FROM webhook_triggers AS t
-        WHERE t.webhook_fk OPERATOR(pg_catalog.>=) p.pk
+        WHERE t.webhook_fk OPERATOR(pg_catalog.=) p.pk
+          AND t.webhook_fk OPERATOR(pg_catalog.>=) p.pk
           AND t.webhook_fk OPERATOR(pg_catalog.<=) p.pk
-        ORDER BY t.webhook_fk DESC
-        LIMIT 50
-    ) AS s, (SELECT pg_catalog.max(pk) AS pk FROM webhook_triggers) AS l
-    ORDER BY s.pk DESC
-    LIMIT 1 OFFSET 4
-) AS bound ON history.number_of_triggers OPERATOR(pg_catalog.>) 1000
-LEFT JOIN LATERAL (
-    SELECT pg_catalog.array_agg(n.id::pg_catalog.text) AS ids,
-           pg_catalog.array_agg(EXISTS (
-               SELECT
-               FROM webhook_attempts AS a
-               WHERE a.webhook_trigger_fk OPERATOR(pg_catalog.=) n.pk
-                 AND a.webhook_trigger_fk OPERATOR(pg_catalog.>=) n.pk
-                 AND a.webhook_trigger_fk OPERATOR(pg_catalog.<=) n.pk
-                 AND a.status OPERATOR(pg_catalog.>=) 200 AND a.status OPERATOR(pg_catalog.<=) 299
-           )) AS passes
-    FROM (
-        (SELECT t.pk, t.id
-         FROM webhook_triggers AS t
-         WHERE bound.is_near
-           AND t.pk OPERATOR(pg_catalog.>=) bound.pk AND t.pk OPERATOR(pg_catalog.<=) bound.last
-           AND (t.webhook_fk OPERATOR(pg_catalog.+) 0) OPERATOR(pg_catalog.=) p.pk
-         ORDER BY t.pk DESC
-         LIMIT 5)
-        UNION ALL
-        (SELECT o.pk, o.id
-         FROM (
-             SELECT t.pk, t.id
-             FROM webhook_triggers AS t
-             WHERE bound.is_near IS NOT true
-               AND t.webhook_fk OPERATOR(pg_catalog.>=) p.pk
-               AND t.webhook_fk OPERATOR(pg_catalog.<=) p.pk
-               AND t.pk OPERATOR(pg_catalog.>=) coalesce(bound.pk, t.pk)
-             ORDER BY t.webhook_fk DESC
-             LIMIT history.number_of_triggers
-         ) AS o
-         ORDER BY o.pk DESC
-         LIMIT 5)
-    ) AS n
-) AS newest ON true
+    ) AS history
+    CROSS JOIN LATERAL (
+        SELECT pg_catalog.array_agg(n.id::pg_catalog.text) AS ids,
+               pg_catalog.array_agg(EXISTS (
+                   SELECT
+                   FROM webhook_attempts AS a
+                   WHERE a.webhook_trigger_fk OPERATOR(pg_catalog.=) n.pk
+                     AND a.webhook_trigger_fk OPERATOR(pg_catalog.>=) n.pk
+                     AND a.webhook_trigger_fk OPERATOR(pg_catalog.<=) n.pk
+                     AND a.status OPERATOR(pg_catalog.>=) 200 AND a.status OPERATOR(pg_catalog.<=) 299
+               )) AS passes,
+               pg_catalog.min(n.pk) AS fifth
+        FROM (
+            SELECT r.pk, r.id
+            FROM (
+                SELECT t.pk, t.id
+                FROM webhook_triggers AS t
+                WHERE t.webhook_fk OPERATOR(pg_catalog.>=) p.pk
+                  AND t.webhook_fk OPERATOR(pg_catalog.<=) p.pk
+                ORDER BY t.webhook_fk DESC
+                LIMIT least(history.number_of_triggers, 250)
+            ) AS r
+            ORDER BY r.pk DESC
+            LIMIT 5
+        ) AS n
+    ) AS recent
+    OFFSET 0
+) AS fired ON p.pk IS NOT NULL
 ORDER BY p.creation_time DESC, p.pk DESC

@@ -101,9 +101,10 @@ class StatementPlan : public testing::TestWithParam<History> {
     }
 
     void expect_bounded() {
-        // 100 triggers wherever they lie, read twice, and the attempts of 50.
+        // 100 triggers wherever they lie, read once and counted in the index, which looks at them
+        // where VACUUM has not marked their blocks as visible to all; and the attempts of 50.
         for (const char* album : {"Old0000001", "New0000010"}) {
-            expect_at_most(600, "admin", album);
+            expect_at_most(450, "admin", album);
         }
         expect_at_most(120, "admin", "None000005");
         expect_only_the_gates();
@@ -111,9 +112,9 @@ class StatementPlan : public testing::TestWithParam<History> {
             expect_at_most(2 * blocks_of_all_triggers() + 400, "admin", "Spread0001");
             expect_at_most(120, "admin", "Spread0500");
         } else {
-            // 1,000 triggers, each in a block of its own, read twice.
-            expect_at_most(3000, "admin", "Spread0001");
-            expect_at_most(3000, "admin", "Spread0500");
+            // 1,000 triggers, each in a block of its own.
+            expect_at_most(2400, "admin", "Spread0001");
+            expect_at_most(2400, "admin", "Spread0500");
         }
     }
 
@@ -184,37 +185,75 @@ TEST_P(StatementPlan, TheAcceleratedOneTouchesOnlyWhatItTells) {
 }
 
 /// As in life: the rows of many webhooks lie side by side in every block.
-TEST(StatementPlanOfAMixedHistory, ReadsNoMoreThanAPassOverTheSameRows) {
-    TestDatabase database({"sql/schema.sql"});
-    TestConnection connection(database.conninfo());
-    connection.execute(kData);
-    connection.execute(R"(
-        INSERT INTO webhook_triggers (id, webhook_fk, is_manual_trigger, new_series, new_user)
-        SELECT id || '-' || n, pk, false, true, false
-        FROM generate_series(1, 20000) AS n, webhooks WHERE id ~ '^Spread000[12]-' ORDER BY n, pk;
-    )");
-    // Not at once where the server itself is analyzing just then.
-    await("every block is marked as visible to all", [&connection] {
-        connection.execute("VACUUM ANALYZE");
-        return connection
-                   .execute(
-                       "SELECT count(*) FROM pg_class WHERE relname = 'webhook_triggers' "
-                       "AND relallvisible = relpages")
-                   .text(0, 0) == "1";
-    });
-    prepare_list(connection);
-    std::string plan;
+class StatementPlanOfAMixedHistory : public testing::Test {
+  protected:
+    StatementPlanOfAMixedHistory()
+        : database_({"sql/schema.sql"}), connection_(database_.conninfo()) {
+        connection_.execute(kData);
+    }
+
+    /// The webhooks whose ids match fire in turns, from the first of these times to the last.
+    void fire(const std::string& ids, int first, int last) {
+        connection_.execute(
+            "INSERT INTO webhook_triggers (id, webhook_fk, is_manual_trigger, new_series, "
+            "new_user) SELECT id || '-' || n, pk, false, true, false FROM generate_series(" +
+            std::to_string(first) + ", " + std::to_string(last) + ") AS n, webhooks WHERE id ~ '" +
+            ids + "' ORDER BY n, pk");
+    }
+
+    void vacuum_and_prepare() {
+        // Not at once where the server itself is analyzing just then.
+        await("every block is marked as visible to all", [this] {
+            connection_.execute("VACUUM ANALYZE");
+            return connection_
+                       .execute(
+                           "SELECT count(*) FROM pg_class WHERE relname = 'webhook_triggers' "
+                           "AND relallvisible = relpages")
+                       .text(0, 0) == "1";
+        });
+        prepare_list(connection_);
+    }
+
+    std::int64_t blocks_for(const std::string& album) {
+        return blocks_for_list(connection_, {"admin", album}, plan_);
+    }
+
+    TestDatabase database_;
+    TestConnection connection_;
+    std::string plan_;
+};
+
+TEST_F(StatementPlanOfAMixedHistory, ReadsNoMoreThanAPassOverTheSameRows) {
+    fire("^Spread000[12]-", 1, 20000);
+    vacuum_and_prepare();
     const std::int64_t pass = blocks_of(
-        connection,
+        connection_,
         "SELECT count(id) FROM webhook_triggers WHERE webhook_fk IN (" +
-            connection
+            connection_
                 .execute("SELECT string_agg(pk::text, ',') FROM webhooks WHERE name = 'Spread' "
                          "AND id LIKE 'Spread0001-%'")
                 .text(0, 0) +
             ")",
-        plan);
-    EXPECT_GT(pass, 3000) << plan;
-    EXPECT_LE(blocks_for_list(connection, {"admin", "Spread0001"}, plan), pass) << plan;
+        plan_);
+    EXPECT_GT(pass, 3000) << plan_;
+    EXPECT_LE(blocks_for("Spread0001"), pass) << plan_;
+}
+
+/// From PostgreSQL 13 on, REINDEX and a restore make lists of up to 132 equal keys, which a scan
+/// backwards returns in ascending order: here, the last row by index is the 132nd newest.
+TEST_F(StatementPlanOfAMixedHistory, FindsTheNewestWhereTheIndexIsDeduplicated) {
+    fire("^Spread000[12]-", 1, 10 * 132);
+    vacuum_and_prepare();
+    connection_.execute("REINDEX TABLE webhook_triggers");
+    EXPECT_LE(blocks_for("Spread0001"), 1500) << plan_;
+}
+
+TEST_F(StatementPlanOfAMixedHistory, DoesNotLookForAQuietWebhookAmongTheNewestOfOthers) {
+    fire("^(Spread0001-0|Spread0002-.)$", 1, 2000);
+    fire("^Spread0002-.$", 2001, 40000);
+    vacuum_and_prepare();
+    // Its own triggers, seven or so of which share a block.
+    EXPECT_LE(blocks_for("Spread0001"), 700) << plan_;
 }
 
 INSTANTIATE_TEST_SUITE_P(Histories, StatementPlan,

@@ -379,6 +379,62 @@ TEST_P(ListStatement, TheNewestOfALongHistoryAreFoundWhereverTheyLie) {
     }
 }
 
+/// Kheops counts them up from 1, but the column is a bigint.
+TEST_P(ListStatement, TheKeysOfALongHistoryMayBeAnyNumbers) {
+    add_webhook("webhook");
+    for (const char* keys : {
+             // The least there are, and no others: a bound below the last must not overflow.
+             "SELECT n, -9223372036854775808 + n FROM generate_series(0, 2999) AS n",
+             // Farther apart than the greatest bigint.
+             "SELECT n, CASE WHEN n < 2998 THEN -9223372036854775808 + n "
+             "ELSE 9223372036854775807 - (2999 - n) END FROM generate_series(0, 2999) AS n",
+             // Half of them below 0.
+             "SELECT n, n - 1500 FROM generate_series(0, 2999) AS n",
+             "SELECT n, (n - 1500) * 6148914691236517 FROM generate_series(0, 2999) AS n",
+             "SELECT n, 9223372036854775807 - 2999 + n FROM generate_series(0, 2999) AS n",
+         }) {
+        connection_.execute("TRUNCATE webhook_triggers, webhook_attempts, webhook_trigger_series");
+        connection_.execute(
+            "INSERT INTO webhook_triggers (pk, id, webhook_fk, new_series, new_user) "
+            "SELECT key, n, (SELECT min(pk) FROM webhooks), true, false FROM (" +
+            std::string(keys) + ") AS keys (n, key)");
+        const Rows rows = ask({"admin", kAlbum});
+        EXPECT_EQ(rows.text(0, "number_of_triggers"), "3000") << keys;
+        EXPECT_EQ(rows.text(0, "last_trigger_ids"), "{2999,2998,2997,2996,2995}") << keys;
+        EXPECT_EQ(rows.text(0, "last_trigger_passes"), "{f,f,f,f,f}") << keys;
+    }
+}
+
+/// Around the length from which on a history is long, and whether others have fired since.
+TEST_P(ListStatement, TheNewestHaveTheirOwnOutcomesHoweverLongTheHistoryIs) {
+    add_webhook("webhook");
+    add_webhook("another", "OtherAlbum");
+    for (const int length : {249, 250, 251, 1000, 1001}) {
+        for (const int since : {0, 100, 5000}) {
+            connection_.execute(
+                "TRUNCATE webhook_triggers, webhook_attempts, webhook_trigger_series");
+            connection_.execute(
+                "INSERT INTO webhook_triggers (pk, id, webhook_fk, new_series, new_user) "
+                "SELECT n, n, (SELECT pk FROM webhooks WHERE id = CASE WHEN n <= $1 "
+                "THEN 'webhook' ELSE 'another' END), true, false "
+                "FROM generate_series(1, $1::bigint + $2) AS n",
+                {std::to_string(length), std::to_string(since)});
+            connection_.execute(
+                "INSERT INTO webhook_attempts (status, time, webhook_trigger_fk, attempt) "
+                "SELECT 200, now(), $1::bigint - n, 1 FROM unnest('{0,2,3}'::bigint[]) AS n",
+                {std::to_string(length)});
+            const Rows rows = ask({"admin", kAlbum});
+            std::string ids;
+            for (int i = 0; i < 5; ++i) {
+                ids += (i == 0 ? "{" : ",") + std::to_string(length - i);
+            }
+            EXPECT_EQ(rows.text(0, "number_of_triggers"), std::to_string(length));
+            EXPECT_EQ(rows.text(0, "last_trigger_ids"), ids + "}") << length << " " << since;
+            EXPECT_EQ(rows.text(0, "last_trigger_passes"), "{t,f,t,t,f}") << length << " " << since;
+        }
+    }
+}
+
 TEST_P(ListStatement, TheExampleDataBeginsWithTheDocumentationsExample) {
     TestDatabase database({"sql/schema.sql", "sql/example-data.sql"});
     expect_script("sql/accelerate.sql", database, "count: corrected for 2 webhooks");
