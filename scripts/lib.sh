@@ -3,10 +3,14 @@
 
 # --- A private PostgreSQL -----------------------------------------------------------------------
 
-# The directory of the newest installed PostgreSQL server, where Debian puts them; the servers are
-# not on PATH there.
+# The directory of a PostgreSQL server's programs: the one that KHEOPS_TEST_POSTGRESQL names, else that
+# of the newest server where Debian puts them, which is not on PATH there.
 postgres_bindir() {
     local initdb newest=
+    if [ -n "${KHEOPS_TEST_POSTGRESQL:-}" ]; then
+        printf '%s\n' "$KHEOPS_TEST_POSTGRESQL"
+        return
+    fi
     while IFS= read -r initdb; do
         [ -x "$initdb" ] && newest=$initdb
     done < <(printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort -V)
@@ -31,10 +35,10 @@ postgres_run() { # DIR COMMAND...
 
 # Makes a cluster in DIR (created, or empty) and starts it. It listens on a Unix socket only, whose
 # directory nobody else can enter and which is written to DIR/socket-dir; port 5432; everyone who
-# reaches the socket is trusted, the superuser is "postgres". Nothing is flushed to disk: not for
-# data that anyone wants to keep. For root, DIR is given to the user postgres (or nobody), who must
-# be able to reach it. The server's log is DIR/postgresql.log. Each SETTING is a line for
-# postgresql.conf.
+# reaches the socket is trusted, the superuser is "postgres". Passwords are stored as PostgreSQL 14
+# and later store them. Nothing is flushed to disk: not for data that anyone wants to keep. For root,
+# DIR is given to the user postgres (or nobody), who must be able to reach it. The server's log is
+# DIR/postgresql.log. Each SETTING is a line for postgresql.conf.
 postgres_start() { # DIR [SETTING...]
     local dir bin owner socket_dir
     bin=$(postgres_bindir) || return
@@ -53,6 +57,10 @@ postgres_start() { # DIR [SETTING...]
             echo "postgres_start: the user $owner, who is to run PostgreSQL, cannot reach $dir" >&2
             return 1
         fi
+    fi
+    if ! postgres_run "$dir" test -x "$bin/initdb"; then
+        echo "postgres_start: the user $(stat -c %U "$dir") cannot run $bin/initdb" >&2
+        return 1
     fi
     chmod 700 "$dir" || return
 
@@ -80,6 +88,7 @@ unix_socket_directories = '${socket_dir//\'/\'\'}'
 unix_socket_permissions = 0700
 fsync = off
 full_page_writes = off
+password_encryption = 'scram-sha-256'
 END
     printf '%s\n' "${@:2}" >>"$dir/data/postgresql.conf" || return
     if ! postgres_run "$dir" "$bin/pg_ctl" --pgdata="$dir/data" --log="$dir/postgresql.log" \

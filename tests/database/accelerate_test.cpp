@@ -44,7 +44,7 @@ class Accelerate : public testing::Test {
 
     static std::string insert(int webhook, int triggers = 1) {
         return "INSERT INTO webhook_triggers (id, webhook_fk, new_series, new_user) "
-               "SELECT left(gen_random_uuid()::text, 30), " +
+               "SELECT '-' || left(md5(random()::text), 29), " +
                std::to_string(webhook) + ", true, false FROM generate_series(1, " +
                std::to_string(triggers) + ")";
     }
@@ -265,7 +265,7 @@ TEST_F(Accelerate, AnInsertLooksAtNoMoreBlocksAfterManyOthers) {
     database_.execute(
         "CREATE FUNCTION insert_many(many integer) RETURNS void LANGUAGE plpgsql AS $$ BEGIN "
         "FOR n IN 1..many LOOP INSERT INTO webhook_triggers (id, webhook_fk, new_series, new_user) "
-        "VALUES (left(gen_random_uuid()::text, 30), 1 + n % 2, true, false); END LOOP; END $$");
+        "VALUES ('-' || left(md5(random()::text), 29), 1 + n % 2, true, false); END LOOP; END $$");
     const auto blocks_of_1000 = [this] {
         std::string plan;
         return blocks_of(connection_, "SELECT insert_many(1000)", plan);
@@ -701,7 +701,7 @@ TEST_F(Accelerate, ASubscriptionToTheTableIsNoticed) {
     database_.execute("CREATE SUBSCRIPTION kheops_" + database_.name() +
                       " CONNECTION 'dbname=nowhere' PUBLICATION nothing WITH (connect = false)");
     database_.execute(
-        "INSERT INTO pg_subscription_rel SELECT oid, 'webhook_triggers'::regclass, 'r', NULL "
+        "INSERT INTO pg_subscription_rel SELECT oid, 'webhook_triggers'::regclass, 'r', '0/0' "
         "FROM pg_subscription WHERE subname = 'kheops_" +
         database_.name() + "'");
     EXPECT_EQ(in_force(kAccelerated), "no");
@@ -751,7 +751,7 @@ TEST_F(Accelerate, AMigrationOfTheColumnFailsNoWriter) {
         std::string all;
         for (const std::string& value : migration.values) {
             const std::string row =
-                "left(gen_random_uuid()::text, 30), true, false, " + value + ")";
+                "'-' || left(md5(random()::text), 29), true, false, " + value + ")";
             EXPECT_EQ(one.failure_of(columns + migration.column + ") VALUES (" + row), "") << value;
             all += (all.empty() ? "(" : ", (") + row;
         }
@@ -791,6 +791,9 @@ TEST_F(Accelerate, ADoubtLastsUntilItIsRunAgain) {
 
 /// A count belongs to the database in which it was made: elsewhere it is exact or not in force.
 TEST_F(Accelerate, ARestoreInAnyOrderEndsExactOrNotInForce) {
+    if (!can_dump(database_)) {
+        GTEST_SKIP() << "pg_dump is older than the server";
+    }
     install();
     for (int i = 0; i < 20; ++i) {
         database_.execute(insert(1));
@@ -902,7 +905,7 @@ TEST_F(Accelerate, OnALogicalSubscriberItIsRefused) {
                       " CONNECTION 'dbname=nowhere' PUBLICATION nothing WITH (connect = false)");
     // As a subscription that had reached its publisher would have noted it.
     database_.execute(
-        "INSERT INTO pg_subscription_rel SELECT oid, 'webhook_triggers'::regclass, 'r', NULL "
+        "INSERT INTO pg_subscription_rel SELECT oid, 'webhook_triggers'::regclass, 'r', '0/0' "
         "FROM pg_subscription WHERE subname = 'kheops_" +
         database_.name() + "'");
     const std::string before = described(database_);

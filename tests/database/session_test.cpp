@@ -91,8 +91,7 @@ TEST(Session, IsSetUpByPostgresqlsOwnFunctionsWhateverTheSearchPathHas) {
 TEST(Session, TextIsUtf8WhateverTheDatabasesEncodingIs) {
     TestDatabase administration;
     const std::string latin = administration.name() + "_latin1";
-    administration.execute("CREATE DATABASE " + latin +
-                           " ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");
+    administration.execute("CREATE DATABASE " + latin + " ENCODING 'LATIN1' TEMPLATE template0");
     constexpr Statement kUmlaut = {"umlaut", "SELECT pg_catalog.chr(228)"};
     EXPECT_EQ(ask(settings_of(administration.conninfo() + " dbname=" + latin), kUmlaut),
               "\xC3\xA4");
@@ -101,7 +100,7 @@ TEST(Session, TextIsUtf8WhateverTheDatabasesEncodingIs) {
         ask(settings_of(administration.conninfo() + " client_encoding=LATIN1 dbname=" + latin),
             kUmlaut),
         "\xC3\xA4");
-    administration.execute("DROP DATABASE " + latin + " WITH (FORCE)");
+    administration.execute("DROP DATABASE " + latin);
 }
 
 TEST(Session, ATcpConnectionIsKeptAliveAsTheOperatorSaysOrElseAsWeDo) {

@@ -41,7 +41,7 @@ BEGIN
             functions AS (
                 SELECT p.proname, mode() WITHIN GROUP (ORDER BY
                            CASE t.typtype WHEN 'b' THEN t.typname ELSE 'text' END) AS result,
-                       array_agg(p.pronargs) || CASE WHEN bool_or(p.provariadic <> 0) THEN 3 END AS counts
+                       array_agg(p.pronargs::integer) || CASE WHEN bool_or(p.provariadic <> 0) THEN 3 END AS counts
                 FROM calls JOIN pg_proc AS p ON p.proname = calls.name
                 JOIN pg_type AS t ON t.oid = p.prorettype
                 WHERE p.pronamespace = 'pg_catalog'::regnamespace

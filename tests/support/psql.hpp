@@ -28,6 +28,9 @@ Outcome run_script(const std::string& file, const TestDatabase& database,
 void expect_script(const std::string& file, const TestDatabase& database, const std::string& says,
                    const std::string& user = "postgres");
 
+/// Whether the installed pg_dump reads this server, which must not be newer.
+[[nodiscard]] bool can_dump(const TestDatabase& database);
+
 /// Everything in the database with its owners and rights, and those of the database itself.
 [[nodiscard]] std::string described(const TestDatabase& database);
 

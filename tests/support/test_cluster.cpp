@@ -59,12 +59,13 @@ TestCluster::TestCluster(Empty /*unused*/) : path_(directory_.file("cluster")), 
 
 std::unique_ptr<TestCluster> TestCluster::standby_of(const TestCluster& primary) {
     std::unique_ptr<TestCluster> standby(new TestCluster(Empty()));
-    standby->run("mkdir -m 700 \"$dir\"; chown --reference='" + primary.path_ +
-                 "' \"$dir\"; postgres_run \"$dir\" \"$bin/pg_basebackup\" --pgdata=\"$dir/data\" "
-                 "--write-recovery-conf --checkpoint=fast --no-sync --username=postgres --host='" +
-                 primary.host_ +
-                 "'; echo \"unix_socket_directories = '$dir'\" >>\"$dir/data/postgresql.conf\"; "
-                 "echo \"$dir\" >\"$dir/socket-dir\"");
+    standby->run(
+        "mkdir -m 700 \"$dir\"; chown --reference='" + primary.path_ +
+        "' \"$dir\"; PATH=$bin:$PATH postgres_run \"$dir\" pg_basebackup --pgdata=\"$dir/data\" "
+        "--write-recovery-conf --checkpoint=fast --no-sync --username=postgres --host='" +
+        primary.host_ +
+        "'; echo \"unix_socket_directories = '$dir'\" >>\"$dir/data/postgresql.conf\"; "
+        "echo \"$dir\" >\"$dir/socket-dir\"");
     standby->start();
     return standby;
 }
@@ -153,11 +154,13 @@ int TestCluster::connections(const std::string& application_name) const {
 void TestCluster::run(const std::string& commands) const {
     const std::string output = directory_.file("output");
     const char* path = std::getenv("PATH");
+    const char* programs = std::getenv("KHEOPS_TEST_POSTGRESQL");
     ChildProcess shell(
         {.arguments = {"bash", "-euc",
                        ". \"$1/scripts/lib.sh\"; dir=$2; bin=$(postgres_bindir); " + commands,
                        "bash", KHEOPS_SOURCE_DIR, path_},
-         .environment = {{"PATH", path != nullptr ? path : "/usr/bin:/bin"}},
+         .environment = {{"PATH", path != nullptr ? path : "/usr/bin:/bin"},
+                         {"KHEOPS_TEST_POSTGRESQL", programs != nullptr ? programs : ""}},
          .standard_output = output,
          .standard_error = output});
     if (shell.wait() != 0) {
