@@ -5,11 +5,13 @@
 --     psql -v ON_ERROR_STOP=1 -d KHEOPS_DATABASE -f grants-undo.sql
 --
 -- Run it before an upgrade of Kheops, and grants.sql again after it: see there. A password of the
--- role is lost with it.
--- Who runs it: who could run grants.sql; in PostgreSQL 16 and later that very role or a superuser.
--- All or nothing; it can be run again, and where grants.sql never was.
--- What it locks: nothing of Kheops'. It waits for statements of the role that are just running.
---   Sessions of the role that are connected stay, but can read nothing any more.
+-- role, and a connection limit of its own, are lost with it.
+-- Who runs it: the role that ran grants.sql, or a superuser. Another owner of the tables is refused
+--   by PostgreSQL 16 and later; before, what a superuser granted on database and schema stays, and
+--   with it the role. All or nothing; it can be run again, and where grants.sql never was.
+-- What it locks: of Kheops' tables nothing but what reading them does (ACCESS SHARE, and that from
+--   PostgreSQL 18 on). It waits for the worker's statements that are running. Sessions of the role
+--   that are connected stay, but can read nothing any more.
 
 BEGIN;
 -- PostgreSQL's own operators, functions and types, whatever other roles have made (README.md, "Names").

@@ -1,23 +1,36 @@
 -- SPDX-License-Identifier: MIT
--- A database role that can do nothing but this list: kheops_webhooks.
+-- A database role that can read what this list is made of, and nothing else: kheops_webhooks.
 --
 --     psql -v ON_ERROR_STOP=1 -d KHEOPS_DATABASE -f grants.sql
 --
 -- Who runs it: a superuser, or the owner of the Kheops tables if that role has CREATEROLE and may
---   create schemas in the database. All or nothing; it can be run again. To one who owns neither
+--   create schemas in the database. All or nothing; it can be run again, by the same role or a
+--   superuser: from PostgreSQL 16 on, nobody else may alter the role. To one who owns neither
 --   database nor schema public, PostgreSQL may say "no privileges were granted" for these two: that
 --   is no harm as long as PUBLIC has CONNECT and USAGE there, as it does by default.
 -- Before an upgrade of Kheops run grants-undo.sql: a table's columns cannot be altered while a view
 --   reads them, so that a migration which does so would fail and Kheops would not start. The worker
---   may go on running; it answers 503 until this file has been run again.
--- What it does: makes the role (LOGIN, without a password), the schema kheops_webhooks with a view
---   "webhooks" that hides the secrets, and grants SELECT on the columns that list_webhooks.sql
---   reads. The role cannot read webhooks.secret nor users.email, nor change anything of Kheops'. Its
---   search_path puts the view before the table, so that the statement is the same for every role,
---   and temporary tables last. It refuses a schema or role of these names that another has made for
---   more than this.
--- What it locks: nothing that a reader or writer waits for. It itself waits for a transaction that
---   is just altering webhooks.
+--   may go on running; it answers 503 until this file has been run again. Run it again after a
+--   restore too (README.md, "Dumps and restores").
+-- What it does: makes the role (LOGIN, without a password, at most 20 connections), the schema
+--   kheops_webhooks with a view "webhooks" that hides the secrets, and grants SELECT on the columns
+--   that list_webhooks.sql reads. The role cannot read webhooks.secret nor users.email, nor change
+--   anything of Kheops'. Its search_path puts the view before the table, so that the statement is the
+--   same for every role, and temporary tables last. It refuses a schema or role of these names that
+--   another has made for more than this.
+-- What the role can read all the same: every row of these columns, of all albums and at once. That is
+--   who uses Kheops (users.sub), who is a member and who an administrator of which album, every
+--   webhook's name and URL, and which deliveries failed. A URL often carries a token for the
+--   service that it calls. Guard the role's password as Kheops' own.
+-- Why 20 connections: PostgreSQL admits 100 by default, and Kheops needs its own; with the role's
+--   password alone they could all be taken. A worker takes KHEOPS_WEBHOOKS_THREADS at most, 8 on four
+--   processors; where there are fewer for it, its requests wait for one another. For more workers:
+--       ALTER ROLE kheops_webhooks CONNECTION LIMIT 40;
+--   The role itself cannot; this file, run again, leaves the limit as it is.
+-- What it locks: of Kheops' tables, what reading them does (ACCESS SHARE), so that neither reader nor
+--   writer waits; it waits for a transaction that is just altering webhooks, from PostgreSQL 18 on one
+--   of the six tables. Run again, it also waits for the worker's statements that are running, and the
+--   worker's next ones wait for it.
 -- How the worker gets in: either a password,
 --       \password kheops_webhooks
 --   or, on the same host, peer authentication: run the worker as a system user kheops_webhooks, or
@@ -31,7 +44,7 @@
 --   If Kheops' own role is not the owner of the database, or of the schema, grant the first two to
 --   it by name first.
 -- What cannot be closed: whoever has the role's password can set another one; change its settings,
---   the search_path too, for its later sessions; before PostgreSQL 16, make other roles members of
+--   the search_path too, for its later sessions; before PostgreSQL 15, make other roles members of
 --   it; and use processor, memory, disk for sorting, advisory locks and notifications as every role
 --   can. None of it reads or changes more. Peer authentication has no password to be set, and this
 --   in the worker's connection string goes before the settings of the role:
@@ -46,6 +59,7 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 DO $$
 DECLARE
     kheops name;
+    connections integer;
     wanted constant text[] := ARRAY[
         'search_path = kheops_webhooks, public, pg_temp',
         'statement_timeout = ''10s''',
@@ -67,7 +81,8 @@ BEGIN
             kheops;
     END IF;
 
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'kheops_webhooks') THEN
+    SELECT rolconnlimit INTO connections FROM pg_roles WHERE rolname = 'kheops_webhooks';
+    IF FOUND THEN
         IF EXISTS (SELECT FROM pg_roles
                    WHERE rolname = 'kheops_webhooks'
                      AND (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)
@@ -80,10 +95,12 @@ BEGIN
                      AND NOT r.rolsuper AND r.rolname NOT IN (kheops, current_user)) THEN
             RAISE EXCEPTION 'role kheops_webhooks is there already and has members, who would read what it may: revoke it from them, or drop it; nothing was done';
         END IF;
-        RAISE NOTICE 'role kheops_webhooks: there already, its attributes and password are as they were';
+        RAISE NOTICE 'role kheops_webhooks: there already, its attributes and password are as they were, %',
+            CASE connections WHEN -1 THEN 'any number of connections is allowed'
+                             ELSE format('%s connections at most', connections) END;
     ELSE
-        CREATE ROLE kheops_webhooks LOGIN NOINHERIT;
-        RAISE NOTICE 'role kheops_webhooks: created, without a password';
+        CREATE ROLE kheops_webhooks LOGIN NOINHERIT CONNECTION LIMIT 20;
+        RAISE NOTICE 'role kheops_webhooks: created, without a password, 20 connections at most';
     END IF;
 
     -- Made anew each time, for the table may have changed. It belongs to the owner of the table, not

@@ -6,9 +6,11 @@
 #include <gtest/gtest.h>
 
 #include "support/database.hpp"
+#include "support/files.hpp"
 #include "support/list_statement.hpp"
 #include "support/planted_objects.hpp"
 #include "support/psql.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace kheops::test {
 namespace {
@@ -37,6 +39,11 @@ class Grants : public testing::Test {
                 "SELECT setconfig::text FROM pg_db_role_setting AS s JOIN pg_database AS d "
                 "ON d.oid = s.setdatabase WHERE d.datname = current_database()")
             .dump();
+    }
+
+    /// Of the server, such as 150004 for 15.4.
+    static int version(TestDatabase& database) {
+        return std::stoi(database.execute("SHOW server_version_num").text(0, 0));
     }
 
     TestDatabase database_;
@@ -104,6 +111,17 @@ TEST_F(Grants, TheRoleSeesNoSecretAndNothingElse) {
     EXPECT_EQ(others.size(), 9U);
     for (const std::string& table : others) {
         EXPECT_EQ(role->failure_of("SELECT count(*) FROM public." + table), kNotAllowed) << table;
+    }
+}
+
+TEST_F(Grants, WhatTheRoleReadsItReadsOfAllAlbumsAtOnce) {
+    expect_script(kGrants, database_, "");
+    const auto role = connect();
+    for (const char* sql :
+         {"SELECT sub FROM users", "SELECT id FROM albums",
+          "SELECT album_fk, user_fk, admin FROM album_user", "SELECT name, url FROM webhooks",
+          "SELECT id FROM webhook_triggers", "SELECT status FROM webhook_attempts"}) {
+        EXPECT_EQ(role->execute(sql).dump(), database_.execute(sql).dump()) << sql;
     }
 }
 
@@ -180,6 +198,130 @@ TEST_F(Grants, RunAgainTheyKeepAPassword) {
     EXPECT_EQ(database_.column(password), before);
 }
 
+TEST_F(Grants, TheRolesConnectionsAreLimitedAndARunAgainLeavesTheLimitToTheOperator) {
+    const std::string limit = "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'kheops_webhooks'";
+    expect_script(kGrants, database_, "20 connections at most");
+    {
+        std::vector<std::unique_ptr<TestConnection>> connections(20);
+        for (auto& connection : connections) {
+            connection = connect();
+        }
+        EXPECT_THROW(connect(), std::runtime_error);
+        connections.front()->execute("SET default_transaction_read_only = off");
+        EXPECT_EQ(
+            connections.front()->failure_of("ALTER ROLE kheops_webhooks CONNECTION LIMIT 100"),
+            kNotAllowed);
+    }
+    for (const auto& [chosen, said] : {std::pair("7", "7 connections at most"),
+                                       std::pair("-1", "any number of connections is allowed")}) {
+        database_.execute("ALTER ROLE kheops_webhooks CONNECTION LIMIT " + std::string(chosen));
+        expect_script(kGrants, database_, said);
+        EXPECT_EQ(database_.column(limit), std::vector<std::string>{chosen});
+    }
+}
+
+/// With all that Kheops does but altering its tables.
+TEST_F(Grants, NeitherTheyNorKheopsWaitForOneAnother) {
+    const std::string tables =
+        "LOCK TABLE users, albums, album_user, public.webhooks, webhook_triggers, webhook_attempts "
+        "IN ";
+    TestConnection kheops(database_.conninfo());
+    kheops.execute("SET lock_timeout = '5s'");
+    TestConnection administrator(database_.conninfo());
+    administrator.execute("SET lock_timeout = '5s'");
+    for (const char* file : {kGrants, kGrants, kUndo}) {
+        const bool again =
+            database_.execute("SELECT to_regclass('kheops_webhooks.webhooks')::oid").text(0, 0) !=
+            "";
+        const auto role = again ? connect() : nullptr;
+        std::string uncommitted = read_file(std::string(KHEOPS_SOURCE_DIR) + "/" + file);
+        uncommitted.erase(uncommitted.rfind("COMMIT;"));
+        // A transaction that has written, and is open.
+        kheops.execute("BEGIN; " + tables + "ROW EXCLUSIVE MODE");
+        administrator.execute(uncommitted);
+        kheops.execute("COMMIT");
+        // One that begins meanwhile; of all locks, this one conflicts with all but a reader's.
+        EXPECT_EQ(kheops.failure_of("BEGIN; " + tables + "EXCLUSIVE MODE; COMMIT"), "") << file;
+        if (again) {
+            // The view is another one afterwards, or none.
+            EXPECT_EQ(role->failure_of("SET lock_timeout = '10ms'; SELECT FROM webhooks"), "55P03")
+                << file;
+        }
+        administrator.execute("COMMIT");
+    }
+}
+
+TEST_F(Grants, AnOwnerWhoDidNotMakeTheRoleIsRefusedOrDoesNotUndoItAll) {
+    const std::string owner = "grants_owner_" + database_.name();
+    database_.execute("CREATE ROLE " + owner + " LOGIN CREATEROLE");
+    database_.execute("GRANT CREATE ON DATABASE " + database_.name() + " TO " + owner);
+    for (const char* table :
+         {"users", "albums", "album_user", "webhooks", "webhook_triggers", "webhook_attempts"}) {
+        database_.execute(std::string("ALTER TABLE ") + table + " OWNER TO " + owner);
+    }
+    expect_script(kGrants, database_, "");
+    const bool refused = version(database_) >= 160000;
+    for (const char* file : {kGrants, kUndo}) {
+        const Outcome outcome = run_script(file, database_, owner);
+        EXPECT_EQ(outcome.status, refused ? 3 : 0) << file << outcome.output;
+        EXPECT_NE(outcome.output.find(refused           ? "ADMIN option"
+                                      : (file == kUndo) ? "role kheops_webhooks: kept"
+                                                        : "role kheops_webhooks: there already"),
+                  std::string::npos)
+            << file << outcome.output;
+    }
+    expect_script(kUndo, database_, "role kheops_webhooks: dropped");
+    database_.execute("REASSIGN OWNED BY " + owner + " TO postgres");
+    database_.execute("DROP OWNED BY " + owner);
+    database_.execute("DROP ROLE " + owner);
+}
+
+/// README.md, "Dumps and restores".
+TEST_F(Grants, AfterARestoreARunAgainMakesThemWhole) {
+    if (!can_dump(database_)) {
+        GTEST_SKIP() << "pg_dump is older than the server";
+    }
+    const TemporaryDirectory directory;
+    const std::string dump = directory.file("dump.sql");
+    const std::string secret = "SELECT secret FROM webhooks";
+    for (const std::string options : {"", "-n public", "-x", "without the role"}) {
+        expect_script(kGrants, database_, "");
+        const bool role = options != "without the role";
+        const Outcome dumped =
+            run(client("pg_dump", database_) + " " + (role ? options : "") + " -f '" + dump + "'");
+        ASSERT_EQ(dumped.status, 0) << dumped.output;
+        TestDatabase restored;
+        restored.execute("DROP SCHEMA public");
+        if (options != "-n public") {
+            restored.execute("CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC");
+        }
+        if (!role) {
+            expect_script(kUndo, database_, "role kheops_webhooks: dropped");
+        }
+        const Outcome loaded = run(client("psql -X -q", restored) +
+                                   (role ? " -v ON_ERROR_STOP=1" : "") + " -f '" + dump + "'");
+        EXPECT_EQ(loaded.status, 0) << options << loaded.output;
+        if (role) {
+            // A session of the role finds the view by the schema's name.
+            TestConnection before(restored.conninfo() + " user=" + kRole);
+            EXPECT_EQ(before.execute("SHOW statement_timeout").text(0, 0), "0");
+            EXPECT_EQ(before.failure_of(secret), options.empty() ? "" : kNotAllowed) << options;
+        } else {
+            EXPECT_NE(loaded.output.find("role \"kheops_webhooks\" does not exist"),
+                      std::string::npos)
+                << loaded.output;
+        }
+        expect_script(kGrants, restored, "");
+        {
+            TestConnection after(restored.conninfo() + " user=" + kRole);
+            EXPECT_EQ(after.execute("SHOW statement_timeout").text(0, 0), "10s");
+            prepare_list(after);
+            EXPECT_EQ(list(after, {"alice", "DemoAlbum1"}).count(), 5) << options;
+        }
+        expect_script(kUndo, restored, "role kheops_webhooks: ");
+    }
+}
+
 /// As a migration of Kheops would.
 TEST_F(Grants, AfterTheUndoColumnsCanBeAlteredAgain) {
     const std::string owner = "grants_owner_" + database_.name();
@@ -254,6 +396,10 @@ TEST_F(Grants, WhatEveryRoleMayDoIsClosedAsTheHeaderSaysOrDoesNotMatter) {
 
     const auto role = connect();
     role->execute("SET default_transaction_read_only = off");
+    role->execute("BEGIN");
+    EXPECT_EQ(role->failure_of("GRANT kheops_webhooks TO pg_monitor"),
+              version(database_) < 150000 ? "" : kNotAllowed);
+    role->execute("ROLLBACK");
     role->execute("ALTER ROLE kheops_webhooks PASSWORD 'mine'");
     role->execute("ALTER ROLE kheops_webhooks IN DATABASE " + database_.name() +
                   " SET search_path = mine");
