@@ -104,7 +104,7 @@ class StatementPlan : public testing::TestWithParam<History> {
         // 100 triggers wherever they lie, read once and counted in the index, which looks at them
         // where VACUUM has not marked their blocks as visible to all; and the attempts of 50.
         for (const char* album : {"Old0000001", "New0000010"}) {
-            expect_at_most(450, "admin", album);
+            expect_at_most(480, "admin", album);
         }
         expect_at_most(120, "admin", "None000005");
         expect_only_the_gates();
