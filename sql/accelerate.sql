@@ -150,34 +150,6 @@ BEGIN
     ELSE
         RAISE INFO 'schema kheops_webhooks_accelerate: there already';
     END IF;
-
-    IF to_regclass('kheops_webhooks_accelerate.changes') IS NULL THEN
-        -- The count of a webhook is n in counts and the sum of n in changes. Half of each page of
-        -- counts is kept free, so that a row can be changed where it is.
-        CREATE TABLE kheops_webhooks_accelerate.counts (
-            webhook_fk   bigint PRIMARY KEY,
-            n            bigint NOT NULL,
-            changes_from bigint NOT NULL  -- the changes of transactions before this one are all in n
-        ) WITH (fillfactor = 50);
-        CREATE TABLE kheops_webhooks_accelerate.changes (
-            webhook_fk bigint NOT NULL,
-            txid       bigint NOT NULL,  -- the transaction that made it, as txid_current() numbers them
-            n          bigint NOT NULL
-        );
-        CREATE INDEX changes_webhook_fk_txid_index
-            ON kheops_webhooks_accelerate.changes (webhook_fk, txid);
-        -- A row here says that changes were not counted.
-        CREATE TABLE kheops_webhooks_accelerate.doubts (
-            since    timestamptz NOT NULL,
-            sqlstate text NOT NULL
-        );
-        -- Where all tables are published, deleting a row without an identity would be an error.
-        ALTER TABLE kheops_webhooks_accelerate.changes REPLICA IDENTITY FULL;
-        ALTER TABLE kheops_webhooks_accelerate.doubts REPLICA IDENTITY FULL;
-        EXECUTE format('ALTER TABLE kheops_webhooks_accelerate.counts OWNER TO %I', kheops);
-        EXECUTE format('ALTER TABLE kheops_webhooks_accelerate.changes OWNER TO %I', kheops);
-        EXECUTE format('ALTER TABLE kheops_webhooks_accelerate.doubts OWNER TO %I', kheops);
-    END IF;
 END
 $$;
 
@@ -393,9 +365,7 @@ BEGIN
         EXECUTE format('REVOKE EXECUTE ON FUNCTION kheops_webhooks_accelerate.%s FROM PUBLIC', made);
     END LOOP;
     GRANT USAGE ON SCHEMA kheops_webhooks_accelerate TO PUBLIC;
-    GRANT SELECT ON kheops_webhooks_accelerate.counts, kheops_webhooks_accelerate.changes,
-        kheops_webhooks_accelerate.doubts TO PUBLIC;
-    RAISE INFO 'tables and functions: made for %', kheops;
+    RAISE INFO 'functions: made for %', kheops;
 END
 $$;
 
@@ -426,24 +396,35 @@ SELECT to_regclass('public.kheops_webhooks_newest') IS NOT NULL AS is_there,
 -- The table ready is there only when the count is whole. It names the table that was counted, and the
 -- transactions in which the four triggers and its own row were made: those that were disabled since,
 -- or restored, were made by another.
+--
+-- The tables are made anew, and what is in them is read in a view that the owner refreshes: they belong
+-- to the owner, whose triggers, rules and views would run as the superuser (README.md, "Names").
 DO $$
 DECLARE
+    kheops constant name := (
+        SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'public.webhook_triggers'::regclass);
     tries integer := 0;
     made name;
     is_ready boolean := false;
 BEGIN
     IF to_regclass('kheops_webhooks_accelerate.ready') IS NOT NULL
        AND to_regprocedure('kheops_webhooks_accelerate.count_changes()') IS NULL THEN
-        SELECT count(*) = 1
-               AND NOT EXISTS (SELECT FROM kheops_webhooks_accelerate.doubts)
-               AND bool_and(r.triggers = 'public.webhook_triggers'::regclass
-                            AND r.xmin = r.counted_by
-                            AND 4 = (SELECT count(*) FROM pg_trigger AS t
-                                     WHERE t.tgrelid = r.triggers
-                                       AND starts_with(t.tgname::text, 'kheops_webhooks_count_')
-                                       AND t.tgenabled = 'A' AND t.xmin = r.triggers_made_by))
-        INTO is_ready
-        FROM kheops_webhooks_accelerate.ready AS r;
+        CREATE MATERIALIZED VIEW kheops_webhooks_accelerate.state AS
+            SELECT count(*) = 1
+                   AND NOT EXISTS (SELECT FROM kheops_webhooks_accelerate.doubts)
+                   AND bool_and(r.triggers = 'public.webhook_triggers'::regclass
+                                AND r.xmin = r.counted_by
+                                AND 4 = (SELECT count(*) FROM pg_trigger AS t
+                                         WHERE t.tgrelid = r.triggers
+                                           AND starts_with(t.tgname::text, 'kheops_webhooks_count_')
+                                           AND t.tgenabled = 'A' AND t.xmin = r.triggers_made_by))
+                   AS is_ready
+            FROM kheops_webhooks_accelerate.ready AS r
+            WITH NO DATA;
+        EXECUTE format('ALTER MATERIALIZED VIEW kheops_webhooks_accelerate.state OWNER TO %I', kheops);
+        REFRESH MATERIALIZED VIEW kheops_webhooks_accelerate.state;
+        SELECT s.is_ready INTO is_ready FROM kheops_webhooks_accelerate.state AS s;
+        DROP MATERIALIZED VIEW kheops_webhooks_accelerate.state;
     END IF;
     IF is_ready THEN
         RAISE INFO 'triggers: there already';
@@ -453,10 +434,9 @@ BEGIN
     LOOP
         BEGIN
             LOCK TABLE public.webhook_triggers IN SHARE ROW EXCLUSIVE MODE;
-            PERFORM pg_advisory_xact_lock('kheops_webhooks_accelerate.counts'::regclass::oid::integer, lock)
-            FROM generate_series(0, 63) AS lock;
             -- Changes were missed: nobody may read the count until it is made anew below.
-            DROP TABLE IF EXISTS kheops_webhooks_accelerate.ready,
+            DROP TABLE IF EXISTS kheops_webhooks_accelerate.ready, kheops_webhooks_accelerate.doubts,
+                kheops_webhooks_accelerate.counts, kheops_webhooks_accelerate.changes,
                 kheops_webhooks_accelerate.trigger_counts;
             DROP FUNCTION IF EXISTS kheops_webhooks_accelerate.add_to_count(bigint, bigint);
             FOR made IN SELECT tgname FROM pg_trigger
@@ -478,9 +458,33 @@ BEGIN
         END;
         PERFORM pg_sleep(0.9);
     END LOOP;
-    DELETE FROM kheops_webhooks_accelerate.counts;
-    DELETE FROM kheops_webhooks_accelerate.changes;
-    DELETE FROM kheops_webhooks_accelerate.doubts;
+    -- The count of a webhook is n in counts and the sum of n in changes. Half of each page of
+    -- counts is kept free, so that a row can be changed where it is.
+    CREATE TABLE kheops_webhooks_accelerate.counts (
+        webhook_fk   bigint PRIMARY KEY,
+        n            bigint NOT NULL,
+        changes_from bigint NOT NULL  -- the changes of transactions before this one are all in n
+    ) WITH (fillfactor = 50);
+    CREATE TABLE kheops_webhooks_accelerate.changes (
+        webhook_fk bigint NOT NULL,
+        txid       bigint NOT NULL,  -- the transaction that made it, as txid_current() numbers them
+        n          bigint NOT NULL
+    );
+    CREATE INDEX changes_webhook_fk_txid_index
+        ON kheops_webhooks_accelerate.changes (webhook_fk, txid);
+    -- A row here says that changes were not counted.
+    CREATE TABLE kheops_webhooks_accelerate.doubts (
+        since    timestamptz NOT NULL,
+        sqlstate text NOT NULL
+    );
+    -- Where all tables are published, deleting a row without an identity would be an error.
+    ALTER TABLE kheops_webhooks_accelerate.changes REPLICA IDENTITY FULL;
+    ALTER TABLE kheops_webhooks_accelerate.doubts REPLICA IDENTITY FULL;
+    EXECUTE format('ALTER TABLE kheops_webhooks_accelerate.counts OWNER TO %I', kheops);
+    EXECUTE format('ALTER TABLE kheops_webhooks_accelerate.changes OWNER TO %I', kheops);
+    EXECUTE format('ALTER TABLE kheops_webhooks_accelerate.doubts OWNER TO %I', kheops);
+    GRANT SELECT ON kheops_webhooks_accelerate.counts, kheops_webhooks_accelerate.changes,
+        kheops_webhooks_accelerate.doubts TO PUBLIC;
     CREATE TRIGGER kheops_webhooks_count_insert AFTER INSERT ON public.webhook_triggers
         REFERENCING NEW TABLE AS added
         FOR EACH STATEMENT EXECUTE FUNCTION kheops_webhooks_accelerate.count_triggers();

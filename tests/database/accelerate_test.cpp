@@ -545,6 +545,34 @@ TEST_F(AccelerateAsSuperuser, NothingOfTheOwnersIsLeftToRunAtTheCommit) {
         << outcome.output;
 }
 
+/// They would run as the superuser where it empties or reads the tables of an earlier run.
+TEST_F(AccelerateAsSuperuser, TriggersRulesAndViewsOfTheOwnerOnItsTablesRunAsTheOwner) {
+    const std::string schema = "kheops_webhooks_accelerate.";
+    for (const std::string& planted :
+         {"CREATE TRIGGER planted AFTER DELETE ON " + schema +
+              "counts FOR EACH STATEMENT EXECUTE FUNCTION public.take_over_later()",
+          "CREATE RULE planted AS ON DELETE TO " + schema +
+              "changes DO ALSO SELECT public.take_over()",
+          "CREATE TRIGGER planted AFTER TRUNCATE ON " + schema +
+              "doubts FOR EACH STATEMENT EXECUTE FUNCTION public.take_over_later()",
+          "DROP TABLE " + schema + "doubts; CREATE VIEW " + schema +
+              "doubts AS SELECT now() AS since, ''::text AS sqlstate WHERE public.take_over()",
+          "ALTER TABLE " + schema + "ready RENAME TO kept; CREATE VIEW " + schema +
+              "ready AS SELECT triggers, triggers_made_by, counted_by, counted_by AS xmin FROM " +
+              schema + "kept WHERE public.take_over()"}) {
+        SCOPED_TRACE(planted);
+        install();
+        as_owner(planted);
+        as_owner("ALTER TABLE webhook_triggers DISABLE TRIGGER kheops_webhooks_count_update");
+        run_script(kAccelerate, database_);
+        EXPECT_EQ(
+            database_.column("SELECT rolsuper FROM pg_roles WHERE rolname = '" + owner_ + "'"),
+            std::vector<std::string>{"f"});
+        database_.execute("ALTER ROLE " + owner_ + " NOSUPERUSER");
+        database_.execute("DROP SCHEMA kheops_webhooks_accelerate CASCADE");
+    }
+}
+
 /// Whose schema it is, that role can replace what is in it.
 TEST_F(AccelerateAsSuperuser, WhatAnotherRoleHasMadeUnderItsNamesIsRefused) {
     const std::string other = "accelerate_other_" + database_.name();
