@@ -311,10 +311,12 @@ BEGIN
         RAISE EXCEPTION 'check_and_repair() must see what others committed'
             USING HINT = 'BEGIN ISOLATION LEVEL READ COMMITTED; SELECT kheops_webhooks_accelerate.check_and_repair(); COMMIT;';
     END IF;
-    -- In the order in which writers take them. Nobody folds meanwhile, and no other of these runs.
-    LOCK TABLE public.webhook_triggers IN ACCESS SHARE MODE;
+    -- Nobody folds meanwhile, and no other of these runs. This waits for transactions that have folded,
+    -- and so before any table is locked: they may be about to lock it from everyone.
     PERFORM pg_advisory_xact_lock('kheops_webhooks_accelerate.counts'::regclass::oid::integer, lock)
     FROM generate_series(0, 63) AS lock;
+    -- Before the tables of this file, as writers do.
+    LOCK TABLE public.webhook_triggers IN ACCESS SHARE MODE;
     INSERT INTO kheops_webhooks_accelerate.changes (webhook_fk, txid, n)
     SELECT webhook_fk, txid_current(), coalesce(there.n, 0) - coalesce(counted.n, 0)
     FROM (SELECT webhook_fk, count(*) AS n FROM public.webhook_triggers GROUP BY webhook_fk) AS there

@@ -431,6 +431,24 @@ TEST_F(Accelerate, ARepairFoldsAllChanges) {
     expect_exact();
 }
 
+/// As a migration does that changes rows and then the table.
+TEST_F(Accelerate, AWriterThatHasFoldedLocksTheTableBesideARepair) {
+    install();
+    const auto busy = writer();
+    busy->execute("BEGIN");
+    busy->execute(insert(1));
+    busy->execute("SELECT kheops_webhooks_accelerate.fold(1)");
+    std::future<void> repair = std::async(std::launch::async, [this] {
+        TestConnection(database_.conninfo())
+            .execute("SELECT kheops_webhooks_accelerate.check_and_repair()");
+    });
+    database_.await_waiting_backend();
+    busy->execute("ALTER TABLE webhook_triggers ADD COLUMN more text");
+    busy->execute("COMMIT");
+    repair.get();
+    expect_exact();
+}
+
 TEST_F(Accelerate, BothCanBeRunAgainAndTheUndoLeavesNoTrace) {
     const std::string before = described(database_);
     expect_script(kUndo, database_, "schema kheops_webhooks_accelerate: not there");
