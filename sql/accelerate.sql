@@ -43,7 +43,11 @@
 --     was made. A restore of data only into a database that has this ends it too.
 --   * webhook_triggers was made anew, or subscribed to (logical replication fires no triggers of this
 --     kind: this file refuses to be installed there).
+--   * another column has become webhook_fk (DROP, ADD, RENAME COLUMN), or webhook_triggers inherits, or
+--     is inherited from. ALTER COLUMN webhook_fk TYPE … USING is not noticed: where it changes values,
+--     run accelerate-undo.sql before it.
 --   * a doubt, as above.
+--   Nor is it for a role from which row level security hides triggers.
 -- To compare the count with the triggers at any time, beside readers and writers, as the owner of the
 -- tables; it corrects what is wrong, tells how many webhooks that were, and folds all changes:
 --
@@ -58,7 +62,7 @@
 --     CREATE TABLE kheops_webhooks_accelerate.counts (webhook_fk bigint PRIMARY KEY, n bigint, changes_from bigint);
 --     CREATE TABLE kheops_webhooks_accelerate.changes (webhook_fk bigint, txid bigint, n bigint);
 --     CREATE TABLE kheops_webhooks_accelerate.doubts (since timestamptz, sqlstate text);
---     CREATE TABLE kheops_webhooks_accelerate.ready (triggers regclass, triggers_made_by xid, counted_by xid);
+--     CREATE TABLE kheops_webhooks_accelerate.ready (triggers regclass, webhook_fk smallint, triggers_made_by xid, counted_by xid);
 --
 --   then this file with -v subscribers_have_tables=yes, and on each subscriber afterwards
 --   ALTER SUBSCRIPTION … REFRESH PUBLICATION. The same goes, in this order, before a later
@@ -98,6 +102,10 @@ BEGIN
     END IF;
     IF EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = 'public.webhook_triggers'::regclass) THEN
         RAISE EXCEPTION 'webhook_triggers is subscribed to by logical replication, which fires no triggers: nothing was done';
+    END IF;
+    IF EXISTS (SELECT FROM pg_inherits
+               WHERE 'public.webhook_triggers'::regclass IN (inhrelid, inhparent)) THEN
+        RAISE EXCEPTION 'webhook_triggers is part of an inheritance, where changes of one table fire no triggers of another: nothing was done';
     END IF;
     IF to_regclass('public.kheops_webhooks_newest') IS NOT NULL
        AND NOT EXISTS (SELECT FROM pg_index
@@ -299,10 +307,11 @@ END
 $$;
 
 -- Compares each webhook's count with its triggers in one snapshot, and adds what is missing: at first
--- everything. Then folds all changes. Returns how many webhooks had another count.
+-- everything. Then folds all changes. Returns how many webhooks had another count. Fails where a policy
+-- hides triggers from their owner (FORCE ROW LEVEL SECURITY).
 CREATE OR REPLACE FUNCTION kheops_webhooks_accelerate.check_and_repair()
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
 DECLARE
     wrong bigint;
     horizon bigint;
@@ -395,8 +404,8 @@ SELECT to_regclass('public.kheops_webhooks_newest') IS NOT NULL AS is_there,
 --
 -- The triggers are ENABLE ALWAYS: they also fire under session_replication_role = replica.
 --
--- The table ready is there only when the count is whole. It names the table that was counted, and the
--- transactions in which the four triggers and its own row were made: those that were disabled since,
+-- The table ready is there only when the count is whole. It names the table and the column that were
+-- counted, and the transactions in which the four triggers and its own row were made: those that were disabled since,
 -- or restored, were made by another.
 --
 -- The tables are made anew, and what is in them is read in a view that the owner refreshes: they belong
@@ -416,6 +425,9 @@ BEGIN
                    AND NOT EXISTS (SELECT FROM kheops_webhooks_accelerate.doubts)
                    AND bool_and(r.triggers = 'public.webhook_triggers'::regclass
                                 AND r.xmin = r.counted_by
+                                AND r.webhook_fk = (SELECT a.attnum FROM pg_attribute AS a
+                                                    WHERE a.attrelid = r.triggers
+                                                      AND a.attname = 'webhook_fk')
                                 AND 4 = (SELECT count(*) FROM pg_trigger AS t
                                          WHERE t.tgrelid = r.triggers
                                            AND starts_with(t.tgname::text, 'kheops_webhooks_count_')
@@ -527,12 +539,15 @@ BEGIN
     IF to_regclass('kheops_webhooks_accelerate.ready') IS NULL THEN
         CREATE TABLE kheops_webhooks_accelerate.ready (
             triggers         regclass NOT NULL,
+            webhook_fk       smallint NOT NULL,  -- the number of that column
             triggers_made_by xid NOT NULL,
             counted_by       xid NOT NULL
         );
         ALTER TABLE kheops_webhooks_accelerate.ready REPLICA IDENTITY FULL;
         INSERT INTO kheops_webhooks_accelerate.ready
         VALUES ('public.webhook_triggers',
+                (SELECT attnum FROM pg_attribute
+                 WHERE attrelid = 'public.webhook_triggers'::regclass AND attname = 'webhook_fk'),
                 current_setting('kheops_webhooks_accelerate.triggers_made_by')::xid,
                 (txid_current() % 4294967296)::text::xid);
         EXECUTE format('ALTER TABLE kheops_webhooks_accelerate.ready OWNER TO %I', kheops);

@@ -4,9 +4,10 @@
 -- connection, when the other statement has found a count.
 --
 -- Where accelerated is NULL, the count is not in force, and the answer must not be used:
--- webhook_triggers is not the table that was counted, a trigger was disabled, missing or restored since
--- (another transaction made it, see accelerate.sql), changes come by logical replication, which fires
--- no triggers, or a writer could not count.
+-- webhook_triggers is not the table, or webhook_fk not the column, that was counted; a trigger was
+-- disabled, missing or restored since (another transaction made it, see accelerate.sql); changes come by
+-- logical replication or through a table that inherits, which fire no triggers of this one; a writer
+-- could not count; or row level security hides triggers from this role.
 --
 --   ORDER BY t.webhook_fk, t.pk DESC
 --       The order of the index kheops_webhooks_newest, so that the newest five are five steps in it.
@@ -73,6 +74,23 @@ SELECT g.user_known,
                              WHERE t.tgrelid OPERATOR(pg_catalog.=) r.triggers
                                AND t.tgenabled OPERATOR(pg_catalog.=) 'A'
                                AND t.xmin OPERATOR(pg_catalog.=) r.triggers_made_by
+                         )
+                         AND r.webhook_fk OPERATOR(pg_catalog.=) (
+                             SELECT a.attnum
+                             FROM pg_catalog.pg_attribute AS a
+                             WHERE a.attrelid OPERATOR(pg_catalog.=) r.triggers
+                               AND a.attname OPERATOR(pg_catalog.=) 'webhook_fk'
+                         )
+                         AND NOT pg_catalog.row_security_active(r.triggers)
+                         AND NOT EXISTS (
+                             SELECT
+                             FROM pg_catalog.pg_inherits AS i
+                             WHERE i.inhrelid OPERATOR(pg_catalog.=) r.triggers
+                         )
+                         AND NOT EXISTS (
+                             SELECT
+                             FROM pg_catalog.pg_inherits AS i
+                             WHERE i.inhparent OPERATOR(pg_catalog.=) r.triggers
                          )
                          AND NOT EXISTS (
                              SELECT

@@ -576,7 +576,8 @@ TEST_F(AccelerateAsSuperuser, TriggersRulesAndViewsOfTheOwnerOnItsTablesRunAsThe
           "DROP TABLE " + schema + "doubts; CREATE VIEW " + schema +
               "doubts AS SELECT now() AS since, ''::text AS sqlstate WHERE public.take_over()",
           "ALTER TABLE " + schema + "ready RENAME TO kept; CREATE VIEW " + schema +
-              "ready AS SELECT triggers, triggers_made_by, counted_by, counted_by AS xmin FROM " +
+              "ready AS SELECT triggers, webhook_fk, triggers_made_by, counted_by, counted_by AS "
+              "xmin FROM " +
               schema + "kept WHERE public.take_over()"}) {
         SCOPED_TRACE(planted);
         install();
@@ -741,6 +742,53 @@ TEST_F(Accelerate, MaintenanceLeavesItInForce) {
         database_.execute(insert(1));
         expect_exact(command);
     }
+}
+
+TEST_F(Accelerate, AnotherColumnOrAnInheritanceIsNoticed) {
+    const std::string alter = "ALTER TABLE webhook_triggers ";
+    for (const std::string& change :
+         {"BEGIN; " + alter + "ADD other bigint; UPDATE webhook_triggers SET other = 1; " + alter +
+              "DROP webhook_fk; " + alter + "RENAME other TO webhook_fk; COMMIT",
+          std::string("CREATE TABLE child () INHERITS (webhook_triggers)"),
+          "CREATE TABLE parent (id varchar(30) NOT NULL); " + alter + "INHERIT parent"}) {
+        SCOPED_TRACE(change);
+        TestDatabase database({"sql/schema.sql", "sql/example-data.sql"});
+        expect_script(kAccelerate, database, kInForce);
+        EXPECT_EQ(count_in_force(database, kAccelerated), "yes");
+        database.execute(change);
+        EXPECT_EQ(count_in_force(database, kAccelerated), "no");
+        const bool refused =
+            change.find("parent") != std::string::npos || change.find("child") != std::string::npos;
+        const Outcome again = run_script(kAccelerate, database);
+        EXPECT_EQ(again.status, refused ? 3 : 0) << again.output;
+        EXPECT_EQ(count_in_force(database, kAccelerated), refused ? "no" : "yes");
+    }
+}
+
+TEST_F(Accelerate, WhereAPolicyHidesTriggersItIsNotInForce) {
+    const std::string role = "accelerate_reader_" + database_.name();
+    database_.execute("CREATE ROLE " + role + " LOGIN");
+    database_.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO " + role);
+    install();
+    const auto role_in_force = [&] {
+        TestConnection connection(database_.conninfo() + " user=" + role);
+        prepare_list(connection, kAccelerated);
+        return !list(connection, {"alice", "DemoAlbum1"}).text(0, "accelerated").empty();
+    };
+    EXPECT_TRUE(role_in_force());
+    database_.execute("ALTER TABLE webhook_triggers ENABLE ROW LEVEL SECURITY");
+    database_.execute("CREATE POLICY one ON webhook_triggers USING (webhook_fk = 1)");
+    EXPECT_FALSE(role_in_force());
+    EXPECT_EQ(in_force(kAccelerated), "yes");
+    database_.execute("ALTER TABLE webhook_triggers FORCE ROW LEVEL SECURITY");
+    database_.execute("ALTER TABLE webhook_triggers OWNER TO " + role);
+    EXPECT_EQ(run_script(kAccelerate, database_).status, 3);
+    database_.execute("DROP SCHEMA kheops_webhooks_accelerate CASCADE");
+    EXPECT_EQ(run_script(kAccelerate, database_).status, 3);
+    EXPECT_NE(in_force(kAccelerated), "yes");
+    database_.execute("REASSIGN OWNED BY " + role + " TO postgres");
+    database_.execute("DROP OWNED BY " + role);
+    database_.execute("DROP ROLE " + role);
 }
 
 TEST_F(Accelerate, ASubscriptionToTheTableIsNoticed) {

@@ -97,12 +97,15 @@ BEGIN
     EXECUTE format('CREATE FUNCTION %I.planted() RETURNS pg_catalog.bool LANGUAGE plpgsql ', place)
         || alarm;
     FOR object IN
-        SELECT DISTINCT c.relname
+        SELECT DISTINCT c.relname, (
+            -- A view can have no column of a pseudo-type.
+            SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
+            WHERE attrelid = c.oid AND attnum > 0 AND atttypid <> 'anyarray'::regtype) AS columns
         FROM regexp_matches(source, '(pg_[a-z_]+)', 'g') AS word (parts)
         JOIN pg_class AS c ON c.relname = word.parts[1] AND c.relnamespace = 'pg_catalog'::regnamespace
     LOOP
-        EXECUTE format('CREATE VIEW %I.%I AS SELECT * FROM pg_catalog.%2$I WHERE %1$I.planted()',
-                       place, object.relname);
+        EXECUTE format('CREATE VIEW %I.%I AS SELECT %s FROM pg_catalog.%2$I WHERE %1$I.planted()',
+                       place, object.relname, object.columns);
         EXECUTE format('GRANT SELECT ON %I.%I TO PUBLIC', place, object.relname);
     END LOOP;
     FOR object IN SELECT name FROM unnest(types) AS name WHERE name !~ '^(_|any)' LOOP
