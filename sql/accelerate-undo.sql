@@ -21,6 +21,15 @@ SET search_path = pg_catalog, pg_temp;
 SET client_min_messages = warning;  -- INFO is shown nevertheless
 SET default_transaction_isolation = 'read committed';
 
+-- One run at a time of this file and accelerate.sql, or each would undo half of the other.
+DO $$
+BEGIN
+    IF NOT pg_try_advisory_lock('pg_namespace'::regclass::oid::integer, hashtext('kheops_webhooks_accelerate')) THEN
+        RAISE EXCEPTION 'accelerate.sql or accelerate-undo.sql is running in another session: wait for its end; nothing was done';
+    END IF;
+END
+$$;
+
 DO $$
 DECLARE
     tries integer := 0;
@@ -74,3 +83,9 @@ SELECT to_regclass('public.kheops_webhooks_newest') IS NOT NULL AS is_there \gse
 \else
     DO $$ BEGIN RAISE INFO 'index kheops_webhooks_newest: not there'; END $$;
 \endif
+
+DO $$
+BEGIN
+    PERFORM pg_advisory_unlock('pg_namespace'::regclass::oid::integer, hashtext('kheops_webhooks_accelerate'));
+END
+$$;

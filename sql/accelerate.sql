@@ -75,6 +75,15 @@ SET search_path = pg_catalog, pg_temp;
 SET client_min_messages = warning;  -- INFO is shown nevertheless
 SET default_transaction_isolation = 'read committed';
 
+-- One run at a time of this file and accelerate-undo.sql, or each would undo half of the other.
+DO $$
+BEGIN
+    IF NOT pg_try_advisory_lock('pg_namespace'::regclass::oid::integer, hashtext('kheops_webhooks_accelerate')) THEN
+        RAISE EXCEPTION 'accelerate.sql or accelerate-undo.sql is running in another session: wait for its end; nothing was done';
+    END IF;
+END
+$$;
+
 DO $$
 DECLARE
     owner constant oid := (
@@ -559,3 +568,9 @@ $$;
 
 ANALYZE kheops_webhooks_accelerate.counts, kheops_webhooks_accelerate.changes,
     kheops_webhooks_accelerate.doubts, kheops_webhooks_accelerate.ready;
+
+DO $$
+BEGIN
+    PERFORM pg_advisory_unlock('pg_namespace'::regclass::oid::integer, hashtext('kheops_webhooks_accelerate'));
+END
+$$;

@@ -652,6 +652,23 @@ TEST_F(Accelerate, RunAgainItWaitsForNoWriter) {
     expect_exact();
 }
 
+TEST_F(Accelerate, WhileOneRunsAnotherIsRefused) {
+    const auto busy = writer();
+    busy->execute("BEGIN; " + insert(1));
+    std::future<Outcome> first =
+        std::async(std::launch::async, [this] { return run_script(kAccelerate, database_); });
+    database_.await_waiting_backend();
+    for (const char* file : {kAccelerate, kUndo}) {
+        const Outcome second = run_script(file, database_);
+        EXPECT_EQ(second.status, 3) << second.output;
+        EXPECT_NE(second.output.find("is running in another session"), std::string::npos)
+            << second.output;
+    }
+    busy->execute("COMMIT");
+    EXPECT_EQ(first.get().status, 0);
+    expect_exact();
+}
+
 TEST_F(Accelerate, TheDatabasesOwnIsolationDoesNotMatter) {
     database_.execute("ALTER DATABASE " + database_.name() +
                       " SET default_transaction_isolation = serializable");
