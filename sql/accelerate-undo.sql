@@ -66,7 +66,7 @@ BEGIN
         PERFORM pg_sleep(0.9);
     END LOOP;
     DROP FUNCTION IF EXISTS kheops_webhooks_accelerate.check_and_repair(),
-        kheops_webhooks_accelerate.count_triggers(),
+        kheops_webhooks_accelerate.count_triggers(), kheops_webhooks_accelerate.doubt_replicated(),
         kheops_webhooks_accelerate.fold_now_and_then(bigint), kheops_webhooks_accelerate.fold(bigint),
         kheops_webhooks_accelerate.count_changes(),
         kheops_webhooks_accelerate.add_to_count(bigint, bigint);

@@ -14,7 +14,7 @@
 --   take the place of an earlier version, and whenever the count is not in force.
 --   It refuses what another role has made under its names, and runs no code of the owner's as the
 --   superuser (README.md, "Names").
--- What it makes: the index kheops_webhooks_newest on webhook_triggers; four triggers
+-- What it makes: the index kheops_webhooks_newest on webhook_triggers; five triggers
 --   kheops_webhooks_count_… on webhook_triggers; and the schema kheops_webhooks_accelerate with the
 --   tables counts, changes, doubts and ready, and their functions. Everything belongs to the owner of
 --   webhook_triggers. Every role may read these tables: how many triggers a webhook has, by the
@@ -41,8 +41,8 @@
 --     --disable-triggers). Changes under session_replication_role = replica are counted.
 --   * a restore of a dump, and an upgrade by pg_upgrade: the count belongs to the database where it
 --     was made. A restore of data only into a database that has this ends it too.
---   * webhook_triggers was made anew, or subscribed to (logical replication fires no triggers of this
---     kind: this file refuses to be installed there).
+--   * webhook_triggers was made anew, or is or was subscribed to (logical replication fires no triggers
+--     of this kind: this file refuses to be installed there).
 --   * another column has become webhook_fk (DROP, ADD, RENAME COLUMN), or webhook_triggers inherits, or
 --     is inherited from. ALTER COLUMN webhook_fk TYPE … USING is not noticed: where it changes values,
 --     run accelerate-undo.sql before it.
@@ -315,6 +315,21 @@ BEGIN
 END
 $$;
 
+-- Called for each row under session_replication_role = replica. What a subscription applies fires no
+-- trigger for each statement, and after DROP SUBSCRIPTION nothing else would tell of it. Such a worker
+-- is known by having no statement from a client.
+CREATE OR REPLACE FUNCTION kheops_webhooks_accelerate.doubt_replicated()
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF current_query() IS NULL AND NOT EXISTS (SELECT FROM kheops_webhooks_accelerate.doubts) THEN
+        INSERT INTO kheops_webhooks_accelerate.doubts VALUES (now(), '0A000');
+        RAISE LOG 'kheops_webhooks_accelerate: triggers are no longer counted: they come by logical replication';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
 -- Compares each webhook's count with its triggers in one snapshot, and adds what is missing: at first
 -- everything. Then folds all changes. Returns how many webhooks had another count. Fails where a policy
 -- hides triggers from their owner (FORCE ROW LEVEL SECURITY).
@@ -380,7 +395,7 @@ DECLARE
     made text;
 BEGIN
     FOREACH made IN ARRAY ARRAY['fold(bigint)', 'fold_now_and_then(bigint)', 'count_triggers()',
-                                'check_and_repair()'] LOOP
+                                'doubt_replicated()', 'check_and_repair()'] LOOP
         EXECUTE format('ALTER FUNCTION kheops_webhooks_accelerate.%s OWNER TO %I', made, kheops);
         EXECUTE format('REVOKE EXECUTE ON FUNCTION kheops_webhooks_accelerate.%s FROM PUBLIC', made);
     END LOOP;
@@ -411,10 +426,10 @@ SELECT to_regclass('public.kheops_webhooks_newest') IS NOT NULL AS is_there,
 -- From the end of this transaction on every change is counted, for the lock is granted when nobody
 -- has changes in hand. What an earlier version of this file has made is replaced in the same moment.
 --
--- The triggers are ENABLE ALWAYS: they also fire under session_replication_role = replica.
+-- The four that count are ENABLE ALWAYS: they also fire under session_replication_role = replica.
 --
 -- The table ready is there only when the count is whole. It names the table and the column that were
--- counted, and the transactions in which the four triggers and its own row were made: those that were disabled since,
+-- counted, and the transactions in which the five triggers and its own row were made: those that were disabled since,
 -- or restored, were made by another.
 --
 -- The tables are made anew, and what is in them is read in a view that the owner refreshes: they belong
@@ -437,10 +452,10 @@ BEGIN
                                 AND r.webhook_fk = (SELECT a.attnum FROM pg_attribute AS a
                                                     WHERE a.attrelid = r.triggers
                                                       AND a.attname = 'webhook_fk')
-                                AND 4 = (SELECT count(*) FROM pg_trigger AS t
+                                AND 5 = (SELECT count(*) FROM pg_trigger AS t
                                          WHERE t.tgrelid = r.triggers
                                            AND starts_with(t.tgname::text, 'kheops_webhooks_count_')
-                                           AND t.tgenabled = 'A' AND t.xmin = r.triggers_made_by))
+                                           AND t.xmin = r.triggers_made_by))
                    AS is_ready
             FROM kheops_webhooks_accelerate.ready AS r
             WITH NO DATA;
@@ -519,7 +534,10 @@ BEGIN
         FOR EACH STATEMENT EXECUTE FUNCTION kheops_webhooks_accelerate.count_triggers();
     CREATE TRIGGER kheops_webhooks_count_truncate AFTER TRUNCATE ON public.webhook_triggers
         FOR EACH STATEMENT EXECUTE FUNCTION kheops_webhooks_accelerate.count_triggers();
+    CREATE TRIGGER kheops_webhooks_count_replicated AFTER INSERT OR UPDATE OR DELETE ON public.webhook_triggers
+        FOR EACH ROW EXECUTE FUNCTION kheops_webhooks_accelerate.doubt_replicated();
     ALTER TABLE public.webhook_triggers
+        ENABLE REPLICA TRIGGER kheops_webhooks_count_replicated,
         ENABLE ALWAYS TRIGGER kheops_webhooks_count_insert,
         ENABLE ALWAYS TRIGGER kheops_webhooks_count_delete,
         ENABLE ALWAYS TRIGGER kheops_webhooks_count_update,

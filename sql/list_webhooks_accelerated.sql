@@ -68,11 +68,10 @@ SELECT g.user_known,
                      AND pg_catalog.bool_and(
                          r.triggers OPERATOR(pg_catalog.=) 'webhook_triggers'::pg_catalog.regclass
                          AND r.xmin OPERATOR(pg_catalog.=) r.counted_by
-                         AND 4 OPERATOR(pg_catalog.=) (
+                         AND 5 OPERATOR(pg_catalog.=) (
                              SELECT pg_catalog.count(*)
                              FROM pg_catalog.pg_trigger AS t
                              WHERE t.tgrelid OPERATOR(pg_catalog.=) r.triggers
-                               AND t.tgenabled OPERATOR(pg_catalog.=) 'A'
                                AND t.xmin OPERATOR(pg_catalog.=) r.triggers_made_by
                          )
                          AND r.webhook_fk OPERATOR(pg_catalog.=) (

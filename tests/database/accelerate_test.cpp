@@ -761,6 +761,24 @@ TEST_F(Accelerate, MaintenanceLeavesItInForce) {
     }
 }
 
+/// What it applied was not counted.
+TEST_F(Accelerate, ASubscriptionThatWasDroppedIsNoticed) {
+    install();
+    TestDatabase publisher({"sql/schema.sql", "sql/example-data.sql"});
+    publisher.execute("CREATE PUBLICATION its_triggers FOR TABLE webhook_triggers");
+    {
+        Subscription subscription(publisher, database_, "its_triggers");
+        publisher.execute(
+            "INSERT INTO webhook_triggers (pk, id, webhook_fk, new_series, new_user) "
+            "VALUES (1000, 'replicated', 1, true, false)");
+        subscription.await_caught_up();
+        EXPECT_EQ(in_force(kAccelerated), "no");
+    }
+    EXPECT_EQ(in_force(kAccelerated), "no");
+    expect_script(kAccelerate, database_, "triggers: made");
+    expect_exact();
+}
+
 TEST_F(Accelerate, AnotherColumnOrAnInheritanceIsNoticed) {
     const std::string alter = "ALTER TABLE webhook_triggers ";
     for (const std::string& change :
