@@ -244,6 +244,37 @@ TEST_F(Accelerate, ManyChangesOfOneTransactionAreFoldedInParts) {
     }
 }
 
+/// Its number is smaller than those of the changes that are folded before it ends.
+TEST_F(Accelerate, AFoldLeavesOutWhatAnOlderTransactionWillCommit) {
+    install();
+    for (const int many : {1, 10001}) {
+        const auto older = writer();
+        older->execute("BEGIN; SELECT txid_current()");
+        database_.execute("DO $$ BEGIN FOR n IN 1.." + std::to_string(many) + " LOOP " + insert(1) +
+                          "; END LOOP; END $$");
+        older->execute(insert(1));
+        database_.execute("SELECT kheops_webhooks_accelerate.fold(1)");
+        older->execute("COMMIT");
+        expect_exact(std::to_string(many));
+        database_.execute("SELECT kheops_webhooks_accelerate.fold(1)");
+        expect_exact(std::to_string(many));
+    }
+}
+
+TEST_F(Accelerate, AFoldWithoutChangesRemembersThatThereAreNone) {
+    install();
+    database_.execute("SELECT kheops_webhooks_accelerate.fold(77)");
+    EXPECT_EQ(rows_of("counts", 77), 0);
+    const std::string changes_from =
+        "SELECT changes_from FROM kheops_webhooks_accelerate.counts WHERE webhook_fk = 1";
+    const std::int64_t before = std::stoll(database_.column(changes_from)[0]);
+    // A transaction of another database may hold it back for a while.
+    await("a fold without changes moves changes_from", [&] {
+        database_.execute("SELECT kheops_webhooks_accelerate.fold(1)");
+        return std::stoll(database_.column(changes_from)[0]) > before;
+    });
+}
+
 TEST_F(Accelerate, ChangesDoNotPileUpInAnyIsolationLevel) {
     install();
     for (const char* isolation : {"read committed", "repeatable read", "serializable"}) {
@@ -279,14 +310,17 @@ TEST_F(Accelerate, AnInsertLooksAtNoMoreBlocksAfterManyOthers) {
     }
     {
         SCOPED_TRACE("beside an old snapshot");
+        std::string fold_plan;
         const auto old = writer();
         old->execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM webhooks");
         for (int i = 0; i < 2000; ++i) {
             database_.execute("SELECT insert_many(10)");
         }
         EXPECT_LT(blocks_of_1000(), 2 * at_first);
-        database_.execute(
-            "SELECT kheops_webhooks_accelerate.fold(n) FROM generate_series(1, 2) AS n");
+        const std::string fold = "SELECT kheops_webhooks_accelerate.fold(1)";
+        await("a fold passes over what was folded",
+              [&] { return blocks_of(connection_, fold, fold_plan) < 60; });
+        database_.execute("SELECT kheops_webhooks_accelerate.fold(2)");
         TestConnection connection(database_.conninfo());
         prepare_list(connection, kAccelerated);
         std::string plan;
@@ -303,10 +337,18 @@ TEST_F(Accelerate, APlanMadeWhileThereWereNoChangesServesWhenThereAreMany) {
     prepare_list(connection_, kAccelerated);
     std::string plan;
     const std::int64_t before = blocks_for_list(connection_, {"alice", "DemoAlbum1"}, plan);
+    TestConnection folding(database_.conninfo());
+    const std::string fold = "SELECT kheops_webhooks_accelerate.fold(1)";
+    for (int i = 0; i < 10; ++i) {
+        folding.execute(fold);
+    }
+    const std::int64_t fold_before = blocks_of(folding, fold, plan);
     database_.execute(
         "INSERT INTO kheops_webhooks_accelerate.changes SELECT 1000 + n, 1, 0 "
         "FROM generate_series(1, 100000) AS n");
     EXPECT_LT(blocks_for_list(connection_, {"alice", "DemoAlbum1"}, plan), before + 100) << plan;
+    folding.execute(fold);
+    EXPECT_LT(blocks_of(folding, fold, plan), fold_before + 100) << plan;
 }
 
 TEST_F(Accelerate, AWriterNeedsNoRightsOnTheCount) {
@@ -869,7 +911,7 @@ TEST_F(Accelerate, AMigrationOfTheColumnFailsNoWriter) {
                     true},
           Migration{alter + "ALTER COLUMN webhook_fk DROP NOT NULL",
                     "webhook_fk",
-                    {"1", "NULL"},
+                    {"1", "2", "NULL"},
                     true}}) {
         SCOPED_TRACE(migration.change);
         TestDatabase database({"sql/schema.sql", "sql/example-data.sql"});
@@ -902,6 +944,31 @@ TEST_F(Accelerate, AMigrationOfTheColumnFailsNoWriter) {
             EXPECT_LE(doubts.size(), 2U);
             EXPECT_NE(count_in_force(database, kAccelerated), "yes");
         }
+    }
+}
+
+/// Rounded, it would be counted for another webhook.
+TEST_F(Accelerate, AFractionIsADoubtForEachKindOfChange) {
+    const std::string made =
+        "INSERT INTO webhook_triggers (id, webhook_fk, new_series, new_user) VALUES ('a', 1.5, "
+        "true, false)";
+    for (const std::string& change :
+         {made, std::string("UPDATE webhook_triggers SET webhook_fk = 1.5"),
+          std::string("DELETE FROM webhook_triggers WHERE webhook_fk = 0.5")}) {
+        TestDatabase database({"sql/schema.sql", "sql/example-data.sql"});
+        database.execute(
+            "ALTER TABLE webhook_triggers DROP CONSTRAINT webhook_triggers_webhook_fk_fkey");
+        expect_script(kAccelerate, database, kInForce);
+        database.execute(
+            "ALTER TABLE webhook_triggers DISABLE TRIGGER USER, ALTER COLUMN webhook_fk TYPE "
+            "numeric");
+        database.execute(
+            "INSERT INTO webhook_triggers (id, webhook_fk, new_series, new_user) VALUES ('b', 0.5, "
+            "true, false)");
+        database.execute("ALTER TABLE webhook_triggers ENABLE TRIGGER USER");
+        database.execute(change);
+        EXPECT_EQ(database.column("SELECT count(*) FROM kheops_webhooks_accelerate.doubts")[0], "1")
+            << change;
     }
 }
 
