@@ -19,20 +19,23 @@
 --   tables counts, changes, doubts and ready, and their functions. Everything belongs to the owner of
 --   webhook_triggers. Every role may read these tables: how many triggers a webhook has, by the
 --   webhook's primary key, and nothing else.
--- What it locks: no reader. Writers of webhook_triggers wait while the triggers are made, which is a
---   moment, and at most 0.1 s for each attempt to get that lock: where a longer transaction holds it,
---   this file gives up and tries again, for up to ten minutes. The index is built, and the triggers
---   are counted, beside readers and writers. Building the index waits for transactions that are older
---   than it.
+-- What it locks: no reader of Kheops' tables. Writers of webhook_triggers wait while the triggers are
+--   made, which is a moment, and at most 0.1 s for each attempt to get that lock: where a longer
+--   transaction holds it, this file gives up and tries again, for up to ten minutes. Run again, it also
+--   waits for readers of its own tables, such as pg_dump, and they for it. The index is built, and the
+--   triggers are counted, beside readers and writers. Building the index waits for transactions that
+--   are older than it.
 -- How long: one pass over webhook_triggers to build the index, another to count.
 -- Space: the index has about 30 bytes for each trigger; the count 150 bytes for each webhook.
 -- What it costs afterwards: each statement that inserts or deletes triggers adds one row for each
 --   webhook concerned, in the same transaction. scripts/insert-cost measures it.
--- What it never does: make a writer wait or fail. A writer adds rows to changes and looks at no row of
+-- What it never does, while its tables are there: make a writer wait or fail. A writer adds rows to changes and looks at no row of
 --   others. One of 64 also folds: it replaces the changes of that webhook, some dozens on average, by
 --   their sum in counts, unless another is doing so. Where a migration has made counting impossible
 --   (webhook_fk renamed, dropped, or no longer a whole number), the writer passes, a row in doubts and
 --   a line in the server's log say so, and the worker counts for itself.
+--   Beside a transaction that has written and stays open, anywhere in the server, PostgreSQL can remove
+--   no row: folds and lists then pass over the folded changes of the webhook, some ms after 60,000.
 --   Between SERIALIZABLE transactions a fold reads what others add to, and so can be one more reason
 --   for the serialization failures for which these must be ready.
 --
@@ -43,11 +46,11 @@
 --     was made. A restore of data only into a database that has this ends it too.
 --   * webhook_triggers was made anew, or is or was subscribed to (logical replication fires no triggers
 --     of this kind: this file refuses to be installed there).
---   * another column has become webhook_fk (DROP, ADD, RENAME COLUMN), or webhook_triggers inherits, or
---     is inherited from. ALTER COLUMN webhook_fk TYPE … USING is not noticed: where it changes values,
---     run accelerate-undo.sql before it.
+--   * another column has become webhook_fk (DROP, ADD, RENAME COLUMN).
 --   * a doubt, as above.
---   Nor is it for a role from which row level security hides triggers.
+--   Nor is it for a role from which row level security hides triggers. Two things are not noticed: a
+--   table that is made to inherit from webhook_triggers later, and ALTER COLUMN webhook_fk TYPE … USING
+--   where that changes values. Run accelerate-undo.sql before either.
 -- To compare the count with the triggers at any time, beside readers and writers, as the owner of the
 -- tables; it corrects what is wrong, tells how many webhooks that were, and folds all changes:
 --

@@ -5,9 +5,9 @@
 --
 -- Where accelerated is NULL, the count is not in force, and the answer must not be used:
 -- webhook_triggers is not the table, or webhook_fk not the column, that was counted; a trigger was
--- disabled, missing or restored since (another transaction made it, see accelerate.sql); changes come by
--- logical replication or through a table that inherits, which fire no triggers of this one; a writer
--- could not count; or row level security hides triggers from this role.
+-- disabled, missing or restored since (another transaction made it, see accelerate.sql); a writer could
+-- not count, or changes came by logical replication; or row level security hides triggers from this
+-- role.
 --
 --   ORDER BY t.webhook_fk, t.pk DESC
 --       The order of the index kheops_webhooks_newest, so that the newest five are five steps in it.
@@ -81,21 +81,6 @@ SELECT g.user_known,
                                AND a.attname OPERATOR(pg_catalog.=) 'webhook_fk'
                          )
                          AND NOT pg_catalog.row_security_active(r.triggers)
-                         AND NOT EXISTS (
-                             SELECT
-                             FROM pg_catalog.pg_inherits AS i
-                             WHERE i.inhrelid OPERATOR(pg_catalog.=) r.triggers
-                         )
-                         AND NOT EXISTS (
-                             SELECT
-                             FROM pg_catalog.pg_inherits AS i
-                             WHERE i.inhparent OPERATOR(pg_catalog.=) r.triggers
-                         )
-                         AND NOT EXISTS (
-                             SELECT
-                             FROM pg_catalog.pg_subscription_rel AS s
-                             WHERE s.srrelid OPERATOR(pg_catalog.=) r.triggers
-                         )
                          AND NOT EXISTS (SELECT FROM kheops_webhooks_accelerate.doubts)
                      ) THEN pg_catalog.max(r.tableoid)::bigint END
         FROM kheops_webhooks_accelerate.ready AS r) AS accelerated
