@@ -213,6 +213,8 @@ TEST_F(Accelerate, WhoFoldsLeavesOutWhatAnotherIsFolding) {
     install();
     const auto one = writer();
     const auto other = writer();
+    // A fold survives a lock_timeout, but no statement_timeout.
+    other->execute("SET lock_timeout = 0; SET statement_timeout = '5s'");
     const std::string fold = "SELECT kheops_webhooks_accelerate.fold(1)";
     database_.execute(insert(1) + "; " + insert(1));
     one->execute("BEGIN");
