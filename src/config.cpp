@@ -93,7 +93,7 @@ LogLevel read_log_level(const Variables& variables) {
 
 /// A connection string may hold a password, so no message shows one.
 void require_connection(const Setting& setting, const DatabaseSettings& settings) {
-    if (const std::optional<std::string> refusal = Database::refusal_of(settings)) {
+    if (const std::optional<std::string> refusal = refusal_of(settings)) {
         throw ConfigError(
             setting,
             "must be a connection string or URI that libpq accepts, together with its own PG* "
@@ -238,7 +238,7 @@ Config read_config(const Variables& variables, const KeyTimes& key_times) {
     config.threads = read_threads(variables);
     config.timeout = read_timeout(variables);
     config.database = read_database(variables);
-    config.database.statement_timeout = config.timeout;
+    config.database.budget = config.timeout;
     if (const Setting* provider = provider_setting(variables)) {
         config.provider = read_provider(*provider, variables, key_times, config.threads);
         if (variables.is_set(kKeyFile.name)) {

@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "database/postgres.hpp"
+#include "database/connect.hpp"
 #include "key_times.hpp"
 #include "log.hpp"
 #include "provider/provider_keys.hpp"

@@ -23,6 +23,16 @@ class Deadline {
     /// Below 0 when none is known.
     [[nodiscard]] int caller() const { return caller_; }
 
+    /// The deadline once the caller has hung up: that long from now at most.
+    [[nodiscard]] Deadline after_hang_up(std::chrono::milliseconds grace) const {
+        Deadline rest = at_most(grace);
+        rest.caller_ = -1;
+        rest.is_abandoned_ = true;
+        return rest;
+    }
+    /// Whether the caller has hung up.
+    [[nodiscard]] bool is_abandoned() const { return is_abandoned_; }
+
     /// The same, or that long from now, whichever is sooner.
     [[nodiscard]] Deadline at_most(std::chrono::milliseconds time) const {
         Deadline sooner = *this;
@@ -44,6 +54,7 @@ class Deadline {
   private:
     Clock::time_point end_;
     int caller_ = -1;
+    bool is_abandoned_ = false;
 };
 
 }  // namespace kheops

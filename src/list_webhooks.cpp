@@ -88,7 +88,7 @@ void require_administrator(const Caller& caller) {
 
 }  // namespace
 
-Response list_webhooks(const Request& request, const TokenVerifier& tokens, Database& database,
+Response list_webhooks(const Request& request, const TokenVerifier& tokens, ConnectionPool& database,
                        std::chrono::system_clock::time_point now, Deadline deadline,
                        RequestRecord& record) {
     const AlbumId album = album_in_path(request);

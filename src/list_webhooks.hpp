@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "database/postgres.hpp"
+#include "database/connection_pool.hpp"
 #include "deadline.hpp"
 #include "http/message.hpp"
 #include "token/access_token.hpp"
@@ -27,7 +27,7 @@ struct RequestRecord {
 /// for keys and for the database. Throws HttpError where a gate refuses (contract section 3),
 /// KeysUnavailable and DatabaseError where the keys or the database are not there in time.
 [[nodiscard]] Response list_webhooks(const Request& request, const TokenVerifier& tokens,
-                                     Database& database, std::chrono::system_clock::time_point now,
+                                     ConnectionPool& database, std::chrono::system_clock::time_point now,
                                      Deadline deadline, RequestRecord& record);
 
 }  // namespace kheops

@@ -3,9 +3,13 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace kheops {
+
+/// SQLSTATE of a server, or a pooler, that has no connection left for a role, a database or anyone.
+inline constexpr std::string_view kTooManyConnections = "53300";
 
 /// The database did not answer. what() is for the log: it names what is missing, never a statement
 /// or a value. It has one line for each host that was tried in vain.
@@ -14,11 +18,13 @@ class DatabaseError : public std::runtime_error {
     enum class Kind {
         unreachable,  ///< no connection, it was lost, or the server broke the protocol
         invalidated,  ///< the prepared statement no longer fits the schema; a new connection helps
-        unfit,      ///< a table, a column or a right is missing, or the statement failed otherwise
-        late,       ///< the deadline passed, or the server's own time limit
-        conflict,   ///< the server ended the statement for the sake of another one or, on a hot
-                    ///< standby, of recovery; a repeat may succeed
-        abandoned,  ///< the caller hung up: nobody waits for the answer any more
+        statement_failed,  ///< a table, a column or a right is missing, or another error
+        late,              ///< the deadline passed, or the server's own time limit
+        conflict,          ///< the server ended the statement for the sake of another one or, on a
+                           ///< hot standby, of recovery; a repeat may succeed
+        abandoned,         ///< the caller hung up: nobody waits for the answer any more
+        untranslatable,    ///< a text that was asked for or is stored cannot be converted between
+                           ///< UTF-8 and the database's encoding, or is stored as no such text
     };
 
     DatabaseError(Kind kind, std::string sqlstate, const std::string& message)
@@ -26,8 +32,11 @@ class DatabaseError : public std::runtime_error {
 
     [[nodiscard]] Kind kind() const { return kind_; }
     /// Five characters (PostgreSQL appendix A), or empty where the server said nothing. 08P01 is
-    /// this program's own where an answer is not what was asked for.
+    /// this program's own where an answer is not what was asked for, and 22021 where a text is not
+    /// UTF-8.
     [[nodiscard]] const std::string& sqlstate() const { return sqlstate_; }
+
+    [[nodiscard]] bool is_out_of_connections() const { return sqlstate_ == kTooManyConnections; }
 
   private:
     Kind kind_;

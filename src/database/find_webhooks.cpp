@@ -3,6 +3,8 @@
 
 #include <atomic>
 
+#include "database/query.hpp"
+
 namespace kheops {
 
 namespace {
@@ -80,7 +82,7 @@ Listing listing_in(const Result& result) {
 
 }  // namespace
 
-Listing find_webhooks(Database& database, const std::string& subject, const AlbumId& album,
+Listing find_webhooks(ConnectionPool& pool, const std::string& subject, const AlbumId& album,
                       const WebhookFilter& filter, Deadline deadline) {
     static const Statement stock = {"list_webhooks", kListWebhooksSql};
     static const Statement faster = {"list_webhooks_accelerated", kListWebhooksAcceleratedSql,
@@ -90,7 +92,7 @@ Listing find_webhooks(Database& database, const std::string& subject, const Albu
     /// The count that turned out not to be in force, by the oid of its mark; 0: none. It is not
     /// asked again: accelerate.sql makes another.
     static std::atomic<std::int64_t> refused = 0;
-    const Database::Parameters parameters = {
+    const Parameters parameters = {
         subject,
         album.value,
         filter.url,
@@ -108,13 +110,13 @@ Listing find_webhooks(Database& database, const std::string& subject, const Albu
     bool was_refused = false;
     if (accelerated) {
         try {
-            database.query(faster, parameters, deadline, read);
+            query(pool, faster, parameters, deadline, read);
             if (count != 0) {
                 return listing;
             }
             was_refused = true;
         } catch (const DatabaseError& error) {
-            if (error.kind() != DatabaseError::Kind::unfit) {
+            if (error.kind() != DatabaseError::Kind::statement_failed) {
                 throw;
             }
             // What it reads is not there, or not allowed: of another version, or just being made.
@@ -122,7 +124,7 @@ Listing find_webhooks(Database& database, const std::string& subject, const Albu
             was_refused = error.sqlstate().starts_with(kSyntaxErrorOrAccessRuleViolation);
         }
     }
-    database.query(stock, parameters, deadline, read);
+    query(pool, stock, parameters, deadline, read);
     if (was_refused) {
         refused = count;
     }

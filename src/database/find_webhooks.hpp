@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "database/postgres.hpp"
+#include "database/connection_pool.hpp"
 #include "deadline.hpp"
 #include "webhook.hpp"
 
@@ -33,7 +33,7 @@ struct Listing {
 /// Where sql/accelerate.sql is in force, which each answer tells for the next request of whatever
 /// thread, the statement made for it is asked; when that has been undone since, the other one
 /// answers this same request. The answers are the same.
-[[nodiscard]] Listing find_webhooks(Database& database, const std::string& subject,
+[[nodiscard]] Listing find_webhooks(ConnectionPool& pool, const std::string& subject,
                                     const AlbumId& album, const WebhookFilter& filter,
                                     Deadline deadline);
 

@@ -23,8 +23,7 @@ bool is_cgi_request() {
 
 void answer_as_cgi(const Config& config, const TokenVerifier& tokens, const Log& log) {
     const Clock::time_point now = Clock::now();
-    DatabaseHealth health(log);
-    Database database(config.database, health);
+    ConnectionPool database(config.database, 1, log);
     const Request request = read_request();
     const Response response =
         answer(request, tokens, database, now, Deadline(now + config.timeout), log);

@@ -53,7 +53,7 @@ HttpError unavailable(const std::string& detail,
 }
 
 /// Throws HttpError for whatever keeps the request from its list.
-Response list_in_time(const Request& request, const TokenVerifier& tokens, Database& database,
+Response list_in_time(const Request& request, const TokenVerifier& tokens, ConnectionPool& database,
                       Deadline deadline, RequestRecord& record) {
     try {
         return list_webhooks(request, tokens, database, std::chrono::system_clock::now(), deadline,
@@ -150,7 +150,7 @@ Response fault_response(const std::string& id) {
     return error_response({500, "Internal server error", "log id : " + id});
 }
 
-Response answer(const Request& request, const TokenVerifier& tokens, Database& database,
+Response answer(const Request& request, const TokenVerifier& tokens, ConnectionPool& database,
                 Clock::time_point arrived, Deadline deadline, const Log& log) {
     return answer_and_log(request, arrived, log, [&](RequestRecord& record) {
         return list_in_time(request, tokens, database, deadline, record);

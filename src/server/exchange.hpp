@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "database/postgres.hpp"
+#include "database/connection_pool.hpp"
 #include "deadline.hpp"
 #include "http/message.hpp"
 #include "log.hpp"
@@ -16,7 +16,7 @@ namespace kheops {
 /// is when the request's connection was accepted or, kept alive, its first octet came. Never
 /// throws, short of memory apart.
 [[nodiscard]] Response answer(const Request& request, const TokenVerifier& tokens,
-                              Database& database, Clock::time_point arrived, Deadline deadline,
+                              ConnectionPool& database, Clock::time_point arrived, Deadline deadline,
                               const Log& log);
 
 /// Answers with the 503 of a worker whose threads are all busy, whatever the request is, and logs

@@ -67,7 +67,7 @@ Served end_request(FastCgi& fastcgi, const RequestFraming& framing) {
 }
 
 /// Answers an admitted request.
-Served serve(ReadyRequest ready, FastCgi& fastcgi, Database& database, const Serving& with) {
+Served serve(ReadyRequest ready, FastCgi& fastcgi, ConnectionPool& database, const Serving& with) {
     const int peer = ready.connection.number();
     // The peer of a request that did not wait is there; the query notices one that leaves later.
     const bool has_waited = Clock::now() - ready.whole > kNoWait;
@@ -166,18 +166,12 @@ int run_worker(int listener, const Config& config, KeySource& keys, const TokenV
     // Not sooner: libfcgi catches SIGTERM and forgets it, unless the dispatcher has blocked it.
     initialize_fastcgi();
     keys.start_refreshing();
-    DatabaseHealth health(log);
+    ConnectionPool database(config.database, config.threads, log);
     const std::jthread trimming([&](const std::stop_token& stop) { trimmer.run(stop); });
-    const std::jthread watchman([&](const std::stop_token& stop) {
-        health.look_after(stop, config.timeout, [&](Deadline deadline) {
-            Database(config.database, health).connect(deadline);
-        });
-    });
 
     ServingThreads threads(queue);
     for (unsigned i = 0; i < config.threads; ++i) {
-        threads.start([&, database = Database(config.database, health),
-                       &in_hand = dispatcher.add_serving_thread()]() mutable {
+        threads.start([&, &in_hand = dispatcher.add_serving_thread()] {
             const Serving with = {in_hand, trimmer, tokens, log};
             serve_lane(RequestQueue::Lane::admitted, queue, dispatcher, log,
                        [&](ReadyRequest ready, FastCgi& fastcgi) {

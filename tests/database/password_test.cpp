@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "database/postgres.hpp"
+#include "database/connect.hpp"
 #include "support/await.hpp"
 #include "support/database.hpp"
 #include "support/files.hpp"
@@ -27,12 +27,13 @@ class Password : public testing::Test {
     ~Password() override { database_.execute("DROP ROLE " + role_); }
 
     /// Who the server says is connected; empty when it does not let us in.
-    std::string ask(Database& database) {
+    std::string ask() {
         std::string user;
         try {
             const Deadline deadline(Clock::now() + std::chrono::seconds(30));
-            database.query(kWhoAmI, {}, deadline,
-                           [&](const Result& result) { user = result.text(0, 0); });
+            connect(settings_, deadline)->run(kWhoAmI, {}, deadline, [&](const Result& result) {
+                user = result.text(0, 0);
+            });
         } catch (const DatabaseError&) {
             return "";
         }
@@ -46,8 +47,6 @@ class Password : public testing::Test {
     TestDatabase database_;
     TemporaryDirectory directory_;
     std::string role_ = "with_password_" + std::to_string(::getpid());
-    Log log_{LogLevel::error};
-    DatabaseHealth health_{log_};
     DatabaseSettings settings_{.connection = "postgresql:///?host=" + database_.host(),
                                .name = database_.name(),
                                .user = role_,
@@ -55,32 +54,23 @@ class Password : public testing::Test {
 };
 
 TEST_F(Password, IsReadAtEachConnect) {
-    Database database(settings_, health_);
     write_password("wrong\n");
-    await("the server asks for passwords", [&] { return ask(database).empty(); });
+    await("the server asks for passwords", [&] { return ask().empty(); });
     write_password("right\n");
-    EXPECT_EQ(ask(database), role_);
+    EXPECT_EQ(ask(), role_);
 }
 
 TEST_F(Password, WithoutItsFileNoneIsSent) {
-    Database database(settings_, health_);
-    await("the server asks for passwords", [&] {
-        Database fresh(settings_, health_);
-        return ask(fresh).empty();
-    });
-    EXPECT_EQ(ask(database), "");
+    await("the server asks for passwords", [&] { return ask().empty(); });
+    EXPECT_EQ(ask(), "");
     write_password("right");
-    EXPECT_EQ(ask(database), role_);
+    EXPECT_EQ(ask(), role_);
 }
 
 TEST_F(Password, IsNotWaitedForWhereItsFileIsAPipe) {
-    await("the server asks for passwords", [&] {
-        Database fresh(settings_, health_);
-        return ask(fresh).empty();
-    });
+    await("the server asks for passwords", [&] { return ask().empty(); });
     ASSERT_EQ(::mkfifo(directory_.file("password").c_str(), 0600), 0);
-    Database database(settings_, health_);
-    EXPECT_EQ(ask(database), "");
+    EXPECT_EQ(ask(), "");
 }
 
 }  // namespace

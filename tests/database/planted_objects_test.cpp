@@ -137,18 +137,17 @@ TEST_F(PlantedObjects, AreNotUsedByTheProgram) {
     plant();
     const Log log(LogLevel::error);
     for (const char* path : {"$user,public", "public,pg_catalog"}) {
-        DatabaseHealth health(log);
-        Database connection({.connection = database_->conninfo() + " user=" + reader_ +
+        ConnectionPool pool({.connection = database_->conninfo() + " user=" + reader_ +
                                            " options='-c search_path=" + path + "'",
                              .name = {},
                              .user = {},
                              .password_file = {},
-                             .statement_timeout = std::chrono::seconds(20)},
-                            health);
+                             .budget = std::chrono::seconds(20)},
+                            1, log);
         const Deadline deadline(Clock::now() + std::chrono::seconds(30));
         const AlbumId album = {"DemoAlbum1"};
-        EXPECT_EQ(find_webhooks(connection, "alice", album, {}, deadline).page.total, 5) << path;
-        EXPECT_FALSE(find_webhooks(connection, "carol", album, {}, deadline).caller.member) << path;
+        EXPECT_EQ(find_webhooks(pool, "alice", album, {}, deadline).page.total, 5) << path;
+        EXPECT_FALSE(find_webhooks(pool, "carol", album, {}, deadline).caller.member) << path;
     }
 }
 

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "database/postgres.hpp"
+#include "database/connect.hpp"
 #include "support/database.hpp"
 #include "support/database_wire.hpp"
 
@@ -29,19 +29,18 @@ constexpr const char* kSetUp =
 
 /// The only value that the statement gives on a connection of its own.
 std::string ask(const DatabaseSettings& settings, const Statement& statement) {
-    const Log log(LogLevel::error);
-    DatabaseHealth health(log);
-    Database connection(settings, health);
+    const Deadline deadline(Clock::now() + std::chrono::seconds(30));
     std::string value;
-    connection.query(statement, {}, Deadline(Clock::now() + std::chrono::seconds(30)),
-                     [&](const Result& result) { value = result.text(0, 0); });
+    connect(settings, deadline)->run(statement, {}, deadline, [&](const Result& result) {
+        value = result.text(0, 0);
+    });
     return value;
 }
 
 DatabaseSettings settings_of(const std::string& connection) {
     DatabaseSettings settings;
     settings.connection = connection;
-    settings.statement_timeout = std::chrono::milliseconds(12345);
+    settings.budget = std::chrono::milliseconds(12345);
     return settings;
 }
 
@@ -106,13 +105,11 @@ TEST(Session, TextIsUtf8WhateverTheDatabasesEncodingIs) {
 TEST(Session, ATcpConnectionIsKeptAliveAsTheOperatorSaysOrElseAsWeDo) {
     const TestDatabase database;
     const DatabaseWire wire(database.host() + "/.s.PGSQL.5432");
-    const Log log(LogLevel::error);
-    DatabaseHealth health(log);
     const std::string over_tcp = "host=127.0.0.1 port=" + std::to_string(wire.port()) +
                                  " user=postgres dbname=" + database.name();
     for (const auto& [more, idle] : {std::pair("", 30), std::pair(" keepalives_idle=77", 77)}) {
-        Database connection(settings_of(over_tcp + more), health);
-        connection.connect(Deadline(Clock::now() + std::chrono::seconds(30)));
+        const auto connection = connect(settings_of(over_tcp + more),
+                                        Deadline(Clock::now() + std::chrono::seconds(30)));
         const int socket = socket_to(wire.port());
         EXPECT_EQ(option_of(socket, SOL_SOCKET, SO_KEEPALIVE), 1);
         EXPECT_EQ(option_of(socket, IPPROTO_TCP, TCP_KEEPIDLE), idle);

@@ -143,8 +143,7 @@ class NoKeys : public KeySource {
 /// Asked by OPTIONS, the path alone decides, and neither a token nor the database is needed.
 bool is_list_path(const std::string& path) {
     static const Log log(LogLevel::error);
-    static DatabaseHealth health(log);
-    static Database database({}, health);
+    static ConnectionPool database({}, 1, log);
     static NoKeys keys;
     static const TokenVerifier tokens(keys, {});
     Request request;

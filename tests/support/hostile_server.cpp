@@ -125,17 +125,24 @@ HostileServer::~HostileServer() {
 HostileServer::Reply HostileServer::honest(const Question& question) {
     switch (question.kind) {
         case Question::Kind::startup:
-            return {pg_message('R', pg_integer(0, 4)) +
-                    pg_message('S', text("server_version") + text("15.0")) +
-                    pg_message('S', text("client_encoding") + text("UTF8")) +
-                    pg_message('K', pg_integer(7, 4) + pg_integer(8, 4)) + pg_ready()};
+            return startup("15.0");
         case Question::Kind::session:
-            return {pg_columns(1) + pg_row({"\1"}) + pg_complete() + pg_ready()};
+            return {pg_complete() + pg_columns(1) + pg_row({"\1"}) + pg_complete() + pg_complete() +
+                    pg_ready()};
+        case Question::Kind::ping:
+            return {pg_message('I') + pg_ready()};
         case Question::Kind::prepare:
             return {pg_message('1') + pg_ready()};
         default:
             return {rows({honest_row()})};
     }
+}
+
+HostileServer::Reply HostileServer::startup(const std::string& version) {
+    return {pg_message('R', pg_integer(0, 4)) +
+            pg_message('S', text("server_version") + text(version)) +
+            pg_message('S', text("client_encoding") + text("UTF8")) +
+            pg_message('K', pg_integer(7, 4) + pg_integer(8, 4)) + pg_ready()};
 }
 
 std::vector<std::optional<std::string>> HostileServer::honest_row() {
@@ -222,7 +229,7 @@ void HostileServer::talk(Peer& peer) {
         bool open = true;
         switch (type[0]) {
             case 'Q':
-                open = answer(peer, {Kind::session, ""});
+                open = answer(peer, {*body == text("") ? Kind::ping : Kind::session, ""});
                 break;
             case 'P':
                 question = {Kind::prepare, body->c_str()};

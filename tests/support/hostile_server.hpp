@@ -34,7 +34,7 @@ class HostileServer {
   public:
     /// What the worker wants.
     struct Question {
-        enum class Kind { startup, session, prepare, execute } kind;
+        enum class Kind { startup, session, ping, prepare, execute } kind;
         std::string statement;  ///< its name, of `prepare` and `execute`
     };
     struct Reply {
@@ -55,6 +55,8 @@ class HostileServer {
     /// What a well-behaved server answers. To `execute`, of an album with one webhook: the columns
     /// of sql/list_webhooks.sql.
     [[nodiscard]] static Reply honest(const Question& question);
+    /// What a server of that version answers to `startup`.
+    [[nodiscard]] static Reply startup(const std::string& version);
     /// The values of that answer's only row.
     [[nodiscard]] static std::vector<std::optional<std::string>> honest_row();
     /// The answer to `execute` with these rows.

@@ -16,7 +16,7 @@ constexpr std::array kFiles = {
     "sql/accelerate-undo.sql",
     "sql/grants.sql",
     "sql/grants-undo.sql",
-    "src/database/postgres.cpp",  // the statement that sets a session up
+    "src/database/connect.cpp",  // the statement that sets a session up
 };
 
 /// The operators and functions of PostgreSQL's whose names stand in `source`, with the type that

@@ -25,8 +25,7 @@ class LateKeys : public KeySource {
 
 TEST(RetryAfter, OfKeysThatAreMissingIsTheTimeUntilTheNextTry) {
     const Log log(LogLevel::error);
-    DatabaseHealth health(log);
-    Database database({}, health);
+    ConnectionPool database({}, 1, log);
     Request request;
     request.method = "GET";
     request.path = "/albums/DemoAlbum1/webhooks";

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+#include "database/conninfo.hpp"
+
+#include <libpq-fe.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <limits>
+#include <memory>
+#include <new>
+#include <optional>
+
+#include "regular_file.hpp"
+
+namespace kheops {
+
+namespace {
+
+/// The texts between commas.
+std::vector<std::string> split(const std::string& list) {
+    std::vector<std::string> parts(1);
+    for (const char c : list) {
+        if (c == ',') {
+            parts.emplace_back();
+        } else {
+            parts.back() += c;
+        }
+    }
+    return parts;
+}
+
+/// The first line of the regular file; nothing when it cannot be read, which leaves the password to
+/// libpq's own ways.
+std::optional<std::string> read_password(const std::string& file) {
+    constexpr size_t kMaxSize = 4096;
+    if (file.empty()) {
+        return std::nullopt;
+    }
+    try {
+        std::string text = RegularFile(file).read(kMaxSize);
+        if (text.empty()) {
+            return std::nullopt;
+        }
+        return text.substr(0, text.find('\n'));
+    } catch (const FileError&) {
+        return std::nullopt;
+    }
+}
+
+struct FreeOptions {
+    void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
+};
+
+/// What libpq goes by on this connection, wherever it stands: connection string, environment,
+/// service file or libpq's defaults. Empty where it is not set.
+class Options {
+  public:
+    explicit Options(PGconn* connection) : options_(PQconninfo(connection)) {}
+
+    [[nodiscard]] std::string operator[](std::string_view keyword) const {
+        for (const PQconninfoOption* option = options_.get();
+             option != nullptr && option->keyword != nullptr; ++option) {
+            if (option->keyword == keyword && option->val != nullptr) {
+                return option->val;
+            }
+        }
+        return "";
+    }
+
+  private:
+    std::unique_ptr<PQconninfoOption, FreeOptions> options_;
+};
+
+/// `value` as often as that, between commas.
+std::string repeated(const char* value, size_t times) {
+    std::string list = value;
+    for (size_t i = 1; i < times; ++i) {
+        list += std::string(",") + value;
+    }
+    return list;
+}
+
+/// As libpq reads integers.
+bool is_integer(const std::string& text, long least, long most) {
+    char* end = nullptr;
+    errno = 0;
+    const long value = std::strtol(text.c_str(), &end, 10);
+    const bool read = end != text.c_str() && errno == 0 && value >= least && value <= most;
+    return read && text.find_first_not_of(" \t\n\v\f\r", end - text.c_str()) == std::string::npos;
+}
+
+/// Options that libpq reads as integers only when it has reached a server.
+constexpr std::array<const char*, 6> kIntegers = {"connect_timeout",  "keepalives",
+                                                  "keepalives_idle",  "keepalives_interval",
+                                                  "keepalives_count", "tcp_user_timeout"};
+
+using Option = std::pair<const char*, const char*>;  // keyword and value
+
+/// Begins to connect with the settings; `overriding` win over them where not empty.
+PgConnection start(const DatabaseSettings& settings, const std::vector<Option>& overriding) {
+    std::vector<const char*> keywords;
+    std::vector<const char*> values;
+    const auto set = [&](const char* keyword, const char* value) {
+        keywords.push_back(keyword);
+        values.push_back(value);
+    };
+    const std::optional<std::string> password = read_password(settings.password_file);
+
+    // What comes before the connection string is a default.
+    set("fallback_application_name", "kheops-webhooks");
+    set("keepalives_idle", "30");
+    set("keepalives_interval", "10");
+    set("keepalives_count", "3");
+    // Only the first dbname is read as a connection string; what follows it wins over it.
+    set("dbname", settings.connection.c_str());
+    set("client_encoding", "UTF8");
+    if (!settings.name.empty()) {
+        set("dbname", settings.name.c_str());
+    }
+    if (!settings.user.empty()) {
+        set("user", settings.user.c_str());
+    }
+    if (password) {
+        set("password", password->c_str());
+    }
+    for (const auto& [keyword, value] : overriding) {
+        set(keyword, value);
+    }
+    set(nullptr, nullptr);
+
+    PgConnection connection(PQconnectStartParams(keywords.data(), values.data(), 1));
+    if (connection == nullptr) {
+        throw std::bad_alloc();
+    }
+    return connection;
+}
+
+std::string joined(const std::vector<Host>& hosts, std::string Host::*part) {
+    std::string list;
+    for (const Host& host : hosts) {
+        list += &host == &hosts.front() ? "" : ",";
+        list += host.*part;
+    }
+    return list;
+}
+
+}  // namespace
+
+PgConnection start_connecting(const DatabaseSettings& settings, const std::vector<Host>& hosts) {
+    const std::string names = joined(hosts, &Host::name);
+    const std::string addresses = joined(hosts, &Host::address);
+    const std::string ports = joined(hosts, &Host::port);
+    std::vector<Option> overriding;
+    if (!hosts.empty()) {
+        overriding = {
+            {"host", names.c_str()}, {"hostaddr", addresses.c_str()}, {"port", ports.c_str()}};
+    }
+    return start(settings, overriding);
+}
+
+std::vector<Host> hosts_of(pg_conn* connection) {
+    const Options options(connection);
+    const std::vector<std::string> names = split(options["host"]);
+    const std::vector<std::string> addresses = split(options["hostaddr"]);
+    const std::vector<std::string> ports = split(options["port"]);
+    const bool named = !options["host"].empty();
+    const bool addressed = !options["hostaddr"].empty();
+    std::vector<Host> hosts(addressed ? addresses.size() : names.size());
+    if ((named && names.size() != hosts.size()) ||
+        (ports.size() != 1 && ports.size() != hosts.size())) {
+        return {};
+    }
+    for (size_t i = 0; i < hosts.size(); ++i) {
+        hosts[i] = {named ? names[i] : "", addressed ? addresses[i] : "",
+                    ports[ports.size() == 1 ? 0 : i]};
+        if ((named && hosts[i].name.empty()) || (addressed && hosts[i].address.empty()) ||
+            hosts[i].port.empty()) {
+            return {};
+        }
+    }
+    return hosts;
+}
+
+std::optional<std::string> refusal_of(const DatabaseSettings& settings) {
+    const std::unique_ptr<PQconninfoOption, FreeOptions> parsed(
+        PQconninfoParse(settings.connection.c_str(), nullptr));
+    if (parsed == nullptr) {
+        return "it cannot be parsed";
+    }
+    // libpq looks at most options only as it begins to connect. It says that there is no port 0
+    // before it looks any host up, and that this is no address before it makes a socket.
+    constexpr const char* kNoAddress = "kheops-webhooks-connects-nowhere";
+    const Options first(start(settings, {{"port", "0"}}).get());
+    const std::string& listed = first["hostaddr"].empty() ? first["host"] : first["hostaddr"];
+    const size_t hosts = split(listed).size();
+    const std::string nowhere = repeated(kNoAddress, hosts);
+    const auto connection = start(settings, {{"hostaddr", nowhere.c_str()}});
+    const Options options(connection.get());
+
+    for (const char* keyword : kIntegers) {
+        constexpr long kMost = std::numeric_limits<int>::max();
+        if (const std::string value = options[keyword];
+            !value.empty() && !is_integer(value, -kMost, kMost)) {
+            return std::string(keyword) + " is not an integer";
+        }
+    }
+    constexpr long kMaxPort = 65535;
+    for (const std::string& port : split(options["port"])) {
+        if (!port.empty() && !is_integer(port, 1, kMaxPort)) {
+            return "port is not a number from 1 to 65535";
+        }
+    }
+    // Of each host, nothing is wrong but this address.
+    std::string message = PQerrorMessage(connection.get());
+    size_t nowhere_to_go = 0;
+    for (size_t at = message.find(kNoAddress); at != std::string::npos;
+         at = message.find(kNoAddress, at + 1)) {
+        ++nowhere_to_go;
+    }
+    if (nowhere_to_go == hosts) {
+        return std::nullopt;
+    }
+    // A slip of the pen may have put a password where libpq quotes a value.
+    const size_t quote = message.find('"');
+    if (quote != std::string::npos) {
+        message.replace(quote, message.rfind('"') + 1 - quote, "\u2026");
+    }
+    return line_for_each_server(message);
+}
+
+}  // namespace kheops

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#include "database/pool_policy.hpp"
+
+#include <algorithm>
+
+namespace kheops {
+
+using std::chrono::milliseconds;
+
+milliseconds pause_between_probes(double random) {
+    constexpr milliseconds kMin(200);
+    constexpr milliseconds kMax(600);
+    return kMin + std::chrono::floor<milliseconds>(random * (kMax - kMin));
+}
+
+milliseconds probe_limit(unsigned number, milliseconds budget) {
+    // Packets that were lost are sent again at growing intervals; a new probe begins anew and so
+    // notices sooner that the server is back.
+    constexpr milliseconds kLimit(1500);
+    constexpr unsigned kPatientProbe = 4;
+    return number % kPatientProbe == 0 ? std::max(budget, kLimit) : kLimit;
+}
+
+milliseconds pause_before_growing(unsigned refusals, double random) {
+    constexpr milliseconds kMin(1000);
+    constexpr milliseconds kMax(30000);
+    constexpr unsigned kMaxDoublings = 5;
+    const milliseconds pause = std::min(kMax, kMin * (1U << std::min(refusals - 1, kMaxDoublings)));
+    return pause / 2 + std::chrono::floor<milliseconds>(random * (pause / 2));
+}
+
+milliseconds lifetime(milliseconds max, double random) {
+    constexpr int kSpread = 5;
+    return max - std::chrono::floor<milliseconds>(random * (max / kSpread));
+}
+
+bool is_surplus(const IdleConnection& connection, const PoolState& pool, const PoolTimes& times,
+                Clock::time_point now) {
+    return pool.open > 1 && now - connection.last_used >= times.max_idle;
+}
+
+bool is_worn_out(const IdleConnection& connection, const PoolState& pool, Clock::time_point now) {
+    return now >= connection.end_of_life && !pool.has_been_waiting &&
+           !(pool.is_limited && pool.open == 1);
+}
+
+}  // namespace kheops

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+#include "database/result.hpp"
+
+#include <libpq-fe.h>
+
+#include <algorithm>
+
+#include "text/utf8.hpp"
+
+namespace kheops {
+
+namespace {
+
+/// Takes big-endian integers and runs of octets from the front of a value.
+class Octets {
+  public:
+    explicit Octets(std::string_view octets) : rest_(octets) {}
+
+    /// An integer of `size` octets that is not negative, as sizes and counts are.
+    std::int64_t take_count(size_t size) {
+        std::uint64_t value = 0;
+        for (const char c : take(size)) {
+            value = value << 8U | static_cast<unsigned char>(c);
+        }
+        const std::uint64_t sign = std::uint64_t{1} << (8 * size - 1);
+        Result::expect((value & sign) == 0, "a count that is not negative");
+        return static_cast<std::int64_t>(value);
+    }
+
+    std::string_view take(size_t size) {
+        Result::expect(size <= rest_.size(), "a value of its type's size");
+        const std::string_view taken = rest_.substr(0, size);
+        rest_.remove_prefix(size);
+        return taken;
+    }
+
+    void expect_end() const { Result::expect(rest_.empty(), "a value of its type's size"); }
+
+  private:
+    std::string_view rest_;
+};
+
+/// The elements of a one-dimensional array without nulls in binary form: the number of dimensions,
+/// whether there are nulls, the element's type, then the length and lower bound, then each element
+/// behind its size (-1 for a null).
+std::vector<std::string_view> array_elements(std::string_view octets) {
+    Octets rest(octets);
+    const std::int64_t dimensions = rest.take_count(4);
+    Result::expect(dimensions <= 1, "an array of one dimension");
+    rest.take(8);
+    std::vector<std::string_view> elements;
+    if (dimensions == 1) {
+        const auto length = static_cast<size_t>(rest.take_count(4));
+        rest.take(4);
+        constexpr size_t kMinElement = 4;
+        elements.reserve(std::min(length, octets.size() / kMinElement));
+        for (size_t i = 0; i < length; ++i) {
+            elements.push_back(rest.take(static_cast<size_t>(rest.take_count(4))));
+        }
+    }
+    rest.expect_end();
+    return elements;
+}
+
+bool to_boolean(std::string_view octets) {
+    Result::expect(octets.size() == 1, "a boolean");
+    return octets[0] != 0;
+}
+
+/// A server sends what is stored as it is where the database's encoding is said to be UTF-8.
+std::string to_text(std::string_view octets) {
+    if (!is_utf8(octets)) {
+        throw DatabaseError(DatabaseError::Kind::untranslatable, "22021",
+                            "a text in the answer is not UTF-8");
+    }
+    return std::string(octets);
+}
+
+}  // namespace
+
+DatabaseError protocol_violation(const std::string& what) {
+    return {DatabaseError::Kind::unreachable, "08P01", "the server broke the protocol: " + what};
+}
+
+void Result::Clear::operator()(pg_result* result) const {
+    PQclear(result);
+}
+
+void Result::expect(bool holds, const char* promise) {
+    if (!holds) {
+        throw protocol_violation(std::string("the statement promises ") + promise);
+    }
+}
+
+int Result::rows() const {
+    return PQntuples(result_.get());
+}
+
+int Result::columns() const {
+    return PQnfields(result_.get());
+}
+
+bool Result::is_null(int row, int column) const {
+    return PQgetisnull(result_.get(), row, column) != 0;
+}
+
+std::string_view Result::octets(int row, int column) const {
+    expect(row < rows() && column < columns() && !is_null(row, column), "a value");
+    return {PQgetvalue(result_.get(), row, column),
+            static_cast<size_t>(PQgetlength(result_.get(), row, column))};
+}
+
+bool Result::boolean(int row, int column) const {
+    return to_boolean(octets(row, column));
+}
+
+std::int64_t Result::count(int row, int column) const {
+    Octets rest(octets(row, column));
+    const std::int64_t count = rest.take_count(sizeof(std::int64_t));
+    rest.expect_end();
+    return count;
+}
+
+std::string Result::text(int row, int column) const {
+    return to_text(octets(row, column));
+}
+
+std::vector<bool> Result::boolean_array(int row, int column) const {
+    std::vector<bool> values;
+    for (const std::string_view element : array_elements(octets(row, column))) {
+        values.push_back(to_boolean(element));
+    }
+    return values;
+}
+
+std::vector<std::string> Result::text_array(int row, int column) const {
+    std::vector<std::string> values;
+    for (const std::string_view element : array_elements(octets(row, column))) {
+        values.push_back(to_text(element));
+    }
+    return values;
+}
+
+}  // namespace kheops

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: MIT
+
+// The pool and its sharing, over a server that says what a test makes up.
+
+#include "database/connection_pool.hpp"
+
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <atomic>
+#include <fstream>
+#include <future>
+#include <optional>
+#include <thread>
+
+#include "database/query.hpp"
+#include "support/await.hpp"
+#include "support/hostile_server.hpp"
+#include "support/standard_error.hpp"
+
+namespace kheops {
+namespace {
+
+using namespace std::chrono_literals;
+using test::await;
+using Question = test::HostileServer::Question;
+using Reply = test::HostileServer::Reply;
+using Lease = ConnectionPool::Lease;
+
+constexpr Statement kStatement = {"statement", "SELECT"};
+
+Deadline in(std::chrono::milliseconds time) {
+    return Deadline(Clock::now() + time);
+}
+
+class Pool : public testing::Test {
+  protected:
+    [[nodiscard]] DatabaseSettings settings(std::chrono::milliseconds budget = 30s) const {
+        DatabaseSettings settings;
+        settings.connection = server_.conninfo();
+        settings.budget = budget;
+        return settings;
+    }
+
+    /// From now on the server lets in so many connections, those it has let in included, and sends
+    /// the others `refusal`, or leaves them waiting where there is none.
+    void let_in(int most,
+                const std::string& refusal = test::pg_error("53300", "no more", "FATAL")) {
+        max_connections_ = most;
+        const std::lock_guard lock(mutex_);
+        refusal_ = {.once = refusal, .ends = !refusal.empty()};
+    }
+
+    [[nodiscard]] Reply reply(const Question& question) {
+        const std::lock_guard lock(mutex_);
+        if (question.kind == Question::Kind::startup && let_in_ >= max_connections_) {
+            return refusal_;
+        }
+        let_in_ += question.kind == Question::Kind::startup ? 1 : 0;
+        if (question.kind == Question::Kind::startup) {
+            return test::HostileServer::startup(version_);
+        }
+        switch (question.kind) {
+            case Question::Kind::execute:
+                return execute_;
+            case Question::Kind::ping:
+                return ping_;
+            default:
+                return test::HostileServer::honest(question);
+        }
+    }
+
+    void answer_execute(const Reply& reply) {
+        const std::lock_guard lock(mutex_);
+        execute_ = reply;
+    }
+
+    static void ask(ConnectionPool& pool, std::chrono::milliseconds budget = 30s) {
+        query(pool, kStatement, {}, in(budget), [](const Result&) {});
+    }
+
+    /// Borrows that many at once.
+    static std::vector<Lease> borrow(ConnectionPool& pool, std::size_t count) {
+        std::vector<Lease> leases;
+        for (std::size_t i = 0; i < count; ++i) {
+            leases.push_back(pool.borrow(in(30s)));
+        }
+        return leases;
+    }
+
+    [[nodiscard]] int lines_of(const std::string& event) const {
+        const std::string log = logged_.text();
+        int lines = 0;
+        for (std::size_t at = log.find("event=" + event + " "); at != std::string::npos;
+             at = log.find("event=" + event + " ", at + 1)) {
+            ++lines;
+        }
+        return lines;
+    }
+
+    test::StandardErrorFile logged_;
+    Log log_{LogLevel::info};
+    std::mutex mutex_;
+    std::atomic<int> max_connections_ = 1000;
+    int let_in_ = 0;
+    Reply refusal_;
+    Reply ping_ = test::HostileServer::honest({Question::Kind::ping, ""});
+    std::string version_ = "15.0";
+    Reply execute_ = test::HostileServer::honest({Question::Kind::execute, ""});
+    test::HostileServer server_{[this](const Question& question) { return reply(question); }};
+};
+
+TEST_F(Pool, TheConnectionUsedLastIsBorrowedFirst) {
+    ConnectionPool pool(settings(), 3, log_);
+    const Connection* last = nullptr;
+    {
+        std::vector<Lease> leases = borrow(pool, 3);
+        last = &leases[1].connection();
+        // Returned in the order 0, 2, 1.
+        const Lease second = std::move(leases[1]);
+        leases.clear();
+    }
+    EXPECT_EQ(&pool.borrow(in(30s)).connection(), last);
+    EXPECT_EQ(&pool.borrow(in(30s)).connection(), last);
+    EXPECT_EQ(server_.connections(), 3);
+}
+
+TEST_F(Pool, NoneIsMadeWhileOneIsIdleAndNoMoreThanTheMaximum) {
+    ConnectionPool pool(settings(), 2, log_);
+    for (int i = 0; i < 10; ++i) {
+        ask(pool);
+    }
+    EXPECT_EQ(server_.connections(), 1);
+    const std::vector<Lease> leases = borrow(pool, 2);
+    EXPECT_THROW(static_cast<void>(pool.borrow(in(10ms))), DatabaseError);
+    EXPECT_EQ(server_.connections(), 2);
+}
+
+TEST_F(Pool, RequestsThatWaitAreServedInOrder) {
+    ConnectionPool pool(settings(), 1, log_);
+    std::optional<Lease> held(pool.borrow(in(30s)));
+    std::mutex mutex;
+    std::vector<int> served;
+    std::vector<std::jthread> waiting;
+    for (int i = 0; i < 8; ++i) {
+        std::promise<pid_t> begun;
+        waiting.emplace_back([&, i, begun = &begun] {
+            begun->set_value(::gettid());
+            const Lease lease = pool.borrow(in(30s));
+            const std::lock_guard lock(mutex);
+            served.push_back(i);
+        });
+        const std::string state =
+            "/proc/self/task/" + std::to_string(begun.get_future().get()) + "/wchan";
+        await("it waits", [&] {
+            std::ifstream file(state);
+            std::string where;
+            std::getline(file, where);
+            return where.find("futex") != std::string::npos;
+        });
+    }
+    held.reset();
+    waiting.clear();
+    EXPECT_EQ(served, (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7}));
+}
+
+TEST_F(Pool, ManyThreadsShareFewConnections) {
+    constexpr int kThreads = 16;
+    let_in(2);
+    ConnectionPool pool(settings(), kThreads, log_);
+    std::atomic<int> answers = 0;
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+        threads.emplace_back([&] {
+            for (int j = 0; j < 100; ++j) {
+                ask(pool);
+                ++answers;
+            }
+        });
+    }
+    threads.clear();
+    EXPECT_EQ(answers, kThreads * 100);
+    EXPECT_EQ(lines_of("database_connections_limited"), 1) << logged_.text();
+    EXPECT_EQ(lines_of("database_lost"), 0) << logged_.text();
+    EXPECT_NE(logged_.text().find("level=warning connections=2 sqlstate=53300 reason=\""),
+              std::string::npos)
+        << logged_.text();
+}
+
+TEST_F(Pool, WhereTheServerGivesMoreAgainThePoolGrowsAndTellsSoOnce) {
+    let_in(1);
+    ConnectionPool pool(settings(), 2, log_);
+    std::optional<Lease> first(pool.borrow(in(30s)));
+    std::future<Lease> second =
+        std::async(std::launch::async, [&] { return pool.borrow(in(60s)); });
+    await("it is told", [&] { return lines_of("database_connections_limited") == 1; });
+    let_in(2);
+    {
+        const Lease another = second.get();
+        EXPECT_TRUE(another.is_new());
+    }
+    EXPECT_EQ(lines_of("database_connections_unlimited"), 1) << logged_.text();
+    EXPECT_EQ(lines_of("database_connections_limited"), 1) << logged_.text();
+    EXPECT_EQ(lines_of("database_lost"), 0) << logged_.text();
+}
+
+TEST_F(Pool, WhereOneThatConnectsIsLeftWaitingTheOthersServe) {
+    let_in(2, "");
+    constexpr int kThreads = 4;
+    ConnectionPool pool(settings(2s), kThreads, log_);
+    std::atomic<bool> done = false;
+    std::atomic<int> failures = 0;
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+        threads.emplace_back([&] {
+            while (!done) {
+                try {
+                    ask(pool, 30s);
+                } catch (const DatabaseError&) {
+                    ++failures;
+                }
+            }
+        });
+    }
+    await("it is told", [&] { return lines_of("database_connections_limited") == 1; });
+    done = true;
+    threads.clear();
+    EXPECT_EQ(failures, 0) << logged_.text();
+    EXPECT_EQ(lines_of("database_lost"), 0) << logged_.text();
+}
+
+TEST_F(Pool, APlaceThatIsFreeOnlyAMomentAfterTheClosingIsNoLoss) {
+    ConnectionPool pool(settings(), 1, log_);
+    ask(pool);
+    let_in(1);
+    server_.end_connections();
+    std::future<void> asked = std::async(std::launch::async, [&] { ask(pool); });
+    await("another one is refused", [&] { return server_.connections() == 2; });
+    let_in(2);
+    EXPECT_NO_THROW(asked.get());
+    EXPECT_EQ(lines_of("database_lost"), 0) << logged_.text();
+}
+
+TEST_F(Pool, WithoutAnyConnectionTheDatabaseIsDownAndEachReasonIsLoggedOnce) {
+    let_in(0);
+    ConnectionPool pool(settings(), 4, log_);
+    EXPECT_THROW(ask(pool), DatabaseError);
+    const int before = server_.connections();
+    for (int i = 0; i < 1000; ++i) {
+        EXPECT_THROW(ask(pool), DatabaseError);
+    }
+    EXPECT_LT(server_.connections() - before, 500);  // refused at once, and not by the server
+    EXPECT_EQ(lines_of("database_lost"), 1) << logged_.text();
+    EXPECT_NE(logged_.text().find("sqlstate=53300"), std::string::npos) << logged_.text();
+    let_in(1000);
+    await("it is back", [&] {
+        try {
+            ask(pool);
+            return true;
+        } catch (const DatabaseError&) {
+            return false;
+        }
+    });
+    EXPECT_EQ(lines_of("database_back"), 1) << logged_.text();
+    EXPECT_EQ(lines_of("database_connections_limited"), 0) << logged_.text();
+}
+
+TEST_F(Pool, ConnectionsThatEndWhileTheyAreIdleAreReplacedUnnoticed) {
+    ConnectionPool pool(settings(), 8, log_);
+    borrow(pool, 8).clear();
+    server_.end_connections();
+    await("they have ended", [&] { return server_.open_connections() == 0; });
+    ask(pool);
+    EXPECT_EQ(server_.connections(), 9);
+    EXPECT_EQ(logged_.text(), "");
+}
+
+TEST_F(Pool, AStatementThatLosesItsConnectionIsRepeatedOnANewOneOnce) {
+    ConnectionPool pool(settings(), 1, log_);
+    ask(pool);
+    answer_execute({.once = "", .ends = true});
+    EXPECT_THROW(ask(pool), DatabaseError);
+    EXPECT_EQ(server_.asked(Question::Kind::execute, "statement"), 3);
+    EXPECT_EQ(lines_of("database_lost"), 1) << logged_.text();
+    answer_execute(test::HostileServer::honest({Question::Kind::execute, ""}));
+    ask(pool);
+    EXPECT_EQ(lines_of("database_back"), 1) << logged_.text();
+}
+
+TEST_F(Pool, ASlowStatementBesideAnsweredOnesIsNoReasonToProbe) {
+    ConnectionPool pool(settings(), 2, log_);
+    borrow(pool, 2).clear();
+    ask(pool);
+    answer_execute({""});
+    EXPECT_THROW(ask(pool, 50ms), DatabaseError);
+    answer_execute(test::HostileServer::honest({Question::Kind::execute, ""}));
+    ask(pool);
+    EXPECT_EQ(server_.asked(Question::Kind::ping), 0);
+    EXPECT_EQ(server_.connections(), 2);
+}
+
+TEST_F(Pool, SilenceIsSettledByAnIdleConnection) {
+    ConnectionPool pool(settings(), 2, log_);
+    borrow(pool, 2).clear();
+    answer_execute({""});
+    EXPECT_THROW(ask(pool, 1500ms), DatabaseError);
+    await("an idle one was asked", [&] { return server_.asked(Question::Kind::ping) == 1; });
+    answer_execute(test::HostileServer::honest({Question::Kind::execute, ""}));
+    ask(pool);
+    EXPECT_EQ(logged_.text(), "");
+}
+
+TEST_F(Pool, SilenceOfAnIdleConnectionTooIsSettledByANewOne) {
+    ConnectionPool pool(settings(), 3, log_);
+    borrow(pool, 3).clear();
+    ping_ = {""};
+    answer_execute({""});
+    EXPECT_THROW(ask(pool, 1500ms), DatabaseError);
+    await("a new one was made", [&] { return server_.connections() == 4; });
+    answer_execute(test::HostileServer::honest({Question::Kind::execute, ""}));
+    ask(pool);
+    await("the others are closed", [&] { return server_.open_connections() == 1; });
+    EXPECT_EQ(logged_.text(), "");
+}
+
+TEST_F(Pool, WhatWasIdleIsClosedDownToOne) {
+    const PoolTimes short_times = {.max_idle = 20ms, .max_lifetime = 1h, .upkeep_interval = 10ms};
+    ConnectionPool pool(settings(), 4, log_, short_times);
+    borrow(pool, 4).clear();
+    await("one is left", [&] { return server_.open_connections() == 1; });
+    EXPECT_FALSE(pool.borrow(in(30s)).is_new());
+}
+
+TEST_F(Pool, AConnectionIsReplacedAtTheEndOfItsLife) {
+    const PoolTimes short_times = {.max_idle = 1h, .max_lifetime = 20ms, .upkeep_interval = 10ms};
+    ConnectionPool pool(settings(), 1, log_, short_times);
+    ask(pool);
+    await("several have had their time", [&] { return server_.connections() >= 3; });
+    ask(pool);
+    EXPECT_EQ(logged_.text(), "");
+}
+
+TEST_F(Pool, NoMoreThanEightReasonsAreLogged) {
+    ConnectionPool pool(settings(), 1, log_);
+    for (int i = 0; i < 100; ++i) {
+        pool.failed({DatabaseError::Kind::unreachable, "", "reason " + std::to_string(i)});
+    }
+    EXPECT_EQ(lines_of("database_lost"), 8);
+}
+
+TEST_F(Pool, EachHostsReasonHasALineOfItsOwn) {
+    ConnectionPool pool(settings(), 1, log_);
+    pool.failed({DatabaseError::Kind::unreachable, "", "one\ntwo"});
+    pool.failed({DatabaseError::Kind::unreachable, "", "two\nthree"});
+    EXPECT_EQ(lines_of("database_lost"), 3);
+}
+
+TEST_F(Pool, WhatIsOneRequestsFateIsNoLoss) {
+    using Kind = DatabaseError::Kind;
+    ConnectionPool pool(settings(), 1, log_);
+    for (const Kind kind : {Kind::late, Kind::conflict, Kind::abandoned, Kind::untranslatable}) {
+        pool.failed({kind, "40001", "reason"});
+    }
+    EXPECT_EQ(logged_.text(), "");
+}
+
+TEST_F(Pool, AConnectUnderWayEndsAtOnceWithThePool) {
+    let_in(0, "");
+    {
+        ConnectionPool pool(settings(1h), 1, log_);
+        EXPECT_THROW(ask(pool, 10ms), DatabaseError);
+        await("it is under way", [&] { return server_.open_connections() == 1; });
+    }
+    await("it is closed", [&] { return server_.open_connections() == 0; });
+    EXPECT_EQ(logged_.text(), "");
+}
+
+TEST_F(Pool, AServerThatIsTooOldIsToldOfAsSuch) {
+    ConnectionPool pool(settings(), 1, log_);
+    {
+        const std::lock_guard lock(mutex_);
+        version_ = "11.22";
+    }
+    EXPECT_THROW(ask(pool), DatabaseError);
+    EXPECT_NE(logged_.text().find("reason=\"the server is PostgreSQL 11: too old, 12 or later "
+                                  "will do\""),
+              std::string::npos)
+        << logged_.text();
+}
+
+}  // namespace
+}  // namespace kheops

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "database/pool_policy.hpp"
+
+#include <gtest/gtest.h>
+
+namespace kheops {
+namespace {
+
+using std::chrono::milliseconds;
+using namespace std::chrono_literals;
+
+TEST(PauseBetweenProbes, IsSpreadFrom200To600Milliseconds) {
+    EXPECT_EQ(pause_between_probes(0), 200ms);
+    EXPECT_EQ(pause_between_probes(0.5), 400ms);
+    EXPECT_EQ(pause_between_probes(0.9999), 599ms);
+}
+
+TEST(ProbeLimit, OfEachFourthIsARequestsBudget) {
+    for (const unsigned number : {1U, 2U, 3U, 5U, 7U, 9U}) {
+        EXPECT_EQ(probe_limit(number, 300s), 1500ms) << number;
+    }
+    EXPECT_EQ(probe_limit(4, 300s), 300s);
+    EXPECT_EQ(probe_limit(8, 300s), 300s);
+    EXPECT_EQ(probe_limit(4, 100ms), 1500ms);
+}
+
+TEST(PauseBeforeGrowing, DoublesUpToHalfAMinuteAndIsSpreadOverItsSecondHalf) {
+    const std::vector<milliseconds> longest = {1s, 2s, 4s, 8s, 16s, 30s, 30s};
+    for (unsigned refusals = 1; refusals <= longest.size(); ++refusals) {
+        EXPECT_EQ(pause_before_growing(refusals, 0), longest[refusals - 1] / 2) << refusals;
+        EXPECT_GE(pause_before_growing(refusals, 0.9999), longest[refusals - 1] - 2ms) << refusals;
+        EXPECT_LE(pause_before_growing(refusals, 0.9999), longest[refusals - 1]) << refusals;
+    }
+    EXPECT_EQ(pause_before_growing(4000000000U, 0), 15s);
+}
+
+TEST(Lifetime, IsSpreadOverItsLastFifth) {
+    EXPECT_EQ(lifetime(30min, 0), 30min);
+    EXPECT_EQ(lifetime(30min, 0.5), 27min);
+    EXPECT_GT(lifetime(30min, 0.9999), 24min);
+}
+
+class ClosingIdleConnections : public testing::Test {
+  protected:
+    const Clock::time_point now_ = Clock::now();
+    const PoolTimes times_;
+    PoolState pool_{.open = 3, .is_limited = false, .has_been_waiting = false};
+};
+
+TEST_F(ClosingIdleConnections, OneThatWasNotUsedForLongIsSurplusButForTheLast) {
+    const IdleConnection unused = {now_ - times_.max_idle, now_ + 1h};
+    EXPECT_TRUE(is_surplus(unused, pool_, times_, now_));
+    EXPECT_FALSE(is_surplus({unused.last_used + 1ms, now_ + 1h}, pool_, times_, now_));
+    pool_.open = 1;
+    EXPECT_FALSE(is_surplus(unused, pool_, times_, now_));
+}
+
+TEST_F(ClosingIdleConnections, OneAtTheEndOfItsLifeIsWornOut) {
+    const IdleConnection old = {now_, now_};
+    EXPECT_TRUE(is_worn_out(old, pool_, now_));
+    EXPECT_FALSE(is_worn_out({now_, now_ + 1ms}, pool_, now_));
+    pool_.open = 1;
+    EXPECT_TRUE(is_worn_out(old, pool_, now_));
+}
+
+TEST_F(ClosingIdleConnections, NoneIsWornOutInTheMiddleOfABurst) {
+    pool_.has_been_waiting = true;
+    EXPECT_FALSE(is_worn_out({now_, now_}, pool_, now_));
+}
+
+TEST_F(ClosingIdleConnections, TheLastIsNotWornOutWhereTheServerMayGiveNoOther) {
+    pool_.is_limited = true;
+    EXPECT_TRUE(is_worn_out({now_, now_}, pool_, now_));
+    pool_.open = 1;
+    EXPECT_FALSE(is_worn_out({now_, now_}, pool_, now_));
+}
+
+}  // namespace
+}  // namespace kheops
