@@ -80,10 +80,8 @@ Listing listing_in(const Result& result) {
     return listing;
 }
 
-}  // namespace
-
-Listing find_webhooks(ConnectionPool& pool, const std::string& subject, const AlbumId& album,
-                      const WebhookFilter& filter, Deadline deadline) {
+Listing ask(ConnectionPool& pool, const std::string& subject, const AlbumId& album,
+            const WebhookFilter& filter, Deadline deadline) {
     static const Statement stock = {"list_webhooks", kListWebhooksSql};
     static const Statement faster = {"list_webhooks_accelerated", kListWebhooksAcceleratedSql,
                                      Statement::Objects::may_be_missing};
@@ -130,6 +128,54 @@ Listing find_webhooks(ConnectionPool& pool, const std::string& subject, const Al
     }
     accelerated = count != 0 && count != refused;
     return listing;
+}
+
+/// The answer to a question that ended in `error`, of kind untranslatable: where a text that is
+/// asked for has a character that the database's encoding does not have, it equals nothing that is
+/// stored. Throws DatabaseError where a stored text is at fault.
+Listing answer_untranslatable(ConnectionPool& pool, const std::string& subject,
+                              const AlbumId& album, const WebhookFilter& filter, Deadline deadline,
+                              const DatabaseError& error) {
+    // With a limit of 0 no stored text is sent: what fails then is what is asked for.
+    const auto ask_without_page = [&](const std::optional<std::string>& url) {
+        try {
+            return std::optional(
+                ask(pool, subject, album, {.limit = 0, .offset = 0, .url = url}, deadline));
+        } catch (const DatabaseError& again) {
+            if (again.kind() != DatabaseError::Kind::untranslatable) {
+                throw;
+            }
+            return std::optional<Listing>();
+        }
+    };
+    if (ask_without_page(filter.url)) {
+        throw DatabaseError(error.kind(), error.sqlstate(),
+                            "SQLSTATE " + error.sqlstate() +
+                                ": a stored text is not valid in the database's encoding or has no "
+                                "UTF-8: look for it in id, url and name of webhooks and in id of "
+                                "webhook_triggers");
+    }
+    std::optional<Listing> listing = ask_without_page(std::nullopt);
+    if (!listing) {  // no user has that `sub`
+        listing.emplace();
+        listing->received = Clock::now();
+    }
+    listing->page.total = 0;
+    return *listing;
+}
+
+}  // namespace
+
+Listing find_webhooks(ConnectionPool& pool, const std::string& subject, const AlbumId& album,
+                      const WebhookFilter& filter, Deadline deadline) {
+    try {
+        return ask(pool, subject, album, filter, deadline);
+    } catch (const DatabaseError& error) {
+        if (error.kind() != DatabaseError::Kind::untranslatable) {
+            throw;
+        }
+        return answer_untranslatable(pool, subject, album, filter, deadline, error);
+    }
 }
 
 }  // namespace kheops

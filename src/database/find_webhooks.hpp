@@ -28,7 +28,7 @@ struct Listing {
 
 /// Asks for the caller's standing and the page of the album's webhooks: one statement, one round
 /// trip, one snapshot (contract section 6). `subject` is UTF-8 without U+0000. Throws
-/// DatabaseError.
+/// DatabaseError; one of kind untranslatable means that what is stored cannot be read.
 ///
 /// Where sql/accelerate.sql is in force, which each answer tells for the next request of whatever
 /// thread, the statement made for it is asked; when that has been undone since, the other one

@@ -61,6 +61,9 @@ Response list_in_time(const Request& request, const TokenVerifier& tokens, Conne
     } catch (const KeysUnavailable& error) {
         throw unavailable("The keys that verify tokens are not there yet", error.retry_after());
     } catch (const DatabaseError& error) {
+        if (error.kind() == DatabaseError::Kind::untranslatable) {
+            throw;  // what is stored cannot be read, however often it is asked for
+        }
         throw unavailable(waiting_for(error));
     }
 }
