@@ -176,6 +176,17 @@ TEST_F(ManyMachines, AStatementThatAStandbyEndsForRecoverysSakeIsRepeated) {
     EXPECT_EQ(worker.log().find("event=database_lost"), std::string::npos) << worker.log();
 }
 
+TEST_F(ManyMachines, AStandbyServesWhoseTransactionsAreSerializableByDefault) {
+    TestConnection(primary_.conninfo())
+        .execute("ALTER DATABASE postgres SET default_transaction_isolation = serializable");
+    TestConnection standby(standby_->conninfo("template1"));
+    await("the standby has the setting",
+          [&] { return standby.execute("SELECT FROM pg_db_role_setting").count() > 0; });
+    TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", standby_->conninfo()}});
+    const TestNginx nginx(before({&worker}));
+    EXPECT_EQ(fetch("GET", nginx.url(kList), token()).status, 200) << worker.log();
+}
+
 TEST_F(ManyMachines, TheSessionAttributesThatTheOperatorAsksForAreHonoured) {
     for (const auto& [attributes, wanted] :
          std::map<std::string, int>{{"read-write", 1}, {"standby", 2}}) {

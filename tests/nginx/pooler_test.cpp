@@ -1,69 +1,25 @@
 // SPDX-License-Identifier: MIT
 
-// Behind pgbouncer, which gives each transaction another server connection.
+// Behind pgbouncer, in each of its modes.
 
 #include <gtest/gtest.h>
-#include <pwd.h>
-#include <unistd.h>
+
+#include <tuple>
 
 #include "support/await.hpp"
 #include "support/fastcgi_client.hpp"
-#include "support/files.hpp"
-#include "support/process.hpp"
 #include "support/test_cluster.hpp"
 #include "support/test_keys.hpp"
+#include "support/test_pooler.hpp"
 #include "support/test_worker.hpp"
 
 namespace kheops::test {
 namespace {
 
-/// pgbouncer in transaction mode, with one server connection for all clients.
-class Pooler {
-  public:
-    explicit Pooler(const TestCluster& cluster) {
-        write_file(directory_.file("pgbouncer.ini"),
-                   "[databases]\npostgres = host='" + cluster.host() +
-                       "' port=5432 user=postgres\n[pgbouncer]\npool_mode = transaction\n"
-                       "default_pool_size = 1\nauth_type = any\nlisten_addr =\n"
-                       "unix_socket_dir = " +
-                       directory_.path() + "\nlogfile = " + directory_.file("log") + "\n");
-        Command command{.arguments = {"/usr/sbin/pgbouncer", directory_.file("pgbouncer.ini")},
-                        .standard_output = "/dev/null",
-                        .standard_error = "/dev/null"};
-        if (::geteuid() == 0) {  // it refuses to run as root
-            const passwd* user = ::getpwnam("postgres");
-            const std::vector<std::string> as_user = {"setpriv", "--reuid=postgres",
-                                                      "--regid=postgres", "--clear-groups"};
-            command.arguments.insert(command.arguments.begin(), as_user.begin(), as_user.end());
-            command.environment = {{"PATH", "/usr/bin:/bin"}};
-            for (const std::string& path : {directory_.path(), directory_.file("pgbouncer.ini")}) {
-                EXPECT_EQ(::chown(path.c_str(), user->pw_uid, user->pw_gid), 0);
-            }
-        }
-        process_ = std::make_unique<ChildProcess>(command);
-        await("pgbouncer lets clients in", [&] {
-            try {
-                TestConnection connection(conninfo());
-                return true;
-            } catch (const std::runtime_error&) {
-                return false;
-            }
-        });
-    }
-
-    [[nodiscard]] std::string conninfo() const {
-        return "host='" + directory_.path() + "' port=6432 user=postgres dbname=postgres";
-    }
-
-  private:
-    TemporaryDirectory directory_;
-    std::unique_ptr<ChildProcess> process_;
-};
-
-TEST(Behind, PgbouncerNothingIsPreparedNorSetForOthers) {
+TEST(Pooler, NothingIsPreparedNorSetForOthersInTransactionMode) {
     const TestCluster cluster;
     cluster.load({"sql/schema.sql", "sql/example-data.sql"});
-    const Pooler pooler(cluster);
+    const TestPooler pooler(cluster, "transaction", 1);
     TestConnection other(pooler.conninfo());
     TestWorker worker(
         {{"KHEOPS_WEBHOOKS_DATABASE", pooler.conninfo()}, {"KHEOPS_WEBHOOKS_THREADS", "2"}});
@@ -86,6 +42,52 @@ TEST(Behind, PgbouncerNothingIsPreparedNorSetForOthers) {
     EXPECT_NE(said, std::string::npos) << log;
     EXPECT_EQ(said, log.rfind("event=database_pooler")) << log;
 }
+
+class PoolerOfFew : public testing::TestWithParam<std::tuple<const char*, int>> {};
+
+TEST_P(PoolerOfFew, ServesEveryRequestOfSeveralBursts) {
+    const TestCluster cluster;
+    cluster.load({"sql/schema.sql", "sql/example-data.sql"});
+    const auto& [mode, size] = GetParam();
+    const TestPooler pooler(cluster, mode, size);
+    constexpr int kThreads = 4;
+    TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", pooler.conninfo()},
+                       {"KHEOPS_WEBHOOKS_THREADS", std::to_string(kThreads)},
+                       {"KHEOPS_WEBHOOKS_TIMEOUT", "10"}});
+    const std::string request =
+        fastcgi_request(get_parameters("/albums/DemoAlbum1/webhooks", mint_token("alice")), true);
+    std::vector<std::unique_ptr<FastCgiClient>> clients;
+    for (int i = 0; i < kThreads; ++i) {
+        clients.push_back(std::make_unique<FastCgiClient>(worker.socket_path()));
+    }
+    const auto burst = [&] {
+        for (const auto& client : clients) {
+            client->send(request);
+        }
+        for (const auto& client : clients) {
+            EXPECT_EQ(status_of(client->receive_answer()), 200) << worker.log();
+        }
+    };
+    burst();
+    if (mode == std::string("session")) {
+        await("it is told that there are no more", [&] {
+            burst();
+            return worker.log().find("event=database_connections_limited") != std::string::npos;
+        });
+    }
+    for (int i = 0; i < 50; ++i) {
+        burst();
+    }
+    EXPECT_EQ(worker.log().find("event=database_lost"), std::string::npos) << worker.log();
+    EXPECT_EQ(worker.log().find("status=503"), std::string::npos) << worker.log();
+    EXPECT_EQ(worker.log().find("event=database_connections_limited"),
+              worker.log().rfind("event=database_connections_limited"))
+        << worker.log();
+}
+
+INSTANTIATE_TEST_SUITE_P(All, PoolerOfFew,
+                         testing::Combine(testing::Values("session", "transaction", "statement"),
+                                          testing::Values(1, 2)));
 
 }  // namespace
 }  // namespace kheops::test
