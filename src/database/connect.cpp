@@ -167,6 +167,8 @@ void set_session_up(Connection& connection, const DatabaseSettings& settings, De
     session += setting("jit", "off");
     session += setting("default_transaction_read_only", "on");
     session += setting("statement_timeout", std::to_string(settings.budget.count()));
+    // Half of the budget is left for the statement itself; see LockBreaker for the next ones.
+    session += setting("lock_timeout", std::to_string(settings.budget.count() / 2));
     if (connection.server_version() >= kFirstWithConnectionCheck) {
         session += setting("client_connection_check_interval", "500");
     }

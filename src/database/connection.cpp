@@ -37,8 +37,8 @@ void ignore_notice(void* /*argument*/, const PGresult* /*notice*/) {}
 
 DatabaseError::Kind kind_of(std::string_view sqlstate) {
     using Kind = DatabaseError::Kind;
-    // query_canceled (statement_timeout), lock_not_available (lock_timeout)
-    if (sqlstate == "57014" || sqlstate == "55P03") {
+    // query_canceled (statement_timeout)
+    if (sqlstate == "57014" || sqlstate == kLockNotAvailable) {
         return Kind::late;
     }
     // Transaction rollback: a deadlock, or on a hot standby a conflict with recovery.

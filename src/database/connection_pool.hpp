@@ -17,6 +17,7 @@
 #include "database/connect.hpp"
 #include "database/connection.hpp"
 #include "database/error.hpp"
+#include "database/lock_breaker.hpp"
 #include "database/pool_policy.hpp"
 #include "deadline.hpp"
 #include "descriptor.hpp"
@@ -55,6 +56,8 @@ class ConnectionPool {
     /// A statement failed for good. Where silence is the reason, the database becomes suspect,
     /// unless another connection has just been answered.
     void failed(const DatabaseError& error);
+
+    [[nodiscard]] LockBreaker& lock_breaker() { return lock_breaker_; }
 
   private:
     enum class State { up, suspect, down };
@@ -114,6 +117,7 @@ class ConnectionPool {
     const DatabaseSettings settings_;
     const std::size_t max_connections_;
     const Log& log_;
+    LockBreaker lock_breaker_{log_};
     const PoolTimes times_;
     Descriptor stop_signal_;  // hangs up when stop_end_ is closed
     Descriptor stop_end_;

@@ -11,6 +11,9 @@ namespace kheops {
 /// SQLSTATE of a server, or a pooler, that has no connection left for a role, a database or anyone.
 inline constexpr std::string_view kTooManyConnections = "53300";
 
+/// SQLSTATE of a statement that has waited for a lock longer than lock_timeout.
+inline constexpr std::string_view kLockNotAvailable = "55P03";
+
 /// The database did not answer. what() is for the log: it names what is missing, never a statement
 /// or a value. It has one line for each host that was tried in vain.
 class DatabaseError : public std::runtime_error {

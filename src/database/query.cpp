@@ -18,6 +18,7 @@ void query_twice(ConnectionPool& pool, const Statement& statement, const Paramet
         try {
             lease->connection().run(statement, parameters, deadline, read);
             lease->note_success();
+            pool.lock_breaker().note_success();
             return;
         } catch (const DatabaseError& error) {
             const bool conflict = error.kind() == Kind::conflict;
@@ -38,9 +39,11 @@ void query_twice(ConnectionPool& pool, const Statement& statement, const Paramet
 
 void query(ConnectionPool& pool, const Statement& statement, const Parameters& parameters,
            Deadline deadline, const Reader& read) {
+    const LockBreaker::Permit permit = pool.lock_breaker().enter();
     try {
         query_twice(pool, statement, parameters, deadline, read);
     } catch (const DatabaseError& error) {
+        pool.lock_breaker().note_failure(error);
         if (error.kind() != DatabaseError::Kind::statement_failed ||
             statement.objects == Statement::Objects::required) {
             pool.failed(error);

@@ -21,10 +21,12 @@ constexpr Statement kSettings = {
     "SELECT pg_catalog.string_agg(name || '=' || setting, ' ' ORDER BY name) "
     "FROM pg_catalog.pg_settings "
     "WHERE name IN "
-    "('default_transaction_read_only', 'jit', 'plan_cache_mode', 'statement_timeout')"};
+    "('default_transaction_read_only', 'default_transaction_isolation', 'jit', 'lock_timeout', "
+    "'plan_cache_mode', 'statement_timeout')"};
 
 constexpr const char* kSetUp =
-    "default_transaction_read_only=on jit=off plan_cache_mode=force_generic_plan "
+    "default_transaction_isolation=read committed default_transaction_read_only=on jit=off "
+    "lock_timeout=6172 plan_cache_mode=force_generic_plan "
     "statement_timeout=12345";
 
 /// The only value that the statement gives on a connection of its own.
@@ -66,8 +68,10 @@ int option_of(int socket, int level, int option) {
 
 TEST(Session, IsSetUpWhateverTheDatabasesOwnSettingsAre) {
     TestDatabase database;
-    for (const char* setting : {"default_transaction_read_only = off", "jit = on",
-                                "plan_cache_mode = force_custom_plan", "statement_timeout = 0"}) {
+    for (const char* setting :
+         {"default_transaction_read_only = off", "jit = on", "plan_cache_mode = force_custom_plan",
+          "statement_timeout = 0", "lock_timeout = 0",
+          "default_transaction_isolation = serializable"}) {
         database.execute("ALTER DATABASE \"" + database.name() + "\" SET " + setting);
     }
     EXPECT_EQ(ask(settings_of(database.conninfo()), kSettings), kSetUp);

@@ -125,6 +125,29 @@ TEST_F(DatabaseFaults, ASlowOneIsNotWaitedForBeyondTheBudget) {
     await("the list is there", [&] { return site.get(kList, "alice").status == 200; });
 }
 
+TEST_F(DatabaseFaults, WhileATableIsLockedForLongOneRequestWaitsAndTheOthersAreToldAtOnce) {
+    TestSite site({"sql/schema.sql", "sql/example-data.sql"},
+                  {{"KHEOPS_WEBHOOKS_THREADS", "4"}, {"KHEOPS_WEBHOOKS_TIMEOUT", "8"}});
+    const auto lock = site.database().lock_table("webhooks");
+    expect_unavailable(site.get(kList, "alice"));
+    site.worker().await_log("event=database_locked level=warning sqlstate=55P03");
+
+    FastCgiClient waiting(site.worker().socket_path());
+    waiting.send(fastcgi_request(get_parameters(kList, mint_token("alice")), true));
+    site.database().await_waiting_backend();
+    for (int i = 0; i < 50; ++i) {
+        expect_unavailable(site.get(kList, "alice"));
+        expect_unavailable(site.get("/albums/AliceInbox/webhooks", "alice"));
+    }
+    lock->release();
+    EXPECT_EQ(status_of(waiting.receive_answer()), 200) << site.worker().log();
+    EXPECT_EQ(site.get(kList, "alice").status, 200);
+    const std::string log = site.worker().log();
+    EXPECT_EQ(count(log, "event=database_locked"), 1U) << log;
+    EXPECT_EQ(count(log, "event=database_unlocked"), 1U) << log;
+    EXPECT_EQ(count(log, "event=database_lost"), 0U) << log;
+}
+
 /// Milliseconds of the last request in the log.
 double last_time(const std::string& log, const std::string& key) {
     return std::stod(log.substr(log.rfind(" " + key + "=") + key.size() + 2));
