@@ -48,7 +48,7 @@ inline constexpr std::array<Setting, 16> kSettings = {{
     {"KHEOPS_WEBHOOKS_AUDIENCE", "not checked", "", "what a token's aud must contain"},
     {"KHEOPS_OAUTH_SCOPE", "not checked", "one word", "what a token's scope must contain"},
     {"KHEOPS_WEBHOOKS_THREADS", "twice the processors, at least 4", "a whole number from 1 to 256",
-     "requests served at once, each on its own database connection"},
+     "requests served at once"},
     {"KHEOPS_WEBHOOKS_TIMEOUT", "5", "seconds from 0.1 to 300, such as 2.5",
      "one request's whole budget, the database included; nginx must wait longer"},
     {"KHEOPS_WEBHOOKS_LOG", "info", "error, warning, info or debug",

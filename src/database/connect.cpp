@@ -41,7 +41,7 @@ std::string take_sqlstate(std::string& line) {
     for (std::size_t at = line.find(before); at != std::string::npos;
          at = line.find(before, at + 1)) {
         const std::size_t begin = at + before.size();
-        const std::string code = line.substr(begin, kSize);
+        std::string code = line.substr(begin, kSize);
         if (code.size() == kSize && std::all_of(code.begin(), code.end(), is_code) &&
             line.compare(begin + kSize, 2, ": ") == 0) {
             line.erase(begin, kSize + 2);

@@ -158,6 +158,7 @@ void ConnectionPool::take_back(Pooled pooled, bool answered) {
         last_answer_ = now;
         set_up();
         hand_over(std::move(pooled));
+        note_no_limit(now);
     } else {
         note_closed(1);
     }
@@ -313,12 +314,7 @@ void ConnectionPool::add_opened(std::unique_ptr<Connection> connection) {
     last_answer_ = now;
     refusals_ = 0;
     next_growth_ = now;
-    if (is_limited_ && open_ > limited_to_) {
-        is_limited_ = false;
-        events_.push_back({LogLevel::info,
-                           "database_connections_unlimited",
-                           {{"connections", std::to_string(open_)}}});
-    }
+    opened_at_ = now;
     if (connection->is_pooled() && !std::exchange(is_pooler_logged_, true)) {
         events_.push_back(
             {LogLevel::warning,
@@ -378,6 +374,20 @@ void ConnectionPool::note_limit(const DatabaseError& error, Clock::time_point no
                        {{"connections", std::to_string(open_)},
                         {"sqlstate", error.sqlstate()},
                         {"reason", reasons.substr(0, reasons.find('\n'))}}});
+}
+
+void ConnectionPool::note_no_limit(Clock::time_point now) {
+    // One that has ended may not have been noticed yet, and the new one has its place.
+    if (!is_limited_ || open_ <= limited_to_ || now - opened_at_ < kFreshAnswer) {
+        return;
+    }
+    close_idle(true);
+    if (open_ > limited_to_) {
+        is_limited_ = false;
+        events_.push_back({LogLevel::info,
+                           "database_connections_unlimited",
+                           {{"connections", std::to_string(open_)}}});
+    }
 }
 
 void ConnectionPool::hand_over(Pooled pooled) {

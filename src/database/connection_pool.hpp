@@ -104,6 +104,7 @@ class ConnectionPool {
     void add_opened(std::unique_ptr<Connection> connection);
     void note_refusal(const DatabaseError& error, Clock::time_point began);
     void note_limit(const DatabaseError& error, Clock::time_point now);
+    void note_no_limit(Clock::time_point now);
     /// Gives it to the request that waits first, or keeps it.
     void hand_over(Pooled pooled);
     void note_closed(std::size_t connections);
@@ -124,7 +125,6 @@ class ConnectionPool {
 
     std::mutex mutex_;
     std::condition_variable work_changed_;  // the connecting threads wait for it
-    bool is_stopping_ = false;
 
     std::size_t open_ = 0;        // idle or borrowed
     std::size_t connecting_ = 0;  // being made
@@ -132,26 +132,27 @@ class ConnectionPool {
     std::deque<Waiter*> waiters_;
     Clock::time_point last_answer_;  // from the server, on any connection
 
-    State state_ = State::up;
     std::optional<DatabaseError> loss_;  // why it is down
-    bool is_probing_ = false;
-    unsigned probes_ = 0;  // in a row
     Clock::time_point next_probe_;
-    bool out_of_connections_ = false;  // that is why it is suspect
-
-    unsigned refusals_ = 0;  // in a row, while there are connections
-    Clock::time_point refused_since_;
+    Clock::time_point refused_since_;  // while there are connections
     Clock::time_point next_growth_;
-    bool is_limited_ = false;  // logged that the server gives no more
+    Clock::time_point opened_at_;  // the newest connection
     std::size_t limited_to_ = 0;
-
     Clock::time_point next_upkeep_;
-    bool has_been_waiting_ = false;  // since the last upkeep
 
     std::set<std::string> logged_reasons_;  // since the database was last well
+    std::vector<Event> events_;             // to be logged
+    std::vector<Pooled> closing_;           // to be closed
+
+    State state_ = State::up;
+    unsigned probes_ = 0;    // in a row
+    unsigned refusals_ = 0;  // in a row
+    bool is_stopping_ = false;
+    bool is_probing_ = false;
+    bool out_of_connections_ = false;  // that is why it is suspect
+    bool is_limited_ = false;          // logged that the server gives no more
+    bool has_been_waiting_ = false;    // a request, since the last upkeep
     bool is_pooler_logged_ = false;
-    std::vector<Event> events_;    // to be logged
-    std::vector<Pooled> closing_;  // to be closed
 
     std::vector<std::thread> connectors_;
 };
@@ -167,7 +168,7 @@ class ConnectionPool::Lease {
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
 
-    [[nodiscard]] Connection& connection() { return *pooled_.connection; }
+    [[nodiscard]] Connection& connection() const { return *pooled_.connection; }
     /// Whether nobody has used it before.
     [[nodiscard]] bool is_new() const { return pooled_.is_new; }
     /// The statement succeeded: the database is well.

@@ -621,6 +621,42 @@ void measure_overload(Measurement& bench) {
     }
 }
 
+/// As many clients as the worker has threads, where the server gives it two connections; and a
+/// worker with no more threads than that.
+void measure_limited(Measurement& bench) {
+    constexpr std::size_t kWebhooks = 10;
+    const std::string album = album_id('W', kWebhooks);
+    Data data;
+    data.album(album, kWebhooks, 10);
+    data.finish();
+    data.accelerate();
+    std::vector<std::string> names;
+    std::vector<Program> programs;
+    for (const unsigned threads : {kThreads, 2U}) {
+        const std::string name = "threads_" + std::to_string(threads);
+        const std::string role = "limited_" + std::to_string(threads);
+        data.execute("CREATE ROLE " + role +
+                     " LOGIN CONNECTION LIMIT 2; GRANT pg_read_all_data TO " + role);
+        names.push_back(name);
+        programs.push_back(worker(name, data.conninfo() + " user=" + role,
+                                  {{"KHEOPS_WEBHOOKS_JWKS", bench.tokens().key_file()},
+                                   {"KHEOPS_WEBHOOKS_THREADS", std::to_string(threads)}}));
+    }
+    const Site site(programs);
+    for (const std::string& name : names) {
+        bench.warm_up(site, {name}, album, kThreads);
+    }
+    say("limited");
+    for (int round = 0; round < 2 * bench.extent().rounds(); ++round) {
+        for (const std::string& name : names) {
+            bench.measure(std::move(Sample(bench.part())
+                                        .with("webhooks", static_cast<double>(kWebhooks))
+                                        .with("triggers", 10.0)),
+                          site, data.server(), bench.load(site, name, album, kThreads));
+        }
+    }
+}
+
 /// A token with another `kid`, which no key verifies.
 std::string with_invented_key(const std::string& token, std::size_t number) {
     const std::string header =
@@ -698,7 +734,7 @@ int measure(const std::string& part, const Extent& extent) {
         {"programs", measure_programs}, {"history", measure_history},
         {"around", measure_around},     {"memory", measure_memory},
         {"start", measure_start},       {"overload", measure_overload},
-        {"flood", measure_flood}};
+        {"flood", measure_flood},       {"limited", measure_limited}};
     Measurement bench(part, extent);
     parts.at(part)(bench);
     return EXIT_SUCCESS;

@@ -98,6 +98,11 @@ def flood:
       (select($beside == "invented keys")
        | at_most("downloads in 10 s of that"; chosen($at) | map(.downloads / (1 + .seconds / 10)) | max; 1));
 
+def limited:
+    told("requests/s with 16 threads / with 2, where the database gives 2 connections";
+         ratio({part: "limited", program: "threads_16"}; {part: "limited", program: "threads_2"};
+               .per_second));
+
 {
     machine: $machine,
     cells: [$samples | group_by([.part, .accelerated, .webhooks, .triggers, .times_peak, .requests, .beside,
@@ -106,5 +111,5 @@ def flood:
             | with_entries(.key as $key
                            | if .value | type == "number"
                              then .value = ($rounds | map(.[$key]) | median) else . end)],
-    figures: [history, installation, around, programs, php, memory, start, overload, flood]
+    figures: [history, installation, around, programs, php, memory, start, overload, flood, limited]
 }

@@ -43,7 +43,7 @@ holds() {
 }
 
 holds 'every part has cells' '[.cells[].part] | unique ==
-    ["around", "flood", "history", "installation", "memory", "overload", "programs", "start"]'
+    ["around", "flood", "history", "installation", "limited", "memory", "overload", "programs", "start"]'
 holds 'all programs are compared' '[.cells[] | select(.part == "programs").program] | unique ==
     ["minimal", "pgbench", "php", "worker"]'
 holds 'every request was answered' '[.cells[] | select(.part != "overload") | .statuses // {"200": 1}]

@@ -49,7 +49,7 @@ TEST(Config, DefaultsAreTheContracts) {
     const Config config =
         read(with({{"KHEOPS_WEBHOOKS_AUDIENCE", ""}, {"KHEOPS_OAUTH_SCOPE", ""}}));
     EXPECT_EQ(config.timeout.count(), 5000);
-    EXPECT_EQ(config.database.statement_timeout.count(), 5000);
+    EXPECT_EQ(config.database.budget.count(), 5000);
     EXPECT_EQ(config.log_level, LogLevel::info);
     EXPECT_EQ(config.key_file, "/etc/keys.json");
     EXPECT_EQ(config.issuer, "https://issuer.example");
