@@ -153,9 +153,8 @@ void set_session_up(Connection& connection, const DatabaseSettings& settings, De
     // One generic plan for all parameters: sql/list_webhooks.sql is written to be safe with it, and
     // planning costs more than running. The plan is kept, so that one which was made while a table
     // was small must serve when it is large: without scans of whole tables. The rest holds for this
-    // role whatever its own settings are.
-    // Qualified names, so that nobody's objects in the search path are taken for PostgreSQL's own
-    // (CVE-2018-1058).
+    // role whatever its own settings are. Qualified names, so that nobody's objects in the search
+    // path are taken for PostgreSQL's own (CVE-2018-1058).
     const auto setting = [](const char* name, const std::string& value) {
         return std::string("pg_catalog.set_config('") + name + "', '" + value + "', false), ";
     };

@@ -58,14 +58,14 @@ for file in *.[ch]pp */*.[ch]pp; do
     done < <(sed -n 's/^#include "\(.*\)".*/\1/p' "$file")
 done
 
-while read -r library users_of_it; do
+while read -r library files; do
     [ -n "$library" ] || continue
     while read -r file; do
-        [[ " $users_of_it " == *" $file "* ]] ||
-            fail "src/$file includes <$library…>, which only $users_of_it may"
+        [[ " $files " == *" $file "* ]] ||
+            fail "src/$file includes <$library…>, which only these may: $files"
     done < <(grep -rl "^#include <$library" .  | sed 's|^\./||')
-    for user in $users_of_it; do
-        grep -q "^#include <$library" "$user" || fail "src/$user no longer includes <$library…>"
+    for file in $files; do
+        grep -q "^#include <$library" "$file" || fail "src/$file no longer includes <$library…>"
     done
 done <<<"$users"
 
