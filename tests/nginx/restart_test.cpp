@@ -5,20 +5,20 @@
 
 #include <gtest/gtest.h>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 #include <atomic>
 #include <csignal>
-#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 #include "support/await.hpp"
 #include "support/fastcgi_client.hpp"
-#include "support/files.hpp"
 #include "support/http_client.hpp"
 #include "support/notify_socket.hpp"
 #include "support/temporary_directory.hpp"
@@ -89,58 +89,54 @@ TEST(Restart, TheWatchdogIsFedWhileItServes) {
     EXPECT_EQ(worker.exit_status(), 0);
 }
 
-/// A file that says how to reach the database, which libpq reads at each connect; and a way to let
-/// it wait there for as long as the test likes.
-class SlowServiceFile {
+/// Stops one thread of a child process, as a debugger does, for as long as this lives.
+class StoppedThread {
   public:
-    explicit SlowServiceFile(std::string conninfo) {
-        std::replace(conninfo.begin(), conninfo.end(), ' ', '\n');
-        std::erase(conninfo, '\'');
-        text_ = "[kheops]\n" + conninfo + '\n';
-        write_file(path(), text_);
+    explicit StoppedThread(pid_t thread) : thread_(thread) {
+        if (::ptrace(PTRACE_SEIZE, thread_, nullptr, nullptr) != 0 ||
+            ::ptrace(PTRACE_INTERRUPT, thread_, nullptr, nullptr) != 0 ||
+            ::waitpid(thread_, nullptr, __WALL) != thread_) {
+            throw std::system_error(errno, std::generic_category(), "stop a thread");
+        }
     }
-
-    [[nodiscard]] std::string path() const { return directory_.file("services"); }
-
-    /// Whoever opens the file from now on waits.
-    void stop_readers() {
-        ASSERT_EQ(::mkfifo(pipe().c_str(), 0600), 0);
-        ASSERT_EQ(::link(pipe().c_str(), directory_.file("new").c_str()), 0);
-        ASSERT_EQ(std::rename(directory_.file("new").c_str(), path().c_str()), 0);
-    }
-
-    /// Those that wait find nothing; the others find the file as it was.
-    void let_readers_go() {
-        write_file(directory_.file("new"), text_);
-        ASSERT_EQ(std::rename(directory_.file("new").c_str(), path().c_str()), 0);
-        const Descriptor nothing(::open(pipe().c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
-    }
+    ~StoppedThread() { ::ptrace(PTRACE_DETACH, thread_, nullptr, nullptr); }
+    StoppedThread(const StoppedThread&) = delete;
+    StoppedThread& operator=(const StoppedThread&) = delete;
 
   private:
-    [[nodiscard]] std::string pipe() const { return directory_.file("pipe"); }
-
-    TemporaryDirectory directory_;
-    std::string text_;
+    pid_t thread_;
 };
 
-// A thread that never comes back is a fault of the program or of what it runs on. Here it opens a
-// file that does not open.
+/// The serving thread of a worker that has one: the last but one that was started, before the
+/// thread that refuses.
+pid_t serving_thread(const TestWorker& worker) {
+    std::vector<pid_t> threads;
+    for (const auto& task :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(worker.pid()) + "/task")) {
+        threads.push_back(std::stoi(task.path().filename()));
+    }
+    std::sort(threads.begin(), threads.end());
+    return threads.at(threads.size() - 2);
+}
+
+// A thread that never comes back is a fault of the program or of what it runs on.
 TEST(Restart, WhenAllServingThreadsAreStuckRequestsAreRefusedAndTheWatchdogIsNotFed) {
     TestDatabase database({"sql/schema.sql", "sql/example-data.sql"});
-    SlowServiceFile services(database.conninfo());
     const TemporaryDirectory directory;
     NotifySocket socket(directory.file("notify"));
-    TestWorker worker(Settings{{"KHEOPS_WEBHOOKS_DATABASE", "service=kheops"},
-                               {"PGSERVICEFILE", services.path()},
+    TestWorker worker(Settings{{"KHEOPS_WEBHOOKS_DATABASE", database.conninfo()},
                                {"KHEOPS_WEBHOOKS_THREADS", "1"},
-                               {"KHEOPS_WEBHOOKS_TIMEOUT", "0.5"},
+                               {"KHEOPS_WEBHOOKS_TIMEOUT", "2"},
                                {"NOTIFY_SOCKET", directory.file("notify")},
                                {"WATCHDOG_USEC", "100000"}});
     worker.await_log("event=started");
-    services.stop_readers();
     const std::string request = fastcgi_request(get_parameters(kList, mint_token("alice")), true);
     FastCgiClient stuck(worker.socket_path());
+    const auto lock = database.lock_table("webhooks");
     stuck.send(request);
+    database.await_waiting_backend();
+    std::optional<StoppedThread> stopped(serving_thread(worker));
+    lock->release();
     stuck.await_close();
 
     FastCgiClient waiting(worker.socket_path());
@@ -156,7 +152,7 @@ TEST(Restart, WhenAllServingThreadsAreStuckRequestsAreRefusedAndTheWatchdogIsNot
     };
     await("the watchdog is not fed any more", is_silent);
 
-    services.let_readers_go();
+    stopped.reset();
     await("the watchdog is fed again", [&socket] { return socket.receive_now() == "WATCHDOG=1"; });
     await("the list is there, " + worker.log(), [&] {
         waiting.send(request);
