@@ -7,10 +7,15 @@ namespace kheops {
 
 namespace {
 
-void query_twice(ConnectionPool& pool, const Statement& statement, const Parameters& parameters,
+/// New connections that may be lost before the statement is given up: one can be ended as it is
+/// made.
+constexpr int kMaxLostNew = 2;
+
+void run_on_pool(ConnectionPool& pool, const Statement& statement, const Parameters& parameters,
                  Deadline deadline, const Reader& read) {
     using Kind = DatabaseError::Kind;
     std::optional<ConnectionPool::Lease> lease;
+    int lost_new = 0;
     for (bool repeated = false;; repeated = true) {
         if (!lease) {
             lease.emplace(pool.borrow(deadline));
@@ -24,8 +29,9 @@ void query_twice(ConnectionPool& pool, const Statement& statement, const Paramet
             const bool conflict = error.kind() == Kind::conflict;
             const bool passing =
                 conflict || error.kind() == Kind::unreachable || error.kind() == Kind::invalidated;
-            // What a connection lost while it was idle says nothing of the next one.
-            if (!passing || (repeated && (conflict || lease->is_new()))) {
+            // A connection that was lost while it was idle says nothing of the next one.
+            if (!passing || (repeated && conflict) ||
+                (lease->is_new() && ++lost_new == kMaxLostNew)) {
                 throw;
             }
             if (!lease->connection().is_usable()) {
@@ -41,7 +47,7 @@ void query(ConnectionPool& pool, const Statement& statement, const Parameters& p
            Deadline deadline, const Reader& read) {
     const LockBreaker::Permit permit = pool.lock_breaker().enter();
     try {
-        query_twice(pool, statement, parameters, deadline, read);
+        run_on_pool(pool, statement, parameters, deadline, read);
     } catch (const DatabaseError& error) {
         pool.lock_breaker().note_failure(error);
         if (error.kind() != DatabaseError::Kind::statement_failed ||
