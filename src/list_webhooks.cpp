@@ -88,9 +88,9 @@ void require_administrator(const Caller& caller) {
 
 }  // namespace
 
-Response list_webhooks(const Request& request, const TokenVerifier& tokens, ConnectionPool& database,
-                       std::chrono::system_clock::time_point now, Deadline deadline,
-                       RequestRecord& record) {
+Response list_webhooks(const Request& request, const TokenVerifier& tokens,
+                       ConnectionPool& database, std::chrono::system_clock::time_point now,
+                       Deadline deadline, RequestRecord& record) {
     const AlbumId album = album_in_path(request);
     record.album = album.value;
     require_allowed_method(request.method);

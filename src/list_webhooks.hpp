@@ -27,7 +27,8 @@ struct RequestRecord {
 /// for keys and for the database. Throws HttpError where a gate refuses (contract section 3),
 /// KeysUnavailable and DatabaseError where the keys or the database are not there in time.
 [[nodiscard]] Response list_webhooks(const Request& request, const TokenVerifier& tokens,
-                                     ConnectionPool& database, std::chrono::system_clock::time_point now,
-                                     Deadline deadline, RequestRecord& record);
+                                     ConnectionPool& database,
+                                     std::chrono::system_clock::time_point now, Deadline deadline,
+                                     RequestRecord& record);
 
 }  // namespace kheops

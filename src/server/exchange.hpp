@@ -16,8 +16,8 @@ namespace kheops {
 /// is when the request's connection was accepted or, kept alive, its first octet came. Never
 /// throws, short of memory apart.
 [[nodiscard]] Response answer(const Request& request, const TokenVerifier& tokens,
-                              ConnectionPool& database, Clock::time_point arrived, Deadline deadline,
-                              const Log& log);
+                              ConnectionPool& database, Clock::time_point arrived,
+                              Deadline deadline, const Log& log);
 
 /// Answers with the 503 of a worker whose threads are all busy, whatever the request is, and logs
 /// its line. Asks neither keys nor database, and so never waits.

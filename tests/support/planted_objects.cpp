@@ -10,12 +10,9 @@ namespace kheops::test {
 namespace {
 
 constexpr std::array kFiles = {
-    "sql/list_webhooks.sql",
-    "sql/list_webhooks_accelerated.sql",
-    "sql/accelerate.sql",
-    "sql/accelerate-undo.sql",
-    "sql/grants.sql",
-    "sql/grants-undo.sql",
+    "sql/list_webhooks.sql",    "sql/list_webhooks_accelerated.sql",
+    "sql/accelerate.sql",       "sql/accelerate-undo.sql",
+    "sql/grants.sql",           "sql/grants-undo.sql",
     "src/database/connect.cpp",  // the statement that sets a session up
 };
 
