@@ -20,7 +20,7 @@ class DatabaseEncoding : public testing::TestWithParam<const char*> {
   protected:
     DatabaseEncoding() {
         administration_.execute("CREATE DATABASE " + name_ + " ENCODING '" + GetParam() +
-                                "' LOCALE 'C' TEMPLATE template0");
+                                "' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
         TestConnection connection(conninfo());
         for (const char* file : {"sql/schema.sql", "sql/example-data.sql"}) {
             connection.execute(read_file(std::string(KHEOPS_SOURCE_DIR) + "/" + file));
