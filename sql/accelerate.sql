@@ -36,8 +36,9 @@
 --   a line in the server's log say so, and the worker counts for itself.
 --   Beside a transaction that has written and stays open, anywhere in the server, PostgreSQL can remove
 --   no row: folds and lists then pass over the folded changes of the webhook, some ms after 60,000.
---   Between SERIALIZABLE transactions a fold reads what others add to, and so can be one more reason
---   for the serialization failures for which these must be ready.
+--   A SERIALIZABLE transaction folds only where it finds no other that has written. One that begins
+--   before the end of the first can still be one more reason for the serialization failures for which
+--   these must be ready.
 --
 -- When the count is not in force: until this file has been run again, after any of
 --   * a trigger of it was disabled or dropped, even if it was enabled again (pg_restore
@@ -222,19 +223,27 @@ END
 $$;
 
 -- Folds the webhook and, so that none has many changes for long, one that is found by chance: the more
--- changes a webhook has, the likelier. A webhook that is deleted gets no other turn. Not in
--- SERIALIZABLE, where looking at the table is a conflict with all who add to it.
+-- changes a webhook has, the likelier. A webhook that is deleted gets no other turn.
+--
+-- In SERIALIZABLE, a fold reads what others may be adding to, for which PostgreSQL may end one of them:
+-- there, only a transaction that finds no other that has written folds, and its own webhook only.
 CREATE OR REPLACE FUNCTION kheops_webhooks_accelerate.fold_now_and_then(webhook bigint)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM kheops_webhooks_accelerate.fold(webhook);
-    IF current_setting('transaction_isolation') <> 'serializable' THEN
-        PERFORM kheops_webhooks_accelerate.fold(c.webhook_fk)
-        FROM (
-            SELECT webhook_fk FROM kheops_webhooks_accelerate.changes TABLESAMPLE SYSTEM (1) LIMIT 1
-        ) AS c;
+    IF current_setting('transaction_isolation') = 'serializable' THEN
+        IF NOT EXISTS (SELECT FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
+                       WHERE l.locktype = 'transactionid' AND l.pid <> pg_backend_pid()
+                         AND a.datname = current_database()) THEN
+            PERFORM kheops_webhooks_accelerate.fold(webhook);
+        END IF;
+        RETURN;
     END IF;
+    PERFORM kheops_webhooks_accelerate.fold(webhook);
+    PERFORM kheops_webhooks_accelerate.fold(c.webhook_fk)
+    FROM (
+        SELECT webhook_fk FROM kheops_webhooks_accelerate.changes TABLESAMPLE SYSTEM (1) LIMIT 1
+    ) AS c;
 END
 $$;
 

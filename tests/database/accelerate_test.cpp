@@ -61,6 +61,12 @@ class Accelerate : public testing::Test {
                               .text(0, 0));
     }
 
+    /// A change of nothing, which nobody folds by chance.
+    void add_change(int webhook) {
+        database_.execute("INSERT INTO kheops_webhooks_accelerate.changes VALUES (" +
+                          std::to_string(webhook) + ", txid_current(), 0)");
+    }
+
     std::int64_t changes() {
         return std::stoll(
             database_.column("SELECT count(*) FROM kheops_webhooks_accelerate.changes")[0]);
@@ -189,6 +195,23 @@ TEST_F(Accelerate, WritersInOppositeOrdersNeitherWaitNorDeadlock) {
     }
 }
 
+/// Among SERIALIZABLE transactions, what a fold reads could make PostgreSQL end one of them.
+TEST_F(Accelerate, ASerializableWriterFoldsOnlyWhereNoOtherHasWritten) {
+    install();
+    const std::string fold = "SELECT kheops_webhooks_accelerate.fold_now_and_then(1)";
+    const auto one = writer();
+    const auto other = writer();
+    add_change(1);
+    other->execute("BEGIN; SELECT txid_current()");
+    one->execute("BEGIN ISOLATION LEVEL SERIALIZABLE; " + fold);
+    one->execute("COMMIT");
+    EXPECT_EQ(rows_of("changes", 1), 1);
+    other->execute("COMMIT");
+    one->execute("BEGIN ISOLATION LEVEL SERIALIZABLE; " + fold + "; COMMIT");
+    EXPECT_EQ(rows_of("changes", 1), 0);
+    expect_exact();
+}
+
 TEST_F(Accelerate, AnOlderSnapshotIsNoReasonToFail) {
     install();
     const auto old = writer();
@@ -216,11 +239,12 @@ TEST_F(Accelerate, WhoFoldsLeavesOutWhatAnotherIsFolding) {
     // A fold survives a lock_timeout, but no statement_timeout.
     other->execute("SET lock_timeout = 0; SET statement_timeout = '5s'");
     const std::string fold = "SELECT kheops_webhooks_accelerate.fold(1)";
-    database_.execute(insert(1) + "; " + insert(1));
+    add_change(1);
+    add_change(1);
     one->execute("BEGIN");
     one->execute(fold);
     other->execute("BEGIN");
-    other->execute(insert(1));
+    other->execute("INSERT INTO kheops_webhooks_accelerate.changes VALUES (1, txid_current(), 0)");
     other->execute(fold);
     other->execute("COMMIT");
     expect_exact();

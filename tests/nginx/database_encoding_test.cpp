@@ -27,7 +27,7 @@ class DatabaseEncoding : public testing::TestWithParam<const char*> {
         }
     }
     ~DatabaseEncoding() override {
-        administration_.execute("DROP DATABASE " + name_ + " WITH (FORCE)");
+        administration_.execute("DROP DATABASE " + name_);
     }
 
     [[nodiscard]] std::string conninfo() const {
