@@ -26,9 +26,7 @@ class DatabaseEncoding : public testing::TestWithParam<const char*> {
             connection.execute(read_file(std::string(KHEOPS_SOURCE_DIR) + "/" + file));
         }
     }
-    ~DatabaseEncoding() override {
-        administration_.execute("DROP DATABASE " + name_);
-    }
+    ~DatabaseEncoding() override { administration_.execute("DROP DATABASE " + name_); }
 
     [[nodiscard]] std::string conninfo() const {
         return administration_.conninfo() + " dbname=" + name_;
