@@ -18,7 +18,7 @@
 --   kheops_webhooks_count_… on webhook_triggers; and the schema kheops_webhooks_accelerate with the
 --   tables counts, changes, doubts and ready, and their functions. Everything belongs to the owner of
 --   webhook_triggers. Every role may read these tables: how many triggers a webhook has, by the
---   webhook's primary key, and nothing else.
+--   webhook's primary key, which transactions changed that lately, and nothing else.
 -- What it locks: no reader of Kheops' tables. Writers of webhook_triggers wait while the triggers are
 --   made, which is a moment, and at most 0.1 s for each attempt to get that lock: where a longer
 --   transaction holds it, this file gives up and tries again, for up to ten minutes. Run again, it also
@@ -29,11 +29,12 @@
 -- Space: the index has about 30 bytes for each trigger; the count 150 bytes for each webhook.
 -- What it costs afterwards: each statement that inserts or deletes triggers adds one row for each
 --   webhook concerned, in the same transaction. scripts/insert-cost measures it.
--- What it never does, while its tables are there: make a writer wait or fail. A writer adds rows to changes and looks at no row of
---   others. One of 64 also folds: it replaces the changes of that webhook, some dozens on average, by
---   their sum in counts, unless another is doing so. Where a migration has made counting impossible
---   (webhook_fk renamed, dropped, or no longer a whole number), the writer passes, a row in doubts and
---   a line in the server's log say so, and the worker counts for itself.
+-- What it never does, while its tables are there: make a writer wait or fail. A writer adds rows to
+--   changes and looks at no row of others. One of 64 also folds: it replaces the changes of that
+--   webhook, some dozens on average, by their sum in counts, unless another is doing so. Where a
+--   migration has made counting impossible (webhook_fk renamed, dropped, or no longer a whole number),
+--   the writer passes, a row in doubts and a line in the server's log say so, and the worker counts for
+--   itself.
 --   Beside a transaction that has written and stays open, anywhere in the server, PostgreSQL can remove
 --   no row: folds and lists then pass over the folded changes of the webhook, some ms after 60,000.
 --   A SERIALIZABLE transaction folds only where it finds no other that has written. One that begins
@@ -441,8 +442,8 @@ SELECT to_regclass('public.kheops_webhooks_newest') IS NOT NULL AS is_there,
 -- The four that count are ENABLE ALWAYS: they also fire under session_replication_role = replica.
 --
 -- The table ready is there only when the count is whole. It names the table and the column that were
--- counted, and the transactions in which the five triggers and its own row were made: those that were disabled since,
--- or restored, were made by another.
+-- counted, and the transactions in which the five triggers and its own row were made: those that were
+-- disabled since, or restored, were made by another.
 --
 -- The tables are made anew, and what is in them is read in a view that the owner refreshes: they belong
 -- to the owner, whose triggers, rules and views would run as the superuser (README.md, "Names").
@@ -488,15 +489,13 @@ BEGIN
             DROP TABLE IF EXISTS kheops_webhooks_accelerate.ready, kheops_webhooks_accelerate.doubts,
                 kheops_webhooks_accelerate.counts, kheops_webhooks_accelerate.changes,
                 kheops_webhooks_accelerate.trigger_counts;
-            DROP FUNCTION IF EXISTS kheops_webhooks_accelerate.add_to_count(bigint, bigint);
             FOR made IN SELECT tgname FROM pg_trigger
                         WHERE tgrelid = 'public.webhook_triggers'::regclass
                           AND starts_with(tgname::text, 'kheops_webhooks_count_') LOOP
                 EXECUTE format('DROP TRIGGER %I ON public.webhook_triggers', made);
             END LOOP;
-            IF to_regprocedure('kheops_webhooks_accelerate.count_changes()') IS NOT NULL THEN
-                DROP FUNCTION kheops_webhooks_accelerate.count_changes();
-            END IF;
+            DROP FUNCTION IF EXISTS kheops_webhooks_accelerate.count_changes(),
+                kheops_webhooks_accelerate.add_to_count(bigint, bigint);
             EXIT;
         EXCEPTION WHEN lock_not_available THEN
             tries := tries + 1;
