@@ -26,8 +26,8 @@ void RequestQueue::add(ReadyRequest request) {
         return;
     }
     admitted_.push_back(std::move(request));
-    // The thread that was busy last has what it needs in the processor's cache: under little load the
-    // others rest.
+    // The thread that was busy last has what it needs in the processor's cache: under little load
+    // the others rest.
     if (!idle_.empty()) {
         idle_.back()->is_called = true;
         idle_.back()->called.notify_one();
