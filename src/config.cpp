@@ -93,7 +93,7 @@ LogLevel read_log_level(const Variables& variables) {
 
 /// A connection string may hold a password, so no message shows one.
 void require_connection(const Setting& setting, const DatabaseSettings& settings) {
-    if (const std::optional<std::string> refusal = refusal_of(settings)) {
+    if (const std::optional<std::string> refusal = conninfo_error(settings)) {
         throw ConfigError(
             setting,
             "must be a connection string or URI that libpq accepts, together with its own PG* "

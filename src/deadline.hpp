@@ -15,18 +15,18 @@ class Deadline {
     explicit Deadline(Clock::time_point end) : end_(end) {}
 
     /// The same with a descriptor, not owned, that hangs up when nobody waits any more.
-    [[nodiscard]] Deadline with_caller(int descriptor) const {
+    [[nodiscard]] Deadline with_peer(int descriptor) const {
         Deadline with = *this;
-        with.caller_ = descriptor;
+        with.peer_ = descriptor;
         return with;
     }
     /// Below 0 when none is known.
-    [[nodiscard]] int caller() const { return caller_; }
+    [[nodiscard]] int peer() const { return peer_; }
 
     /// The deadline once the caller has hung up: that long from now at most.
     [[nodiscard]] Deadline after_hang_up(std::chrono::milliseconds grace) const {
         Deadline rest = at_most(grace);
-        rest.caller_ = -1;
+        rest.peer_ = -1;
         rest.is_abandoned_ = true;
         return rest;
     }
@@ -53,7 +53,7 @@ class Deadline {
 
   private:
     Clock::time_point end_;
-    int caller_ = -1;
+    int peer_ = -1;
     bool is_abandoned_ = false;
 };
 

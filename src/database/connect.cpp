@@ -111,7 +111,7 @@ void negotiate(pg_conn* connection, std::size_t hosts, Deadline& deadline) {
     }
 }
 
-PgConnection reach_server(const DatabaseSettings& settings, Deadline& deadline) {
+PgConnection connect_to_any_host(const DatabaseSettings& settings, Deadline& deadline) {
     PgConnection connection = start_connecting(settings, {});
     std::vector<Host> hosts = hosts_of(connection.get());
     std::string reasons;
@@ -127,10 +127,10 @@ PgConnection reach_server(const DatabaseSettings& settings, Deadline& deadline) 
             if (!error.sqlstate().empty() && sqlstate != kTooManyConnections) {
                 sqlstate = error.sqlstate();
             }
-            const Host useless = current_host(connection.get());
+            const Host failed = current_host(connection.get());
             const std::size_t skipped = std::erase_if(hosts, [&](const Host& host) {
-                return host.address_or_name() == useless.address_or_name() &&
-                       host.port == useless.port;
+                return host.address_or_name() == failed.address_or_name() &&
+                       host.port == failed.port;
             });
             if (skipped == 0 || hosts.empty() || deadline.passed()) {
                 throw DatabaseError(error.kind(), sqlstate, reasons);
@@ -189,7 +189,7 @@ std::unique_ptr<Connection> connect(const DatabaseSettings& settings, Deadline d
     // A server that ends the connection once it is made is no longer there at the second try;
     // another host may be.
     for (bool repeat = true;; repeat = false) {
-        auto connection = std::make_unique<Connection>(reach_server(settings, deadline));
+        auto connection = std::make_unique<Connection>(connect_to_any_host(settings, deadline));
         try {
             require_supported(*connection);
             set_session_up(*connection, settings, deadline);

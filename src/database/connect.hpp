@@ -35,6 +35,6 @@ struct DatabaseSettings {
 /// Why libpq would refuse to connect with these settings and what its environment and files add to
 /// them; nothing where it would not. Connects to nothing and looks no name up. The values of
 /// options are not shown: one could hold a password.
-[[nodiscard]] std::optional<std::string> refusal_of(const DatabaseSettings& settings);
+[[nodiscard]] std::optional<std::string> conninfo_error(const DatabaseSettings& settings);
 
 }  // namespace kheops

@@ -17,7 +17,7 @@ constexpr int kBinary = 1;
 
 /// What a statement whose caller has hung up may still take. Most end by themselves sooner, and a
 /// connection that is closed to end one costs the server more than the rest of it.
-constexpr std::chrono::milliseconds kGraceAfterCaller(250);
+constexpr std::chrono::milliseconds kGraceAfterHangUp(250);
 
 /// libpq's messages end in a line feed and may have several lines.
 std::string one_line(const char* message) {
@@ -39,7 +39,7 @@ DatabaseError::Kind kind_of(std::string_view sqlstate) {
     using Kind = DatabaseError::Kind;
     // query_canceled (statement_timeout)
     if (sqlstate == "57014" || sqlstate == kLockNotAvailable) {
-        return Kind::late;
+        return Kind::timed_out;
     }
     // Transaction rollback: a deadlock, or on a hot standby a conflict with recovery.
     if (sqlstate.starts_with("40")) {
@@ -91,18 +91,18 @@ bool is_reported(const DatabaseError& error) {
         case DatabaseError::Kind::conflict:
         case DatabaseError::Kind::untranslatable:
             return true;
-        case DatabaseError::Kind::late:
+        case DatabaseError::Kind::timed_out:
             return !error.sqlstate().empty();
         default:
             return false;
     }
 }
 
-[[noreturn]] void fail_late(bool connected, const Deadline& deadline) {
+[[noreturn]] void throw_timed_out(bool connected, const Deadline& deadline) {
     if (deadline.is_abandoned()) {
         throw DatabaseError(DatabaseError::Kind::abandoned, "", "the caller hung up");
     }
-    throw DatabaseError(DatabaseError::Kind::late, "",
+    throw DatabaseError(DatabaseError::Kind::timed_out, "",
                         connected ? "no answer within the request's budget"
                                   : "no connection within the request's budget");
 }
@@ -118,21 +118,21 @@ void wait_for_socket(pg_conn* connection, short events, Deadline& deadline) {
     for (;;) {
         // Asked first: a server that never stops sending is never waited for.
         if (deadline.passed()) {
-            fail_late(connected, deadline);
+            throw_timed_out(connected, deadline);
         }
         // Hanging up is reported without being asked for; a descriptor below 0 is passed over.
-        std::array<pollfd, 2> watched = {{
+        std::array<pollfd, 2> polled = {{
             {.fd = PQsocket(connection), .events = events, .revents = 0},
-            {.fd = deadline.caller(), .events = 0, .revents = 0},
+            {.fd = deadline.peer(), .events = 0, .revents = 0},
         }};
-        const auto& [server, caller] = watched;
+        const auto& [server, peer] = polled;
         const int ready =
-            ::poll(watched.data(), watched.size(), static_cast<int>(deadline.remaining().count()));
+            ::poll(polled.data(), polled.size(), static_cast<int>(deadline.remaining().count()));
         if (ready < 0 && errno != EINTR) {
             throw DatabaseError(DatabaseError::Kind::unreachable, "", "poll failed");
         }
-        if (ready > 0 && caller.revents != 0) {
-            deadline = deadline.after_hang_up(connected ? kGraceAfterCaller
+        if (ready > 0 && peer.revents != 0) {
+            deadline = deadline.after_hang_up(connected ? kGraceAfterHangUp
                                                         : std::chrono::milliseconds(0));
         }
         if (ready > 0 && server.revents != 0) {
@@ -164,7 +164,7 @@ Connection::Connection(PgConnection established) : connection_(std::move(establi
 /// What `function` returns. Nothing can be asked afterwards where it fails in any way but by an
 /// error that the server reported.
 template <typename Function>
-auto Connection::guarded(const Function& function) {
+auto Connection::close_on_error(const Function& function) {
     is_usable_ = false;
     try {
         auto value = function();
@@ -178,7 +178,7 @@ auto Connection::guarded(const Function& function) {
 
 void Connection::run(const Statement& statement, const Parameters& parameters, Deadline deadline,
                      const Reader& read) {
-    guarded([&] {
+    close_on_error([&] {
         if (!is_pooled_ && !prepared_.contains(statement.name)) {
             prepare(statement, deadline);
         }
@@ -194,7 +194,7 @@ void Connection::run(const Statement& statement, const Parameters& parameters, D
                              : PQsendQueryPrepared(connection_.get(), statement.name, count,
                                                    values.data(), nullptr, nullptr, kBinary);
         if (sent == 0) {
-            fail_unreachable();
+            throw_unreachable();
         }
         read(receive(1, deadline).front());
         return true;
@@ -203,9 +203,9 @@ void Connection::run(const Statement& statement, const Parameters& parameters, D
 
 std::vector<Result> Connection::execute(const std::string& sql, std::size_t statements,
                                         Deadline deadline) {
-    return guarded([&] {
+    return close_on_error([&] {
         if (PQsendQuery(connection_.get(), sql.c_str()) == 0) {
-            fail_unreachable();
+            throw_unreachable();
         }
         return receive(statements, deadline);
     });
@@ -226,7 +226,7 @@ int Connection::backend_pid() const {
 
 void Connection::prepare(const Statement& statement, Deadline& deadline) {
     if (PQsendPrepare(connection_.get(), statement.name, statement.sql, 0, nullptr) == 0) {
-        fail_unreachable();
+        throw_unreachable();
     }
     receive(1, deadline);
     prepared_.insert(statement.name);
@@ -239,12 +239,12 @@ void Connection::flush(Deadline& deadline) {
             return;
         }
         if (unsent < 0) {
-            fail_unreachable();
+            throw_unreachable();
         }
         // The server may have to be read from before it reads on.
         wait_for_socket(connection_.get(), POLLIN | POLLOUT, deadline);
         if (PQconsumeInput(connection_.get()) == 0) {
-            fail_unreachable();
+            throw_unreachable();
         }
     }
 }
@@ -257,7 +257,7 @@ std::vector<Result> Connection::receive(std::size_t answers, Deadline& deadline)
         while (PQisBusy(connection_.get()) != 0) {
             wait_for_socket(connection_.get(), POLLIN, deadline);
             if (PQconsumeInput(connection_.get()) == 0) {
-                fail_unreachable();
+                throw_unreachable();
             }
         }
         PGresult* next = PQgetResult(connection_.get());
@@ -290,12 +290,12 @@ std::vector<Result> Connection::receive(std::size_t answers, Deadline& deadline)
         throw DatabaseError(*error);
     }
     if (received.size() != answers) {
-        fail_unreachable();
+        throw_unreachable();
     }
     return received;
 }
 
-void Connection::fail_unreachable() {
+void Connection::throw_unreachable() {
     throw DatabaseError(DatabaseError::Kind::unreachable, "",
                         line_for_each_server(PQerrorMessage(connection_.get())));
 }

@@ -85,13 +85,13 @@ class Connection {
 
   private:
     template <typename Function>
-    auto guarded(const Function& function);
+    auto close_on_error(const Function& function);
     void prepare(const Statement& statement, Deadline& deadline);
     void flush(Deadline& deadline);
     /// The answers to what was sent, as many as that. Whatever comes instead ends in a
     /// DatabaseError.
     std::vector<Result> receive(std::size_t answers, Deadline& deadline);
-    [[noreturn]] void fail_unreachable();
+    [[noreturn]] void throw_unreachable();
 
     PgConnection connection_;
     bool is_usable_ = true;

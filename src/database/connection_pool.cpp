@@ -25,7 +25,7 @@ constexpr std::size_t kMaxConnecting = 4;
 
 /// An answer as fresh as that shows that the server is there, and so does one that came to another
 /// connection while the server let nobody in for as long as that.
-constexpr milliseconds kFreshAnswer(1000);
+constexpr milliseconds kRecentAnswer(1000);
 
 /// In [0, 1).
 double random_number() {
@@ -54,7 +54,7 @@ ConnectionPool::ConnectionPool(DatabaseSettings settings, std::size_t max_connec
       max_connections_(max_connections),
       log_(log),
       times_(times),
-      next_upkeep_(Clock::now() + times.upkeep_interval) {
+      next_maintenance_(Clock::now() + times.maintenance_interval) {
     // Without a pipe, the end waits for a connect that is under way.
     std::array<int, 2> ends = {-1, -1};
     [[maybe_unused]] const int made = ::pipe2(ends.data(), O_CLOEXEC);
@@ -118,14 +118,15 @@ ConnectionPool::Lease ConnectionPool::borrow(Deadline deadline) {
         throw DatabaseError(*waiter.error);
     }
     std::erase(waiters_, &waiter);
-    throw DatabaseError(DatabaseError::Kind::late, "", "no connection within the request's budget");
+    throw DatabaseError(DatabaseError::Kind::timed_out, "",
+                        "no connection within the request's budget");
 }
 
 void ConnectionPool::failed(const DatabaseError& error) {
     Lock lock(mutex_);
     switch (error.kind()) {
-        case DatabaseError::Kind::late:  // one request's fate, told in its own line
-            if (error.sqlstate().empty() && Clock::now() - last_answer_ > kFreshAnswer) {
+        case DatabaseError::Kind::timed_out:  // one request's fate, told in its own line
+            if (error.sqlstate().empty() && Clock::now() - last_answer_ > kRecentAnswer) {
                 set_suspect(Clock::now());
             }
             break;
@@ -177,8 +178,8 @@ void ConnectionPool::run_connector() {
             open_connection(lock, settings_.budget);
         } else if (is_probe_due(now)) {
             probe(lock);
-        } else if (is_upkeep_due(now)) {
-            keep_up(lock);
+        } else if (is_maintenance_due(now)) {
+            maintain(lock);
         } else if (const Clock::time_point next = next_work(); next == Clock::time_point::max()) {
             work_changed_.wait(lock);
         } else {
@@ -194,7 +195,7 @@ void ConnectionPool::open_connection(Lock& lock, milliseconds limit) {
     const Clock::time_point began = Clock::now();
     std::unique_ptr<Connection> connection;
     const std::optional<DatabaseError> error = failure_of([&] {
-        connection = connect(settings_, Deadline(began + limit).with_caller(stop_signal_.number()));
+        connection = connect(settings_, Deadline(began + limit).with_peer(stop_signal_.number()));
     });
     lock.lock();
     --connecting_;
@@ -209,14 +210,14 @@ void ConnectionPool::open_connection(Lock& lock, milliseconds limit) {
 
 void ConnectionPool::probe(Lock& lock) {
     is_probing_ = true;
-    const milliseconds limit = probe_limit(++probes_, settings_.budget);
+    const milliseconds limit = probe_timeout(++probes_, settings_.budget);
     if (state_ == State::suspect && !idle_.empty()) {
         Pooled pooled = std::move(idle_.front());
         idle_.erase(idle_.begin());
         lock.unlock();
         const Deadline deadline(Clock::now() + limit);
-        const std::optional<DatabaseError> error = failure_of(
-            [&] { pooled.connection->ping(deadline.with_caller(stop_signal_.number())); });
+        const std::optional<DatabaseError> error =
+            failure_of([&] { pooled.connection->ping(deadline.with_peer(stop_signal_.number())); });
         lock.lock();
         if (!error) {
             last_answer_ = Clock::now();
@@ -236,9 +237,9 @@ void ConnectionPool::probe(Lock& lock) {
     work_changed_.notify_one();
 }
 
-void ConnectionPool::keep_up(Lock& lock) {
+void ConnectionPool::maintain(Lock& lock) {
     const Clock::time_point now = Clock::now();
-    next_upkeep_ = now + times_.upkeep_interval;
+    next_maintenance_ = now + times_.maintenance_interval;
     const auto close = [this](std::vector<Pooled>::iterator pooled) {
         closing_.push_back(std::move(*pooled));
         idle_.erase(pooled);
@@ -247,13 +248,13 @@ void ConnectionPool::keep_up(Lock& lock) {
     while (!idle_.empty() && is_surplus(idle_.front().times, state_for_policy(), times_, now)) {
         close(idle_.begin());
     }
-    const auto worn_out = std::find_if(idle_.begin(), idle_.end(), [&](const Pooled& pooled) {
-        return is_worn_out(pooled.times, state_for_policy(), now);
+    const auto expired = std::find_if(idle_.begin(), idle_.end(), [&](const Pooled& pooled) {
+        return should_be_replaced(pooled.times, state_for_policy(), now);
     });
     has_been_waiting_ = false;
     bool replace = false;
-    if (worn_out != idle_.end()) {
-        close(worn_out);
+    if (expired != idle_.end()) {
+        close(expired);
         replace = open_ == 0 && has_room();
     }
     finish_work(lock);
@@ -287,16 +288,17 @@ bool ConnectionPool::is_probe_due(Clock::time_point now) const {
            now >= next_probe_;
 }
 
-bool ConnectionPool::is_upkeep_due(Clock::time_point now) const {
+bool ConnectionPool::is_maintenance_due(Clock::time_point now) const {
     // Not asked of those that are idle: nobody wakes a thread each time that one is.
-    return open_ > 0 && now >= next_upkeep_;
+    return open_ > 0 && now >= next_maintenance_;
 }
 
 Clock::time_point ConnectionPool::next_work() const {
     Clock::time_point next = Clock::time_point::max();
-    for (const auto& [is_due, at] : {std::pair(&ConnectionPool::is_growth_due, next_growth_),
-                                     std::pair(&ConnectionPool::is_probe_due, next_probe_),
-                                     std::pair(&ConnectionPool::is_upkeep_due, next_upkeep_)}) {
+    for (const auto& [is_due, at] :
+         {std::pair(&ConnectionPool::is_growth_due, next_growth_),
+          std::pair(&ConnectionPool::is_probe_due, next_probe_),
+          std::pair(&ConnectionPool::is_maintenance_due, next_maintenance_)}) {
         if ((this->*is_due)(Clock::time_point::max())) {
             next = std::min(next, at);
         }
@@ -340,13 +342,13 @@ void ConnectionPool::note_refusal(const DatabaseError& error, Clock::time_point 
         if (error.is_out_of_connections() && state_ != State::down && !out_of_connections_) {
             out_of_connections_ = true;
             state_ = State::up;
-            set_suspect(now + pause_between_probes(random_number()));
+            set_suspect(now + probe_interval(random_number()));
         } else {
             set_down(error);
         }
         return;
     }
-    next_growth_ = now + pause_before_growing(refusals_, random_number());
+    next_growth_ = now + growth_backoff(refusals_, random_number());
     const bool is_there = !error.sqlstate().empty() || last_answer_ > began;
     if (is_there) {
         set_up();
@@ -364,7 +366,7 @@ void ConnectionPool::note_limit(const DatabaseError& error, Clock::time_point no
     }
     limited_to_ = is_limited_ ? std::max(limited_to_, open_) : open_;
     // Another reason may be that of a server that is about to end the other connections too.
-    if (is_limited_ || !(error.is_out_of_connections() || now - refused_since_ >= kFreshAnswer)) {
+    if (is_limited_ || !(error.is_out_of_connections() || now - refused_since_ >= kRecentAnswer)) {
         return;
     }
     is_limited_ = true;
@@ -378,7 +380,7 @@ void ConnectionPool::note_limit(const DatabaseError& error, Clock::time_point no
 
 void ConnectionPool::note_no_limit(Clock::time_point now) {
     // One that has ended may not have been noticed yet, and the new one has its place.
-    if (!is_limited_ || open_ <= limited_to_ || now - opened_at_ < kFreshAnswer) {
+    if (!is_limited_ || open_ <= limited_to_ || now - opened_at_ < kRecentAnswer) {
         return;
     }
     close_idle(true);
@@ -442,7 +444,7 @@ void ConnectionPool::set_suspect(Clock::time_point next_probe) {
 void ConnectionPool::set_down(const DatabaseError& error) {
     state_ = State::down;
     loss_ = DatabaseError(DatabaseError::Kind::unreachable, error.sqlstate(), error.what());
-    next_probe_ = Clock::now() + pause_between_probes(random_number());
+    next_probe_ = Clock::now() + probe_interval(random_number());
     refusals_ = 0;
     is_limited_ = false;
     out_of_connections_ = false;

@@ -89,7 +89,7 @@ class ConnectionPool {
     void run_connector();
     void open_connection(Lock& lock, std::chrono::milliseconds limit);
     void probe(Lock& lock);
-    void keep_up(Lock& lock);
+    void maintain(Lock& lock);
     /// Logs and closes what has been collected, without the lock.
     void finish_work(Lock& lock);
 
@@ -97,7 +97,7 @@ class ConnectionPool {
     [[nodiscard]] bool has_room() const;
     [[nodiscard]] bool is_growth_due(Clock::time_point now) const;
     [[nodiscard]] bool is_probe_due(Clock::time_point now) const;
-    [[nodiscard]] bool is_upkeep_due(Clock::time_point now) const;
+    [[nodiscard]] bool is_maintenance_due(Clock::time_point now) const;
     [[nodiscard]] Clock::time_point next_work() const;
     [[nodiscard]] PoolState state_for_policy() const;
 
@@ -138,7 +138,7 @@ class ConnectionPool {
     Clock::time_point next_growth_;
     Clock::time_point opened_at_;  // the newest connection
     std::size_t limited_to_ = 0;
-    Clock::time_point next_upkeep_;
+    Clock::time_point next_maintenance_;
 
     std::set<std::string> logged_reasons_;  // since the database was last well
     std::vector<Event> events_;             // to be logged
@@ -151,7 +151,7 @@ class ConnectionPool {
     bool is_probing_ = false;
     bool out_of_connections_ = false;  // that is why it is suspect
     bool is_limited_ = false;          // logged that the server gives no more
-    bool has_been_waiting_ = false;    // a request, since the last upkeep
+    bool has_been_waiting_ = false;    // a request, since the last maintenance
     bool is_pooler_logged_ = false;
 
     std::vector<std::thread> connectors_;

@@ -183,7 +183,7 @@ std::vector<Host> hosts_of(pg_conn* connection) {
     return hosts;
 }
 
-std::optional<std::string> refusal_of(const DatabaseSettings& settings) {
+std::optional<std::string> conninfo_error(const DatabaseSettings& settings) {
     const std::unique_ptr<PQconninfoOption, FreeOptions> parsed(
         PQconninfoParse(settings.connection.c_str(), nullptr));
     if (parsed == nullptr) {
@@ -200,9 +200,9 @@ std::optional<std::string> refusal_of(const DatabaseSettings& settings) {
     const Options options(connection.get());
 
     for (const char* keyword : kIntegers) {
-        constexpr long kMost = std::numeric_limits<int>::max();
+        constexpr long kMax = std::numeric_limits<int>::max();
         if (const std::string value = options[keyword];
-            !value.empty() && !is_integer(value, -kMost, kMost)) {
+            !value.empty() && !is_integer(value, -kMax, kMax)) {
             return std::string(keyword) + " is not an integer";
         }
     }
@@ -214,12 +214,12 @@ std::optional<std::string> refusal_of(const DatabaseSettings& settings) {
     }
     // Of each host, nothing is wrong but this address.
     std::string message = PQerrorMessage(connection.get());
-    size_t nowhere_to_go = 0;
+    size_t without_address = 0;
     for (size_t at = message.find(kNoAddress); at != std::string::npos;
          at = message.find(kNoAddress, at + 1)) {
-        ++nowhere_to_go;
+        ++without_address;
     }
-    if (nowhere_to_go == hosts) {
+    if (without_address == hosts) {
         return std::nullopt;
     }
     // A slip of the pen may have put a password where libpq quotes a value.

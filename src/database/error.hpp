@@ -22,7 +22,7 @@ class DatabaseError : public std::runtime_error {
         unreachable,  ///< no connection, it was lost, or the server broke the protocol
         invalidated,  ///< the prepared statement no longer fits the schema; a new connection helps
         statement_failed,  ///< a table, a column or a right is missing, or another error
-        late,              ///< the deadline passed, or the server's own time limit
+        timed_out,         ///< the deadline passed, or the server's own time limit
         conflict,          ///< the server ended the statement for the sake of another one or, on a
                            ///< hot standby, of recovery; a repeat may succeed
         abandoned,         ///< the caller hung up: nobody waits for the answer any more

@@ -44,7 +44,7 @@ class LockBreaker {
             return Permit(nullptr);
         }
         if (is_waiting_.exchange(true)) {
-            throw DatabaseError(DatabaseError::Kind::late, std::string(kLockNotAvailable),
+            throw DatabaseError(DatabaseError::Kind::timed_out, std::string(kLockNotAvailable),
                                 "a table is locked");
         }
         return Permit(&is_waiting_);

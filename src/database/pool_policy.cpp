@@ -7,21 +7,21 @@ namespace kheops {
 
 using std::chrono::milliseconds;
 
-milliseconds pause_between_probes(double random) {
+milliseconds probe_interval(double random) {
     constexpr milliseconds kMin(200);
     constexpr milliseconds kMax(600);
     return kMin + std::chrono::floor<milliseconds>(random * (kMax - kMin));
 }
 
-milliseconds probe_limit(unsigned number, milliseconds budget) {
+milliseconds probe_timeout(unsigned number, milliseconds budget) {
     // Packets that were lost are sent again at growing intervals; a new probe begins anew and so
     // notices sooner that the server is back.
     constexpr milliseconds kLimit(1500);
-    constexpr unsigned kPatientProbe = 4;
-    return number % kPatientProbe == 0 ? std::max(budget, kLimit) : kLimit;
+    constexpr unsigned kFullBudgetProbe = 4;
+    return number % kFullBudgetProbe == 0 ? std::max(budget, kLimit) : kLimit;
 }
 
-milliseconds pause_before_growing(unsigned refusals, double random) {
+milliseconds growth_backoff(unsigned refusals, double random) {
     constexpr milliseconds kMin(1000);
     constexpr milliseconds kMax(30000);
     constexpr unsigned kMaxDoublings = 5;
@@ -39,8 +39,9 @@ bool is_surplus(const IdleConnection& connection, const PoolState& pool, const P
     return pool.open > 1 && now - connection.last_used >= times.max_idle;
 }
 
-bool is_worn_out(const IdleConnection& connection, const PoolState& pool, Clock::time_point now) {
-    return now >= connection.end_of_life && !pool.has_been_waiting &&
+bool should_be_replaced(const IdleConnection& connection, const PoolState& pool,
+                        Clock::time_point now) {
+    return now >= connection.expires_at && !pool.has_been_waiting &&
            !(pool.is_limited && pool.open == 1);
 }
 

@@ -19,21 +19,21 @@ struct PoolTimes {
     /// PostgREST and HikariCP.
     std::chrono::milliseconds max_lifetime = std::chrono::minutes(30);
     /// How often the pool looks for such connections: as HikariCP does.
-    std::chrono::milliseconds upkeep_interval = std::chrono::seconds(30);
+    std::chrono::milliseconds maintenance_interval = std::chrono::seconds(30);
 };
 
 /// How long to pause between two probes of a lost database: 200 to 600 ms, so that many workers
 /// that lost it together do not return together.
-[[nodiscard]] std::chrono::milliseconds pause_between_probes(double random);
+[[nodiscard]] std::chrono::milliseconds probe_interval(double random);
 
 /// How long the probe of that number in a row, from 1, waits for a silent server. Each fourth waits
 /// as long as a request does (`budget`), for a server that is slow to let anyone in.
-[[nodiscard]] std::chrono::milliseconds probe_limit(unsigned number,
-                                                    std::chrono::milliseconds budget);
+[[nodiscard]] std::chrono::milliseconds probe_timeout(unsigned number,
+                                                      std::chrono::milliseconds budget);
 
 /// How long the pool stays as large as it is after so many refusals in a row, from 1: a second,
 /// doubled each time up to half a minute, a half of it at random.
-[[nodiscard]] std::chrono::milliseconds pause_before_growing(unsigned refusals, double random);
+[[nodiscard]] std::chrono::milliseconds growth_backoff(unsigned refusals, double random);
 
 /// How old a connection is to become: 80 to 100 % of `max`, so that those of one burst are not
 /// replaced together.
@@ -42,14 +42,14 @@ struct PoolTimes {
 /// A connection that nobody uses.
 struct IdleConnection {
     Clock::time_point last_used;
-    Clock::time_point end_of_life;
+    Clock::time_point expires_at;
 };
 
 /// What the pool knows as it decides whether to close one.
 struct PoolState {
     std::size_t open;       ///< how many connections there are, this one included
     bool is_limited;        ///< the server gave no more when last asked
-    bool has_been_waiting;  ///< a request has waited for a connection since the last upkeep
+    bool has_been_waiting;  ///< a request has waited for a connection since the last maintenance
 };
 
 /// Whether the connection is more than is needed.
@@ -58,7 +58,7 @@ struct PoolState {
 
 /// Whether another one should take the connection's place. Not in the middle of a burst; and not
 /// where the server might give its only place to somebody else.
-[[nodiscard]] bool is_worn_out(const IdleConnection& connection, const PoolState& pool,
-                               Clock::time_point now);
+[[nodiscard]] bool should_be_replaced(const IdleConnection& connection, const PoolState& pool,
+                                      Clock::time_point now);
 
 }  // namespace kheops

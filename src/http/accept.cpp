@@ -172,9 +172,9 @@ std::optional<bool> accepts_json(std::string_view header) {
     if (!any_range) {
         return true;
     }
-    for (const size_t closeness : {3U, 2U, 1U}) {
-        if (weights.at(closeness) != kUnnamed) {
-            return weights.at(closeness) > 0;
+    for (const size_t specificity_level : {3U, 2U, 1U}) {
+        if (weights.at(specificity_level) != kUnnamed) {
+            return weights.at(specificity_level) > 0;
         }
     }
     return false;

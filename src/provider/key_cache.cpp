@@ -26,7 +26,7 @@ constexpr std::size_t kMaxFileSize = std::size_t{8} * 1024 * 1024;
     throw CacheError(std::string(what) + ": " + std::generic_category().message(errno));
 }
 
-void require_trustworthy(const struct stat& file) {
+void require_private_file(const struct stat& file) {
     if ((file.st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
         (file.st_uid != ::geteuid() && file.st_uid != 0)) {
         throw CacheError("can be written by others than its owner");
@@ -49,7 +49,7 @@ std::optional<CachedKeys> read_key_cache(const std::string& path) {
     std::optional<json::Value> root;
     try {
         const RegularFile file(path);
-        require_trustworthy(file.status());
+        require_private_file(file.status());
         root = json::parse(file.read(kMaxFileSize));
     } catch (const FileError& error) {
         if (error.missing()) {

@@ -164,12 +164,12 @@ KeySource::Keys ProviderKeys::put_in_use(FetchResult result) {
     cool_down_end_ = now + settings_.times.cool_down;
     if (!succeeded_) {
         ++failures_;
-        next_refresh_ = now + until_retry(settings_.times, failures_, random);
+        next_refresh_ = now + retry_backoff(settings_.times, failures_, random);
         return usable() ? nullptr : std::exchange(keys_, nullptr);
     }
     failures_ = 0;
     next_refresh_ =
-        now + until_refresh(settings_.times, settings_.max_age, result.lifetime, random);
+        now + refresh_interval(settings_.times, settings_.max_age, result.lifetime, random);
     fetched_at_ = now;
     unsaved_ = std::move(result.unsaved);
     return std::exchange(keys_, std::move(result.keys));

@@ -70,8 +70,8 @@ std::optional<seconds> freshness_lifetime(const CachingHeaders& headers,
     return std::max(seconds(0), *lifetime - age);
 }
 
-milliseconds until_refresh(const KeyTimes& times, seconds max_age, std::optional<seconds> lifetime,
-                           double random) {
+milliseconds refresh_interval(const KeyTimes& times, seconds max_age,
+                              std::optional<seconds> lifetime, double random) {
     constexpr double kMinShare = 0.9;
     const milliseconds min = scale(times.min_refresh, 1 / kMinShare);
     const milliseconds max =
@@ -81,7 +81,7 @@ milliseconds until_refresh(const KeyTimes& times, seconds max_age, std::optional
                     scale(std::clamp(asked, min, max), 1 - (1 - kMinShare) * random));
 }
 
-milliseconds until_retry(const KeyTimes& times, unsigned failures, double random) {
+milliseconds retry_backoff(const KeyTimes& times, unsigned failures, double random) {
     constexpr unsigned kMaxDoublings = 16;
     const unsigned doublings = std::min(failures - 1, kMaxDoublings);
     return scale(std::min(times.cool_down * (1U << doublings), times.min_refresh), 1 + random / 4);

@@ -29,15 +29,14 @@ struct CachingHeaders {
 /// bounds of `times`, and after at most half of `max_age`, so that a missed one can be repeated.
 /// `random`, from 0 to 1, shortens it by up to a tenth, so that many workers that start together do
 /// not ask together for ever.
-[[nodiscard]] std::chrono::milliseconds until_refresh(const KeyTimes& times,
-                                                      std::chrono::seconds max_age,
-                                                      std::optional<std::chrono::seconds> lifetime,
-                                                      double random);
+[[nodiscard]] std::chrono::milliseconds refresh_interval(
+    const KeyTimes& times, std::chrono::seconds max_age,
+    std::optional<std::chrono::seconds> lifetime, double random);
 
 /// How long after the last of `failures` failed fetches in a row, at least 1, the next one
 /// begins: the cool-down, doubled with each, up to the shortest refresh. `random`, from 0 to 1,
 /// makes it longer by up to a quarter.
-[[nodiscard]] std::chrono::milliseconds until_retry(const KeyTimes& times, unsigned failures,
-                                                    double random);
+[[nodiscard]] std::chrono::milliseconds retry_backoff(const KeyTimes& times, unsigned failures,
+                                                      double random);
 
 }  // namespace kheops

@@ -7,10 +7,10 @@ namespace kheops {
 
 void AdmissionControl::taken(Clock::time_point queued, Clock::time_point now, std::size_t left) {
     constexpr int kWeight = 8;
-    pace_ += (now - std::max(last_taken_, queued) - pace_) / kWeight;
+    time_at_front_ += (now - std::max(last_taken_, queued) - time_at_front_) / kWeight;
     last_taken_ = now;
     if (left == 0) {
-        pace_ = {};
+        time_at_front_ = {};
     }
 }
 
@@ -20,7 +20,7 @@ Clock::duration AdmissionControl::expected_wait(std::size_t waiting, Clock::time
         return {};
     }
     // While no thread takes anything, the age of the front is all there is to go by.
-    return std::max(pace_ * static_cast<Clock::rep>(waiting), now - oldest);
+    return std::max(time_at_front_ * static_cast<Clock::rep>(waiting), now - oldest);
 }
 
 }  // namespace kheops

@@ -23,7 +23,7 @@ class AdmissionControl {
                                                 Clock::time_point now) const;
 
   private:
-    Clock::duration pace_{};  // how long a request stands at the front: a moving average
+    Clock::duration time_at_front_{};  // how long a request stands at the front: a moving average
     Clock::time_point last_taken_;
 };
 

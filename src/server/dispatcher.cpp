@@ -120,7 +120,7 @@ Dispatcher::Dispatcher(int listener, std::chrono::milliseconds budget, RequestQu
 
 Dispatcher::End Dispatcher::run() {
     std::array<epoll_event, 64> events{};
-    while (accepting_ || handed_over_ > 0 || !connections_.empty()) {
+    while (accepting_ || in_service_ > 0 || !connections_.empty()) {
         const int count =
             ::epoll_wait(epoll_.number(), events.data(), events.size(), epoll_timeout());
         if (count < 0 && errno != EINTR) {
@@ -347,7 +347,7 @@ void Dispatcher::take_back() {
         returned.swap(returned_);
     }
     for (Returned& back : returned) {
-        --handed_over_;
+        --in_service_;
         if (back.connection.number() < 0 ||
             (back.disposition == Disposition::keep && !accepting_)) {
             continue;
@@ -419,7 +419,7 @@ void Dispatcher::hand_over(Connections::iterator position, const RequestFraming&
                          framing,         connection.arrived,
                          Clock::now(),    Deadline(connection.deadline)};
     connections_.erase(position);
-    ++handed_over_;
+    ++in_service_;
     ticking_ = true;
     queue_.add(std::move(request));
 }
@@ -439,17 +439,18 @@ void Dispatcher::tick() {
         paused_ = watch(listener_, EPOLLIN, kListenerId) < 0;
     }
     queue_.refuse_overdue(now);
-    for (RequestInHand& in_hand : in_hand_) {
-        if (in_hand.cut_if_overdue(now)) {
+    for (ActiveRequest& active : active_requests_) {
+        if (active.shut_down_if_overdue(now)) {
             log_.event(LogLevel::warning, "connection_closed",
                        {{"reason", "answer not written within the request's budget"}});
         }
     }
-    stuck_ = !in_hand_.empty() && std::ranges::all_of(in_hand_, [now](const RequestInHand& thread) {
-        return thread.is_stuck(now);
-    });
+    stuck_ = !active_requests_.empty() &&
+             std::ranges::all_of(active_requests_, [now](const ActiveRequest& thread) {
+                 return thread.is_stuck(now);
+             });
     const bool others_wait = close_overdue(now);
-    ticking_ = paused_ || handed_over_ > 0 || others_wait;
+    ticking_ = paused_ || in_service_ > 0 || others_wait;
 }
 
 bool Dispatcher::close_overdue(Clock::time_point now) {

@@ -14,8 +14,8 @@
 #include "deadline.hpp"
 #include "descriptor.hpp"
 #include "log.hpp"
+#include "server/active_request.hpp"
 #include "server/fastcgi_records.hpp"
-#include "server/request_in_hand.hpp"
 #include "server/request_queue.hpp"
 #include "server/service_manager.hpp"
 
@@ -39,7 +39,7 @@ class Dispatcher {
 
     /// Where a serving thread says what it has in hand, as long as this lives. For the thread that
     /// makes this, before run().
-    [[nodiscard]] RequestInHand& add_serving_thread() { return in_hand_.emplace_back(); }
+    [[nodiscard]] ActiveRequest& add_serving_thread() { return active_requests_.emplace_back(); }
 
     enum class End { stopped, listener_lost };
     /// Serves until SIGTERM or SIGINT, or until the listening socket is lost, and then until every
@@ -122,8 +122,8 @@ class Dispatcher {
     // The dispatching thread's own.
     Connections connections_;
     std::uint64_t next_id_;
-    size_t handed_over_ = 0;             // and not yet given back
-    std::deque<RequestInHand> in_hand_;  // one for each serving thread
+    size_t in_service_ = 0;                      // and not yet given back
+    std::deque<ActiveRequest> active_requests_;  // one for each serving thread
     bool accepting_ = true;
     bool out_of_resources_ = false;  // descriptors or memory; has been logged
     bool paused_ = false;            // for that reason; accepts again at the next tick

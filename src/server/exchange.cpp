@@ -33,9 +33,9 @@ std::string milliseconds(Clock::duration duration) {
 }
 
 /// The detail of a 503: what is being waited for, in general words.
-std::string waiting_for(const DatabaseError& error) {
+std::string unavailable_detail(const DatabaseError& error) {
     switch (error.kind()) {
-        case DatabaseError::Kind::late:
+        case DatabaseError::Kind::timed_out:
             return "The database did not answer in time";
         case DatabaseError::Kind::conflict:
             return "The database is busy with something else";
@@ -53,8 +53,8 @@ HttpError unavailable(const std::string& detail,
 }
 
 /// Throws HttpError for whatever keeps the request from its list.
-Response list_in_time(const Request& request, const TokenVerifier& tokens, ConnectionPool& database,
-                      Deadline deadline, RequestRecord& record) {
+Response list_or_refuse(const Request& request, const TokenVerifier& tokens,
+                        ConnectionPool& database, Deadline deadline, RequestRecord& record) {
     try {
         return list_webhooks(request, tokens, database, std::chrono::system_clock::now(), deadline,
                              record);
@@ -64,7 +64,7 @@ Response list_in_time(const Request& request, const TokenVerifier& tokens, Conne
         if (error.kind() == DatabaseError::Kind::untranslatable) {
             throw;  // what is stored cannot be read, however often it is asked for
         }
-        throw unavailable(waiting_for(error));
+        throw unavailable(unavailable_detail(error));
     }
 }
 
@@ -156,7 +156,7 @@ Response fault_response(const std::string& id) {
 Response answer(const Request& request, const TokenVerifier& tokens, ConnectionPool& database,
                 Clock::time_point arrived, Deadline deadline, const Log& log) {
     return answer_and_log(request, arrived, log, [&](RequestRecord& record) {
-        return list_in_time(request, tokens, database, deadline, record);
+        return list_or_refuse(request, tokens, database, deadline, record);
     });
 }
 

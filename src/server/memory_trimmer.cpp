@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kLargeAnswer = std::size_t{64} * 1024;
 
 /// How long freed memory is kept for the next large answer.
-constexpr std::chrono::seconds kKept(2);
+constexpr std::chrono::seconds kTrimDelay(2);
 
 }  // namespace
 
@@ -39,7 +39,7 @@ void MemoryTrimmer::answered(std::size_t octets) {
 void MemoryTrimmer::run(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     while (changed_.wait(lock, stop, [this] { return wanted_; })) {
-        changed_.wait_for(lock, stop, kKept, [] { return false; });
+        changed_.wait_for(lock, stop, kTrimDelay, [] { return false; });
         wanted_ = false;
         lock.unlock();
         ::malloc_trim(0);

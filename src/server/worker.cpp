@@ -36,7 +36,7 @@ Request read_request(const FastCgi& fastcgi, const RequestFraming& framing) {
 
 /// What each serving thread works with.
 struct Serving {
-    RequestInHand& in_hand;
+    ActiveRequest& active;
     MemoryTrimmer& trimmer;
     const TokenVerifier& tokens;
     const Log& log;
@@ -79,12 +79,12 @@ Served serve(ReadyRequest ready, FastCgi& fastcgi, ConnectionPool& database, con
         return {};
     }
     {
-        const RequestInHand::Scope scope(with.in_hand, peer, ready.deadline);
+        const ActiveRequest::Scope scope(with.active, peer, ready.deadline);
         const Request request = read_request(fastcgi, ready.framing);
         const Response response = ready.deadline.passed()
                                       ? answer_too_busy(request, ready.arrived, with.log)
                                       : answer(request, with.tokens, database, ready.arrived,
-                                               ready.deadline.with_caller(peer), with.log);
+                                               ready.deadline.with_peer(peer), with.log);
         write_answer(fastcgi, ready.framing, request, response);
         with.trimmer.answered(response.body.size());
     }
@@ -171,8 +171,8 @@ int run_worker(int listener, const Config& config, KeySource& keys, const TokenV
 
     ServingThreads threads(queue);
     for (unsigned i = 0; i < config.threads; ++i) {
-        threads.start([&, &in_hand = dispatcher.add_serving_thread()] {
-            const Serving with = {in_hand, trimmer, tokens, log};
+        threads.start([&, &active = dispatcher.add_serving_thread()] {
+            const Serving with = {active, trimmer, tokens, log};
             serve_lane(RequestQueue::Lane::admitted, queue, dispatcher, log,
                        [&](ReadyRequest ready, FastCgi& fastcgi) {
                            return serve(std::move(ready), fastcgi, database, with);

@@ -23,7 +23,7 @@ constexpr std::ptrdiff_t kMaxSubject = 255;
 
 // --- The header
 
-HttpError unfit_header(const std::string& detail) {
+HttpError invalid_header(const std::string& detail) {
     return {401, "Authorization error", detail, {{"WWW-Authenticate", "Bearer realm=\"kheops\""}}};
 }
 
@@ -137,16 +137,18 @@ KeySource::Keys keys_that_verify(const Jws& jws, KeySource& source, Deadline dea
 
 std::string_view bearer_token(std::string_view authorization) {
     if (authorization.empty()) {
-        throw unfit_header("The Authorization header is missing");
+        throw invalid_header("The Authorization header is missing");
     }
     if (!begins_with_scheme(authorization)) {
-        throw unfit_header("The Authorization header is malformed: it must be Bearer and a token");
+        throw invalid_header(
+            "The Authorization header is malformed: it must be Bearer and a token");
     }
     std::string_view token = authorization.substr(kScheme.size());
     token.remove_prefix(std::min(token.find_first_not_of(' '), token.size()));
     token = token.substr(0, token.find_last_not_of(' ') + 1);
     if (!is_token(token)) {
-        throw unfit_header("The Authorization header is malformed: it must be Bearer and a token");
+        throw invalid_header(
+            "The Authorization header is malformed: it must be Bearer and a token");
     }
     return token;
 }

@@ -34,7 +34,7 @@ std::string octets_member(const json::View& jwk, const char* name) {
 }
 
 /// RFC 7517 sections 4.2 and 4.3.
-void require_meant_to_verify(const json::View& jwk) {
+void require_verification_use(const json::View& jwk) {
     if (jwk.member("use") && text_member(jwk, "use") != "sig") {
         throw KeyError("its use is not sig");
     }
@@ -84,7 +84,7 @@ Key parse_jwk(const json::View& jwk) {
     if (jwk.member("kid") && !kid) {
         throw KeyError("its kid is not a string");
     }
-    require_meant_to_verify(jwk);
+    require_verification_use(jwk);
     VerificationKey key = parse_key_material(jwk);
     const std::optional<Algorithm> only = parse_only_algorithm(jwk, key);
     return {std::move(key), std::move(kid), only};

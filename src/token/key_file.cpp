@@ -75,11 +75,11 @@ KeySource::Keys FileKeys::read() const {
 
 void log_skipped_keys(const KeySet& set, const Log& log) {
     for (const std::string& reason : set.skipped.reasons()) {
-        log.event(LogLevel::warning, "key_left_out", {{"reason", reason}});
+        log.event(LogLevel::warning, "key_skipped", {{"reason", reason}});
     }
     const std::size_t more = set.skipped.count() - set.skipped.reasons().size();
     if (more > 0) {
-        log.event(LogLevel::warning, "keys_left_out", {{"more", std::to_string(more)}});
+        log.event(LogLevel::warning, "keys_skipped", {{"more", std::to_string(more)}});
     }
 }
 

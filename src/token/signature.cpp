@@ -184,7 +184,7 @@ BigNumber number_in(const EVP_PKEY* key, const char* parameter) {
     return BigNumber(number);
 }
 
-void require_sound_rsa(const EVP_PKEY* key) {
+void require_valid_rsa(const EVP_PKEY* key) {
     const BigNumber modulus = number_in(key, OSSL_PKEY_PARAM_RSA_N);
     const int bits = BN_num_bits(modulus.get());
     if (bits < 2048 || bits > 16384 || BN_is_odd(modulus.get()) == 0) {
@@ -260,7 +260,7 @@ bool has_small_order(const BigNumber& y) {
     });
 }
 
-void require_sound_ed25519(const EVP_PKEY* key) {
+void require_valid_ed25519(const EVP_PKEY* key) {
     std::array<unsigned char, kEd25519Octets> encoded{};
     std::size_t size = encoded.size();
     const bool is_read = EVP_PKEY_get_raw_public_key(key, encoded.data(), &size) == 1;
@@ -277,21 +277,21 @@ void require_sound_ed25519(const EVP_PKEY* key) {
 /// What a sound key fits.
 std::vector<Algorithm> algorithms_of(EVP_PKEY* key) {
     if (EVP_PKEY_is_a(key, "RSA") == 1) {
-        require_sound_rsa(key);
+        require_valid_rsa(key);
         std::vector<Algorithm> algorithms = algorithms_by(Scheme::rsa_pkcs1, kMaxHashOctets);
         const std::vector<Algorithm> pss = algorithms_by(Scheme::rsa_pss, kMaxHashOctets);
         algorithms.insert(algorithms.end(), pss.begin(), pss.end());
         return algorithms;
     }
     if (EVP_PKEY_is_a(key, "RSA-PSS") == 1) {
-        require_sound_rsa(key);
+        require_valid_rsa(key);
         return algorithms_by(Scheme::rsa_pss, kMaxHashOctets);
     }
     if (EVP_PKEY_is_a(key, "EC") == 1) {
         return {algorithm_of_ec(key)};
     }
     if (EVP_PKEY_is_a(key, "ED25519") == 1) {
-        require_sound_ed25519(key);
+        require_valid_ed25519(key);
         return {Algorithm::EdDSA};
     }
     throw KeyError("its type is none of RSA, RSA-PSS, EC and Ed25519");

@@ -242,7 +242,7 @@ TEST_F(HostileDatabase, WhatHasComeAlreadyIsNotReadAfterTheDeadline) {
         query(0s);
         FAIL() << "answered after the deadline";
     } catch (const DatabaseError& error) {
-        EXPECT_EQ(error.kind(), DatabaseError::Kind::late);
+        EXPECT_EQ(error.kind(), DatabaseError::Kind::timed_out);
     }
 }
 

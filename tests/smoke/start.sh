@@ -73,7 +73,7 @@ done
     cat "$directory/keys.pem"
     printf -- '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n'
 } >"$directory/mixed.pem"
-check 'one good and one broken key' 0 'event=key_left_out level=warning reason="key 2: ' \
+check 'one good and one broken key' 0 'event=key_skipped level=warning reason="key 2: ' \
     started KHEOPS_WEBHOOKS_JWKS="$directory/mixed.pem"
 check 'one good and one broken key, the answer' 0 '^Status: 404' \
     started KHEOPS_WEBHOOKS_JWKS="$directory/mixed.pem"

@@ -328,7 +328,8 @@ TEST_F(Pool, SilenceOfAnIdleConnectionTooIsSettledByANewOne) {
 }
 
 TEST_F(Pool, WhatWasIdleIsClosedDownToOne) {
-    const PoolTimes short_times = {.max_idle = 20ms, .max_lifetime = 1h, .upkeep_interval = 10ms};
+    const PoolTimes short_times = {
+        .max_idle = 20ms, .max_lifetime = 1h, .maintenance_interval = 10ms};
     ConnectionPool pool(settings(), 4, log_, short_times);
     borrow(pool, 4).clear();
     await("one is left", [&] { return server_.open_connections() == 1; });
@@ -336,7 +337,8 @@ TEST_F(Pool, WhatWasIdleIsClosedDownToOne) {
 }
 
 TEST_F(Pool, AConnectionIsReplacedAtTheEndOfItsLife) {
-    const PoolTimes short_times = {.max_idle = 1h, .max_lifetime = 20ms, .upkeep_interval = 10ms};
+    const PoolTimes short_times = {
+        .max_idle = 1h, .max_lifetime = 20ms, .maintenance_interval = 10ms};
     ConnectionPool pool(settings(), 1, log_, short_times);
     ask(pool);
     await("several have had their time", [&] { return server_.connections() >= 3; });
@@ -362,7 +364,8 @@ TEST_F(Pool, EachHostsReasonHasALineOfItsOwn) {
 TEST_F(Pool, WhatIsOneRequestsFateIsNoLoss) {
     using Kind = DatabaseError::Kind;
     ConnectionPool pool(settings(), 1, log_);
-    for (const Kind kind : {Kind::late, Kind::conflict, Kind::abandoned, Kind::untranslatable}) {
+    for (const Kind kind :
+         {Kind::timed_out, Kind::conflict, Kind::abandoned, Kind::untranslatable}) {
         pool.failed({kind, "40001", "reason"});
     }
     EXPECT_EQ(logged_.text(), "");

@@ -106,7 +106,7 @@ TEST(KeyFile, OfJunkIsToldOfInAFewLines) {
     const FileKeys keys(path, "issuer", Log(LogLevel::info));
     const std::string log = testing::internal::GetCapturedStderr();
     EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 7) << log;
-    EXPECT_NE(log.find("event=keys_left_out level=warning more=295\n"), std::string::npos) << log;
+    EXPECT_NE(log.find("event=keys_skipped level=warning more=295\n"), std::string::npos) << log;
 }
 
 /// Why the file cannot be used.

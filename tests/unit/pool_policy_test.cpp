@@ -10,28 +10,28 @@ using std::chrono::milliseconds;
 using namespace std::chrono_literals;
 
 TEST(PauseBetweenProbes, IsSpreadFrom200To600Milliseconds) {
-    EXPECT_EQ(pause_between_probes(0), 200ms);
-    EXPECT_EQ(pause_between_probes(0.5), 400ms);
-    EXPECT_EQ(pause_between_probes(0.9999), 599ms);
+    EXPECT_EQ(probe_interval(0), 200ms);
+    EXPECT_EQ(probe_interval(0.5), 400ms);
+    EXPECT_EQ(probe_interval(0.9999), 599ms);
 }
 
 TEST(ProbeLimit, OfEachFourthIsARequestsBudget) {
     for (const unsigned number : {1U, 2U, 3U, 5U, 7U, 9U}) {
-        EXPECT_EQ(probe_limit(number, 300s), 1500ms) << number;
+        EXPECT_EQ(probe_timeout(number, 300s), 1500ms) << number;
     }
-    EXPECT_EQ(probe_limit(4, 300s), 300s);
-    EXPECT_EQ(probe_limit(8, 300s), 300s);
-    EXPECT_EQ(probe_limit(4, 100ms), 1500ms);
+    EXPECT_EQ(probe_timeout(4, 300s), 300s);
+    EXPECT_EQ(probe_timeout(8, 300s), 300s);
+    EXPECT_EQ(probe_timeout(4, 100ms), 1500ms);
 }
 
 TEST(PauseBeforeGrowing, DoublesUpToHalfAMinuteAndIsSpreadOverItsSecondHalf) {
     const std::vector<milliseconds> longest = {1s, 2s, 4s, 8s, 16s, 30s, 30s};
     for (unsigned refusals = 1; refusals <= longest.size(); ++refusals) {
-        EXPECT_EQ(pause_before_growing(refusals, 0), longest[refusals - 1] / 2) << refusals;
-        EXPECT_GE(pause_before_growing(refusals, 0.9999), longest[refusals - 1] - 2ms) << refusals;
-        EXPECT_LE(pause_before_growing(refusals, 0.9999), longest[refusals - 1]) << refusals;
+        EXPECT_EQ(growth_backoff(refusals, 0), longest[refusals - 1] / 2) << refusals;
+        EXPECT_GE(growth_backoff(refusals, 0.9999), longest[refusals - 1] - 2ms) << refusals;
+        EXPECT_LE(growth_backoff(refusals, 0.9999), longest[refusals - 1]) << refusals;
     }
-    EXPECT_EQ(pause_before_growing(4000000000U, 0), 15s);
+    EXPECT_EQ(growth_backoff(4000000000U, 0), 15s);
 }
 
 TEST(Lifetime, IsSpreadOverItsLastFifth) {
@@ -57,22 +57,22 @@ TEST_F(ClosingIdleConnections, OneThatWasNotUsedForLongIsSurplusButForTheLast) {
 
 TEST_F(ClosingIdleConnections, OneAtTheEndOfItsLifeIsWornOut) {
     const IdleConnection old = {now_, now_};
-    EXPECT_TRUE(is_worn_out(old, pool_, now_));
-    EXPECT_FALSE(is_worn_out({now_, now_ + 1ms}, pool_, now_));
+    EXPECT_TRUE(should_be_replaced(old, pool_, now_));
+    EXPECT_FALSE(should_be_replaced({now_, now_ + 1ms}, pool_, now_));
     pool_.open = 1;
-    EXPECT_TRUE(is_worn_out(old, pool_, now_));
+    EXPECT_TRUE(should_be_replaced(old, pool_, now_));
 }
 
 TEST_F(ClosingIdleConnections, NoneIsWornOutInTheMiddleOfABurst) {
     pool_.has_been_waiting = true;
-    EXPECT_FALSE(is_worn_out({now_, now_}, pool_, now_));
+    EXPECT_FALSE(should_be_replaced({now_, now_}, pool_, now_));
 }
 
 TEST_F(ClosingIdleConnections, TheLastIsNotWornOutWhereTheServerMayGiveNoOther) {
     pool_.is_limited = true;
-    EXPECT_TRUE(is_worn_out({now_, now_}, pool_, now_));
+    EXPECT_TRUE(should_be_replaced({now_, now_}, pool_, now_));
     pool_.open = 1;
-    EXPECT_FALSE(is_worn_out({now_, now_}, pool_, now_));
+    EXPECT_FALSE(should_be_replaced({now_, now_}, pool_, now_));
 }
 
 }  // namespace

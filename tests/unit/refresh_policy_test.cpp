@@ -105,7 +105,7 @@ TEST(Freshness, ByMaxAgeCountsMoreThanExpires) {
 
 milliseconds refresh_after(std::optional<seconds> lifetime, double random = 0,
                            seconds max_age = kDay) {
-    return until_refresh(kTimes, max_age, lifetime, random);
+    return refresh_interval(kTimes, max_age, lifetime, random);
 }
 
 TEST(Refresh, IsDueWhenTheKeysAreFreshNoMore) {
@@ -148,22 +148,22 @@ TEST(Refresh, IsDueInHalfOfTheGreatestAge) {
 // --- After a failure
 
 TEST(Retry, IsDueAfterTheCoolDownDoubledWithEachFailure) {
-    EXPECT_EQ(until_retry(kTimes, 1, 0), seconds(10));
-    EXPECT_EQ(until_retry(kTimes, 2, 0), seconds(20));
-    EXPECT_EQ(until_retry(kTimes, 3, 0), seconds(40));
-    EXPECT_EQ(until_retry(kTimes, 5, 0), seconds(160));
+    EXPECT_EQ(retry_backoff(kTimes, 1, 0), seconds(10));
+    EXPECT_EQ(retry_backoff(kTimes, 2, 0), seconds(20));
+    EXPECT_EQ(retry_backoff(kTimes, 3, 0), seconds(40));
+    EXPECT_EQ(retry_backoff(kTimes, 5, 0), seconds(160));
 }
 
 TEST(Retry, IsDueAfterTheShortestRefreshAtTheLatest) {
     for (const unsigned failures : {6U, 7U, 17U, 33U, 1000U, 4'000'000'000U}) {
-        EXPECT_EQ(until_retry(kTimes, failures, 0), minutes(5)) << failures;
+        EXPECT_EQ(retry_backoff(kTimes, failures, 0), minutes(5)) << failures;
     }
 }
 
 TEST(Retry, IsLaterByUpToAQuarterAtRandom) {
-    EXPECT_EQ(until_retry(kTimes, 1, 0.5), milliseconds(11'250));
-    EXPECT_EQ(until_retry(kTimes, 1, 1), milliseconds(12'500));
-    EXPECT_EQ(until_retry(kTimes, 1000, 1), seconds(375));
+    EXPECT_EQ(retry_backoff(kTimes, 1, 0.5), milliseconds(11'250));
+    EXPECT_EQ(retry_backoff(kTimes, 1, 1), milliseconds(12'500));
+    EXPECT_EQ(retry_backoff(kTimes, 1000, 1), seconds(375));
 }
 
 }  // namespace

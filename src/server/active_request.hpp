@@ -11,7 +11,7 @@ namespace kheops {
 /// The request that one serving thread has in hand, for the dispatching thread to look at: libfcgi
 /// writes as slowly as the peer reads and cannot be called back, but its write fails at once when
 /// somebody else shuts the connection down. Safe to use from several threads.
-class RequestInHand {
+class ActiveRequest {
   public:
     /// Held by the serving thread while it answers a request, until the answer is written or cannot
     /// be.
@@ -19,20 +19,20 @@ class RequestInHand {
       public:
         /// The descriptor `connection` stays open as long as this lives. After `deadline` the
         /// answer still has a moment to be written.
-        Scope(RequestInHand& in_hand, int connection, Deadline deadline) : in_hand_(in_hand) {
-            in_hand_.begin(connection, deadline);
+        Scope(ActiveRequest& active, int connection, Deadline deadline) : active_(active) {
+            active_.begin(connection, deadline);
         }
-        ~Scope() { in_hand_.end(); }
+        ~Scope() { active_.end(); }
         Scope(const Scope&) = delete;
         Scope& operator=(const Scope&) = delete;
 
       private:
-        RequestInHand& in_hand_;
+        ActiveRequest& active_;
     };
 
     /// Shuts the connection down if its request is overdue at `now`. True when it did, which is
     /// once for a request.
-    [[nodiscard]] bool cut_if_overdue(Clock::time_point now);
+    [[nodiscard]] bool shut_down_if_overdue(Clock::time_point now);
 
     /// Whether the thread has not come back long after its request was overdue: nothing that is
     /// bounded takes so long.

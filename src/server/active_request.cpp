@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "server/request_in_hand.hpp"
+#include "server/active_request.hpp"
 
 #include <sys/socket.h>
 
@@ -19,19 +19,19 @@ constexpr std::chrono::seconds kStuckAfter(10);
 
 }  // namespace
 
-void RequestInHand::begin(int connection, Deadline deadline) {
+void ActiveRequest::begin(int connection, Deadline deadline) {
     const std::lock_guard lock(mutex_);
     connection_ = connection;
     overdue_ = deadline.end() + kTimeToWrite;
 }
 
-void RequestInHand::end() {
+void ActiveRequest::end() {
     const std::lock_guard lock(mutex_);
     connection_ = -1;
     overdue_.reset();
 }
 
-bool RequestInHand::cut_if_overdue(Clock::time_point now) {
+bool ActiveRequest::shut_down_if_overdue(Clock::time_point now) {
     const std::lock_guard lock(mutex_);
     if (connection_ < 0 || now < overdue_) {
         return false;
@@ -41,7 +41,7 @@ bool RequestInHand::cut_if_overdue(Clock::time_point now) {
     return true;
 }
 
-bool RequestInHand::is_stuck(Clock::time_point now) const {
+bool ActiveRequest::is_stuck(Clock::time_point now) const {
     const std::lock_guard lock(mutex_);
     return overdue_ && now >= *overdue_ + kStuckAfter;
 }
