@@ -85,7 +85,7 @@ install: ## into DESTDIR and PREFIX
 	install -m 644 systemd/environment "$(SHARE)/systemd"
 	install -m 644 systemd/kheops-webhooks.* "$(UNITS)"
 	sed -i 's|/usr/local/|$(PREFIX)/|' "$(UNITS)/kheops-webhooks.service" "$(UNITS)/kheops-webhooks.socket"
-	install -m 644 README.md CHANGELOG.md LICENSE "$(DOC)"
+	install -m 644 README.md CHANGELOG.md LICENSE SECURITY.md "$(DOC)"
 
 uninstall: ## remove what `make install` put there
 	rm -f "$(DESTDIR)$(PREFIX)/sbin/kheops-webhooks"
