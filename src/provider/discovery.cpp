@@ -10,7 +10,7 @@ namespace kheops {
 
 namespace {
 
-/// What counts of a discovery document (OpenID Connect Discovery 1.0 section 3).
+/// The members that we use of a discovery document (OpenID Connect Discovery 1.0 section 3).
 struct Discovery {
     std::string issuer;
     std::string jwks_uri;
@@ -33,7 +33,7 @@ std::string without_slash(const std::string& url) {
     return url.ends_with('/') ? url.substr(0, url.size() - 1) : url;
 }
 
-/// Section 4.3: who answers must be who was asked.
+/// The issuer in the document must be the provider that we asked (section 4.3).
 void require_issuer(const Discovery& discovery, const Provider& provider) {
     if (without_slash(discovery.issuer) != provider.url &&
         !is_issuer_of_tokens(discovery.issuer, provider)) {
@@ -75,7 +75,7 @@ KeySet parse_published_keys(const std::string& jwk_set) {
     const auto shared_secrets =
         std::erase_if(set.keys, [](const Key& key) { return key.key.fits(Algorithm::HS256); });
     for (size_t i = 0; i < shared_secrets; ++i) {
-        set.skipped.add("a key of the type oct: a published secret is none");
+        set.skipped.add("a key of the type oct: its secret is published");
     }
     if (set.keys.empty()) {
         throw KeySetError("the key set holds no public key");

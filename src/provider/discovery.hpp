@@ -11,31 +11,33 @@
 
 namespace kheops {
 
-/// An OpenID Connect provider, and how far it is trusted.
+/// An OpenID Connect provider, as the settings describe it.
 struct Provider {
-    std::string url;          ///< its base, without a slash at the end
-    std::string issuer;       ///< the one that tokens must name; empty: the provider's own
-    bool allow_http = false;  ///< also unprotected, to other machines
+    std::string url;          ///< base URL, without a slash at the end
+    std::string issuer;       ///< required `iss` of tokens; empty: the provider's issuer
+    bool allow_http = false;  ///< allows http, without TLS, to other machines
 };
 
-/// A provider's keys as they were published.
+/// The keys that a provider published, and the document that they were read from.
 struct PublishedKeys {
     TrustedKeys trusted;
-    std::string jwk_set;                           ///< the document itself
-    std::optional<std::chrono::seconds> lifetime;  ///< how long it may be kept, where that was said
+    std::string jwk_set;                           ///< the text of the document
+    std::optional<std::chrono::seconds> lifetime;  ///< how long it may be cached; null: not stated
 };
 
-/// Whether `issuer` is what the tokens of that provider name: the configured one, or else the
-/// provider's URL, with or without a slash at its end (OpenID Connect Discovery 1.0 section 4.3).
+/// Returns whether `issuer` is the issuer of this provider's tokens: the configured issuer or, if
+/// none is configured, the provider's URL with or without a slash at its end (OpenID Connect
+/// Discovery 1.0 section 4.3).
 [[nodiscard]] bool is_issuer_of_tokens(const std::string& issuer, const Provider& provider);
 
-/// The usable public keys of a JWK Set (RFC 7517 section 5) that a provider publishes. `oct` keys
-/// are left out: what everybody can read proves nothing. Throws KeySetError when none is left.
+/// Returns the usable public keys of a JWK Set (RFC 7517 section 5) that a provider published.
+/// Skips `oct` keys: a secret that everybody can read proves nothing. Throws KeySetError if no
+/// usable key is left.
 [[nodiscard]] KeySet parse_published_keys(const std::string& jwk_set);
 
 /// Fetches the discovery document (OpenID Connect Discovery 1.0 section 4) and the key set that it
-/// points to. Throws DownloadError and KeySetError; both say why, for the log. `deadline` and
-/// `stop` are those of download().
+/// names. `deadline` and `stop` are passed to download(). Throws DownloadError or KeySetError,
+/// whose what() is a reason for the log.
 [[nodiscard]] PublishedKeys fetch_keys(const Provider& provider, Deadline deadline,
                                        const std::stop_token& stop);
 

@@ -24,7 +24,7 @@ constexpr size_t kMaxBody = size_t{1024} * 1024;
 constexpr size_t kMaxHead = size_t{64} * 1024;
 constexpr int kMaxRedirects = 3;
 
-/// How long one wait may last where nothing happens; being stopped ends it.
+/// How long one wait for events may take. A stop request ends the wait earlier.
 constexpr std::chrono::milliseconds kMaxWait(1000);
 
 // --- URLs
@@ -34,7 +34,7 @@ struct FreeUrl {
 };
 using Url = std::unique_ptr<CURLU, FreeUrl>;
 
-/// Null where the text is no absolute URL of a host, or names a user or a password.
+/// Null if the text is not an absolute URL with a host, or contains a user or a password.
 Url parse_url(const std::string& text) {
     Url url(curl_url());
     const std::size_t scheme = text.find("://");
@@ -46,7 +46,7 @@ Url parse_url(const std::string& text) {
     return url;
 }
 
-/// Empty where the URL has no such part.
+/// Empty if the URL has no such part.
 std::string part_of(const Url& url, CURLUPart part) {
     char* text = nullptr;
     if (curl_url_get(url.get(), part, &text, CURLU_DEFAULT_PORT) != CURLUE_OK) {
@@ -56,7 +56,7 @@ std::string part_of(const Url& url, CURLUPart part) {
     return text;
 }
 
-/// Whether the URL leads to this machine, as far as it says so itself.
+/// Whether the host of the URL is this machine, by its name or address. Looks no name up.
 bool is_loopback(const Url& url) {
     const std::string host = part_of(url, CURLUPART_HOST);
     in_addr address{};
@@ -74,7 +74,7 @@ bool have_same_origin(const std::string& left, const std::string& right) {
                [&](CURLUPart part) { return part_of(a, part) == part_of(b, part); });
 }
 
-// --- What the server says of keeping
+// --- Caching headers
 
 std::string header_of(CURL* handle, const char* name) {
     curl_header* header = nullptr;
@@ -107,7 +107,7 @@ std::optional<std::chrono::seconds> lifetime_of(CURL* handle) {
 
 // --- One transfer
 
-/// The handles of one transfer. Curl's "multi" interface is the one that can be woken.
+/// The handles of one transfer. Only libcurl's "multi" interface can be woken by another thread.
 class Transfer {
   public:
     explicit Transfer(const std::string& url)
@@ -122,7 +122,7 @@ class Transfer {
         set(CURLOPT_PROTOCOLS_STR, "http,https");
         set(CURLOPT_USERAGENT, "kheops-webhooks");
         set(CURLOPT_NOSIGNAL, 1L);
-        set(CURLOPT_QUICK_EXIT, 1L);  // a slow name server does not hold up the end
+        set(CURLOPT_QUICK_EXIT, 1L);  // the end does not wait for a slow DNS server
         set(CURLOPT_ERRORBUFFER, error_.data());
         set(CURLOPT_WRITEFUNCTION, &Transfer::take);
         set(CURLOPT_WRITEDATA, this);
@@ -141,7 +141,7 @@ class Transfer {
     Transfer(const Transfer&) = delete;
     Transfer& operator=(const Transfer&) = delete;
 
-    /// Throws DownloadError unless a whole answer came, whatever it is.
+    /// Throws DownloadError unless a whole answer arrives. Its status may be any.
     void run(Deadline deadline, const std::stop_token& stop) {
         const std::stop_callback wake(stop, [this] { curl_multi_wakeup(multi_.get()); });
         int running = 1;
@@ -174,7 +174,7 @@ class Transfer {
         return status;
     }
 
-    /// Where a redirect leads; empty where the answer is none.
+    /// The target of a redirect. Empty if the answer is not a redirect.
     [[nodiscard]] std::string redirect() const {
         const char* url = nullptr;
         curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_URL, &url);
@@ -198,7 +198,7 @@ class Transfer {
         }
     }
 
-    // libcurl calls these, and no exception may pass through its frames.
+    // Callbacks of libcurl. An exception must not pass through its stack frames.
 
     static size_t take(const char* octets, size_t size, size_t count, void* self) noexcept {
         Transfer& transfer = *static_cast<Transfer*>(self);
@@ -215,7 +215,7 @@ class Transfer {
         return size * count;
     }
 
-    /// Header lines, those of interim answers and those behind the body. libcurl keeps them all.
+    /// libcurl calls this for each header line, also of interim answers and trailers. It keeps all.
     static size_t count_header(const char* /*octets*/, size_t size, size_t count,
                                void* self) noexcept {
         Transfer& transfer = *static_cast<Transfer*>(self);
@@ -233,12 +233,12 @@ class Transfer {
         }
         int left = 0;
         const CURLMsg* message = curl_multi_info_read(multi_.get(), &left);
-        // How libcurl tells it. NOLINTNEXTLINE(cppcoreguidelines-pro-type-union-access)
+        // libcurl's own union. NOLINTNEXTLINE(cppcoreguidelines-pro-type-union-access)
         const CURLcode code = message != nullptr ? message->data.result : CURLE_FAILED_INIT;
         switch (code) {
             case CURLE_OK:
                 return;
-            case CURLE_PEER_FAILED_VERIFICATION:  // only here is the long text always the same
+            case CURLE_PEER_FAILED_VERIFICATION:  // only here is error_ free of the server's text
                 throw DownloadError(error_.data());
             default:
                 throw DownloadError(curl_easy_strerror(code));
@@ -248,8 +248,8 @@ class Transfer {
     std::array<char, CURL_ERROR_SIZE> error_{};
     std::string body_;
     size_t head_octets_ = 0;
-    const char* refusal_ = nullptr;  // of what the server sends
-    std::exception_ptr failure_;     // of a function that libcurl called
+    const char* refusal_ = nullptr;  // why the server's answer is rejected
+    std::exception_ptr failure_;     // thrown in a callback
     Url url_;
     std::unique_ptr<CURL, FreeEasy> easy_;
     std::unique_ptr<CURLM, FreeMulti> multi_;

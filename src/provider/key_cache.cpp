@@ -19,7 +19,7 @@ namespace kheops {
 
 namespace {
 
-/// A key set of 1 MiB, written as a JSON string.
+/// Enough for a key set of 1 MiB as a JSON string, in which one octet may need six.
 constexpr std::size_t kMaxFileSize = std::size_t{8} * 1024 * 1024;
 
 [[noreturn]] void fail(const char* what) {
@@ -66,7 +66,7 @@ std::optional<CachedKeys> read_key_cache(const std::string& path) {
     };
     const std::optional<json::View> seconds = member("fetched");
     const double fetched = seconds ? seconds->number().value_or(-1) : -1;
-    constexpr double kMaxFetched = 1e11;  // some three thousand years from now
+    constexpr double kMaxFetched = 1e11;  // in the year 5138
     if (!text("provider") || !text("issuer") || !text("jwk_set") || fetched < 0 ||
         fetched > kMaxFetched) {
         throw CacheError("is damaged");

@@ -8,32 +8,33 @@
 
 namespace kheops {
 
-/// What is kept of a provider's keys for a restart while the provider is down.
+/// A provider's keys as the cache file keeps them, for a restart while the provider is down.
 struct CachedKeys {
-    std::string provider;  ///< the URL that was configured
-    std::string issuer;    ///< what tokens must name
+    std::string provider;  ///< URL of the provider in the settings
+    std::string issuer;    ///< required `iss` of tokens
     std::string jwk_set;
-    /// In whole seconds, so that no time that a file can name overflows.
+    /// In whole seconds: a finer unit could overflow with a time that the file contains.
     std::chrono::sys_seconds fetched;
 };
 
-/// A cache file cannot be used or written. what() says why, for the log.
+/// A cache file cannot be used or written. what() is the reason, for the log.
 class CacheError : public std::runtime_error {
   public:
     using std::runtime_error::runtime_error;
 };
 
-/// Reads a cache file; nothing where there is none. Throws CacheError when it cannot be read, is
-/// not what write_key_cache writes, or others could have written it.
+/// Reads a cache file. Null if it does not exist. Throws CacheError if the file cannot be read, was
+/// not written by write_key_cache(), or is writable by other users.
 [[nodiscard]] std::optional<CachedKeys> read_key_cache(const std::string& path);
 
-/// How long ago keys were fetched; 0 for a time up to a minute from now, as a clock may have been
-/// set back a little. Throws CacheError for a later time, and for an age of `max_age` or more.
+/// Returns how long ago the keys were fetched. A time up to one minute in the future counts as now,
+/// because the clock may have been set back. Throws CacheError if the time is later than that, or
+/// if the age is `max_age` or more.
 [[nodiscard]] std::chrono::seconds age_of(const CachedKeys& keys, std::chrono::seconds max_age,
                                           std::chrono::sys_seconds now);
 
-/// Puts a cache file in place of the one that is there, whole or not at all, for its owner only.
-/// Takes as long as the disk does. Throws CacheError.
+/// Writes the cache file, readable and writable by its owner only, and replaces an existing one
+/// atomically. Blocks as long as the disk needs. Throws CacheError.
 void write_key_cache(const std::string& path, const CachedKeys& keys);
 
 }  // namespace kheops

@@ -17,7 +17,7 @@ std::chrono::sys_seconds system_seconds() {
     return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
-/// A fetch's time cut down where something is left to answer with when it fails.
+/// The first half of the remaining time: the rest is needed if the fetch fails.
 Deadline half_of(Deadline deadline) {
     return Deadline(Clock::now() + deadline.remaining() / 2);
 }
@@ -32,7 +32,7 @@ ProviderKeys::ProviderKeys(ProviderSettings settings, const Log& log)
 }
 
 ProviderKeys::~ProviderKeys() {
-    refresher_ = {};  // ends both, the one that makes work for the other first
+    refresher_ = {};  // the refresher first: it makes work for the saver
     saver_ = {};
     if (unsaved_) {
         save(*unsaved_);
@@ -45,7 +45,7 @@ KeySource::Keys ProviderKeys::current() const {
     const std::lock_guard lock(mutex_);
     if (mode_ == Mode::on_demand && fetches_ == 0 &&
         Clock::now() - fetched_at_ >= settings_.times.max_refresh) {
-        return nullptr;  // so that newer_than() is asked, which has these to fall back on
+        return nullptr;  // the caller then calls newer_than(), which can fall back on these
     }
     return usable();
 }
@@ -145,7 +145,7 @@ void ProviderKeys::refresh(std::unique_lock<std::mutex>& lock, Deadline deadline
     Keys dropped = put_in_use(std::move(result));
     changed_.notify_all();
 
-    // Nothing slow while others wait for the lock.
+    // Freeing keys and logging are slow: not under the lock.
     const bool are_expired = dropped && !keys_;
     lock.unlock();
     dropped.reset();
@@ -190,7 +190,7 @@ ProviderKeys::FetchResult ProviderKeys::fetch(Deadline deadline, const std::stop
         published_ = result.keys;
         logged_failure_.clear();
         return result;
-    } catch (const std::exception& error) {  // whatever it is, requests are waiting for the end
+    } catch (const std::exception& error) {  // of any kind: requests wait for the end of the fetch
         if (!stop.stop_requested()) {
             log_failure(error.what());
         }
@@ -198,8 +198,8 @@ ProviderKeys::FetchResult ProviderKeys::fetch(Deadline deadline, const std::stop
     }
 }
 
-/// The keys in use where the provider still publishes just those, so that nobody takes them for
-/// newer ones.
+/// Returns the keys in use if the provider still publishes the same ones: a new object would count
+/// as newer keys.
 KeySource::Keys ProviderKeys::unchanged_or_new(PublishedKeys published) {
     const bool is_unchanged = published_ && published.jwk_set == jwk_set_ &&
                               published.trusted.issuer == published_->issuer;

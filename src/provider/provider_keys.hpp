@@ -18,29 +18,29 @@
 
 namespace kheops {
 
-/// How a provider's keys are had and kept.
+/// How a provider's keys are fetched, used and cached.
 struct ProviderSettings {
     Provider provider;
     KeyTimes times{};
-    std::chrono::seconds max_age{0};  ///< keys fetched longer ago are used no more
-    std::string cache_file;           ///< keeps them for a restart; empty: nothing does
-    /// How many requests may wait for a key that is unknown while others are known, so that there
-    /// are threads left for those that name a known one. At least 1.
+    std::chrono::seconds max_age{0};  ///< older keys are not used
+    std::string cache_file;           ///< path of the key cache; empty: no cache
+    /// How many requests with an unknown key may wait at the same time while usable keys exist; the
+    /// other threads stay free for tokens with known keys. At least 1.
     unsigned max_waiting = 1;
 };
 
-/// The keys that an OpenID Connect provider publishes. The last good ones serve on, up to their
-/// greatest age, while the provider is down or publishes none.
+/// The keys that an OpenID Connect provider publishes. While the provider is down or publishes no
+/// usable keys, the last ones stay in use until they reach their maximum age.
 ///
-/// To fetch is to ask the provider; to refresh is to fetch and to put the keys in use; to save is
-/// to write the cache file. At most one fetch is under way, at most one is begun in a cool-down,
-/// and the only requests that wait for it are those whose key is unknown. Once start_refreshing()
-/// was called, a thread of its own refreshes, also for those, and another one saves. Without it, in
-/// a program that answers one request, who needs newer keys refreshes, and they are saved at the
-/// end.
+/// In this class, "fetch" means to download from the provider, "refresh" means to fetch and to use
+/// the new keys, and "save" means to write the cache file. One fetch runs at a time, and requests
+/// cause at most one fetch in a cool-down. Only requests with an unknown key wait for it. After
+/// start_refreshing(), one thread refreshes and another one saves. Without it, in a program that
+/// answers one request, the request that needs newer keys refreshes them, and the destructor saves
+/// them. Safe to use from several threads.
 class ProviderKeys : public KeySource {
   public:
-    /// Reads the cache file, if there is one. `log` outlives this.
+    /// Reads the cache file, if it exists. `log` must outlive this object.
     ProviderKeys(ProviderSettings settings, const Log& log);
     ~ProviderKeys() override;
     ProviderKeys(const ProviderKeys&) = delete;
@@ -48,21 +48,21 @@ class ProviderKeys : public KeySource {
 
     [[nodiscard]] Keys current() const override;
     [[nodiscard]] Keys newer_than(const Keys& known, Deadline deadline) override;
-    /// Asks the provider at once, a cool-down notwithstanding.
+    /// Fetches at once, even during a cool-down.
     void reload() override;
     void start_refreshing() override;
 
   private:
     enum class Mode {
-        on_demand,   ///< whoever needs newer keys refreshes them
-        background,  ///< a thread of its own does, also for those who need newer keys
+        on_demand,   ///< the request that needs newer keys refreshes them
+        background,  ///< the refresher thread refreshes, also for requests
     };
 
-    /// How a fetch went.
+    /// The outcome of a fetch.
     struct FetchResult {
-        Keys keys;  // null: it failed
+        Keys keys;  // null: the fetch failed
         std::optional<std::chrono::seconds> lifetime;
-        std::optional<CachedKeys> unsaved;  // the same for the cache file, where there is one
+        std::optional<CachedKeys> unsaved;  // the keys to save; null: no cache file
     };
 
     void load_cache();
@@ -72,10 +72,10 @@ class ProviderKeys : public KeySource {
 
     void refresh_when_due(const std::stop_token& stop);
     [[nodiscard]] bool is_due(Clock::time_point now) const;
-    /// Fetches with `lock` let go meanwhile, and wakes all that wait.
+    /// Fetches, with `lock` released meanwhile, and wakes all waiting threads.
     void refresh(std::unique_lock<std::mutex>& lock, Deadline deadline,
                  const std::stop_token& stop);
-    /// The keys that are not in use any more.
+    /// Returns the keys that are no longer in use, for the caller to free outside the lock.
     [[nodiscard]] Keys put_in_use(FetchResult result);
 
     void save_new_keys(const std::stop_token& stop);
@@ -88,34 +88,34 @@ class ProviderKeys : public KeySource {
     const Log& log_;
     Mode mode_ = Mode::on_demand;  // set by start_refreshing(), before other threads use this
 
-    // Of whoever fetches, one at a time.
-    std::string jwk_set_;         // of keys_; empty: none has been seen
-    std::string logged_failure_;  // the last one logged; empty after a success
-    bool logged_keys_ = false;    // the provider's keys were logged as in use
-    Keys published_;              // the last from the provider or the cache file
+    // Used by the thread that fetches; there is one at a time.
+    std::string jwk_set_;         // the text of keys_; empty: none fetched yet
+    std::string logged_failure_;  // the last failure logged; empty after a success
+    bool logged_keys_ = false;    // event=keys was logged for the provider
+    Keys published_;              // the last keys of the provider or the cache file
 
-    // Of whoever saves.
-    std::string logged_save_failure_;  // the last one logged; empty after a success
+    // Used by the thread that saves.
+    std::string logged_save_failure_;  // the last failure logged; empty after a success
 
     mutable std::mutex mutex_;
     std::condition_variable_any changed_;
-    // Under mutex_.
+    // Guarded by mutex_.
     Keys keys_;
-    Clock::time_point fetched_at_;  // when keys_ were published, as far as is known
+    Clock::time_point fetched_at_;  // when keys_ were fetched
     bool fetching_ = false;
-    bool succeeded_ = false;  // the last fetch did
-    unsigned fetches_ = 0;    // that ended
-    unsigned failures_ = 0;   // since the last success
-    unsigned waiting_ = 0;    // requests
-    bool requested_ = false;  // by a request, after the cool-down
-    bool reload_ = false;     // by the administrator, now
+    bool succeeded_ = false;  // the last fetch succeeded
+    unsigned fetches_ = 0;    // how many have ended
+    unsigned failures_ = 0;   // in a row
+    unsigned waiting_ = 0;    // requests that wait for a fetch
+    bool requested_ = false;  // a request needs newer keys
+    bool reload_ = false;     // reload() was called
     Clock::time_point cool_down_end_;
-    Clock::time_point next_refresh_;  // the next fetch that nobody asks for
+    Clock::time_point next_refresh_;  // time of the next regular fetch
     std::minstd_rand random_{std::random_device{}()};
     std::optional<CachedKeys> unsaved_;
 
-    // The last members: they use the others to their end.
-    std::jthread saver_;  // apart, as a disk may be slow and new keys be wanted meanwhile
+    // Declared last: the threads use the other members until they end.
+    std::jthread saver_;  // not the refresher: a disk may be slow
     std::jthread refresher_;
 };
 

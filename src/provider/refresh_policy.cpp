@@ -15,7 +15,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// Whole seconds; nothing for any other text. More than can be told stays the most.
+/// Parses whole seconds. Null for any other text. A number above the maximum becomes the maximum.
 std::optional<seconds> parse_seconds(std::string_view text) {
     if (text.empty() || !std::ranges::all_of(text, is_digit)) {
         return std::nullopt;
@@ -26,7 +26,7 @@ std::optional<seconds> parse_seconds(std::string_view text) {
     return seconds(error == std::errc() ? std::min(count, kMaxSeconds) : kMaxSeconds);
 }
 
-/// RFC 9111 section 5.2.2; nothing where Cache-Control does not settle it.
+/// RFC 9111 section 5.2.2. Null if Cache-Control has none of these directives.
 std::optional<seconds> lifetime_in_cache_control(std::string_view header) {
     std::optional<seconds> lifetime;
     while (!header.empty()) {

@@ -7,35 +7,34 @@
 
 #include "key_times.hpp"
 
-/// When a provider is asked again. Pure functions: the time and the random value are arguments.
+/// When to fetch a provider's keys again. Pure functions: time and random value are arguments.
 namespace kheops {
 
-/// What the headers of an answer say of keeping it.
+/// The headers of an answer that control caching.
 struct CachingHeaders {
-    std::string cache_control = {};  ///< its lines, joined by commas; empty: none
-    std::string age = {};            ///< empty: none
-    /// 1970 for a date that cannot be read: it has passed (RFC 9111 section 5.3).
+    std::string cache_control = {};  ///< all its lines, joined by commas; empty: no header
+    std::string age = {};            ///< empty: no header
+    /// 1970 if the date cannot be parsed: it counts as past (RFC 9111 section 5.3).
     std::optional<std::chrono::sys_seconds> expires = {};
-    std::optional<std::chrono::sys_seconds> date =
-        {};  ///< nothing also for one that cannot be read
+    std::optional<std::chrono::sys_seconds> date = {};  ///< null also if it cannot be parsed
 };
 
-/// For how long from `now` on an answer that has just come may be kept (RFC 9111 section 4.2), 0
-/// where that is forbidden; nothing where the headers do not say.
+/// Returns for how long an answer that arrived at `now` may be cached (RFC 9111 section 4.2). 0:
+/// caching is forbidden. Null: the headers do not say.
 [[nodiscard]] std::optional<std::chrono::seconds> freshness_lifetime(const CachingHeaders& headers,
                                                                      std::chrono::sys_seconds now);
 
-/// How long after a fetch that gave keys the next one begins: their `lifetime`, within the
-/// bounds of `times`, and after at most half of `max_age`, so that a missed one can be repeated.
-/// `random`, from 0 to 1, shortens it by up to a tenth, so that many workers that start together do
-/// not ask together for ever.
+/// Returns the time from a successful fetch to the next one: `lifetime` of the keys, limited by
+/// `times` and by half of `max_age`, so that a failed fetch can be repeated before the keys expire.
+/// `random`, from 0 to 1, shortens it by up to a tenth: workers that start at the same time then do
+/// not fetch at the same time for ever.
 [[nodiscard]] std::chrono::milliseconds refresh_interval(
     const KeyTimes& times, std::chrono::seconds max_age,
     std::optional<std::chrono::seconds> lifetime, double random);
 
-/// How long after the last of `failures` failed fetches in a row, at least 1, the next one
-/// begins: the cool-down, doubled with each, up to the shortest refresh. `random`, from 0 to 1,
-/// makes it longer by up to a quarter.
+/// Returns the time from a failed fetch to the next one: the cool-down, doubled with each failure,
+/// up to `min_refresh`. `failures` is the number of failures in a row, at least 1. `random`, from 0
+/// to 1, extends it by up to a quarter.
 [[nodiscard]] std::chrono::milliseconds retry_backoff(const KeyTimes& times, unsigned failures,
                                                       double random);
 

@@ -18,7 +18,7 @@ namespace {
 constexpr std::string_view kScheme = "bearer ";
 constexpr std::string_view kTokenCharacters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
-constexpr double kClockSkew = 60;  // seconds by which the issuer's clock and ours may differ
+constexpr double kClockSkew = 60;  // seconds that the issuer's clock and ours may differ by
 constexpr std::ptrdiff_t kMaxSubject = 255;
 
 // --- The header
@@ -33,7 +33,7 @@ bool begins_with_scheme(std::string_view authorization) {
     return std::equal(kScheme.begin(), kScheme.end(), start.begin(), start.end(), equal);
 }
 
-/// The b64token of RFC 6750: one character at least, `=` only at the end.
+/// The b64token of RFC 6750: at least one character, `=` only at the end.
 bool is_token(std::string_view text) {
     const std::size_t end = text.find_first_not_of(kTokenCharacters);
     return end != 0 && !text.empty() &&
@@ -43,7 +43,7 @@ bool is_token(std::string_view text) {
 
 // --- The claims
 
-/// A claim that is a number (NumericDate, RFC 7519 section 2); nothing where it is absent.
+/// A claim of the type NumericDate (RFC 7519 section 2). Null if it is absent.
 std::optional<double> number_claim(const json::View& claims, const char* name) {
     const std::optional<json::View> claim = claims.member(name);
     if (claim && !claim->number()) {
@@ -57,7 +57,7 @@ std::optional<std::string> text_claim(const json::View& claims, const char* name
     return claim ? claim->string() : std::nullopt;
 }
 
-/// RFC 7519 section 4.1.3: one string, or an array of them.
+/// `aud` is one string or an array of strings (RFC 7519 section 4.1.3).
 bool is_for(const json::View& claims, const std::string& audience) {
     const std::optional<json::View> claim = claims.member("aud");
     if (!claim) {
@@ -70,7 +70,7 @@ bool is_for(const json::View& claims, const std::string& audience) {
            });
 }
 
-/// RFC 8693 section 4.2: words separated by spaces.
+/// `scope` is a list of words separated by spaces (RFC 8693 section 4.2).
 bool has_scope(const json::View& claims, const std::string& scope) {
     const std::string words = " " + text_claim(claims, "scope").value_or("") + " ";
     return words.find(" " + scope + " ") != std::string::npos;
@@ -117,7 +117,8 @@ std::string subject_of(const json::View& claims) {
 
 // --- The signature
 
-/// The keys that verify the token; newer ones where it names one that is not known yet.
+/// Returns keys that verify the token's signature. Asks for newer keys if the token names an
+/// unknown key. Throws HttpError 401 if no key verifies it.
 KeySource::Keys keys_that_verify(const Jws& jws, KeySource& source, Deadline deadline) {
     KeySource::Keys keys = source.current();
     while (!keys || !is_verified(jws, keys->keys)) {

@@ -11,32 +11,33 @@
 
 namespace kheops {
 
-/// What the claims of a token must say (contract section 5), beside the issuer of the keys.
+/// The required claims of a token (contract section 5), in addition to the issuer of the keys.
 struct TokenRules {
     std::string audience;  ///< empty: not checked
     std::string scope;     ///< one word; empty: not checked
 };
 
-/// Who is calling.
+/// The user that a token identifies.
 struct Identity {
     std::string subject;  ///< UTF-8, 1 to 255 characters, none of them U+0000
 };
 
-/// The token in the value of an Authorization header (RFC 6750 section 2.1); points into it. Throws
-/// HttpError 401 (gate 4 of contract section 3) when the header is absent, that is empty, or any
-/// other than one bearer token.
+/// Returns the token in the value of an Authorization header (RFC 6750 section 2.1). The result
+/// points into `authorization`. Throws HttpError 401 (gate 4 of contract section 3) if the header
+/// is absent, which is the same as empty, or does not contain exactly one bearer token.
 [[nodiscard]] std::string_view bearer_token(std::string_view authorization);
 
-/// Turns bearer tokens into identities. Safe to use from several threads.
+/// Verifies bearer tokens. Safe to use from several threads.
 class TokenVerifier {
   public:
-    /// `keys` outlives this.
+    /// `keys` must outlive this object.
     TokenVerifier(KeySource& keys, TokenRules rules) : keys_(keys), rules_(std::move(rules)) {}
 
-    /// The caller that a token (RFC 7519) names, at the time `now`. The signature is checked before
-    /// any claim is read. A token that names an unknown key may wait for newer ones until
-    /// `deadline`. Throws HttpError 401 (gate 5 of contract section 3) when it does not verify, and
-    /// KeysUnavailable when it cannot be judged.
+    /// Returns the user that a token (RFC 7519) identifies. `now` is the time for `exp`, `nbf` and
+    /// `iat`. Verifies the signature before it reads a claim. If the token names an unknown key,
+    /// waits for newer keys until `deadline` at the latest. Throws HttpError 401 (gate 5 of
+    /// contract section 3) if the token is not valid, and KeysUnavailable if no keys are available
+    /// to verify it.
     [[nodiscard]] Identity verify(std::string_view token, std::chrono::system_clock::time_point now,
                                   Deadline deadline) const;
 

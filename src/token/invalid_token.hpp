@@ -7,21 +7,21 @@
 
 namespace kheops {
 
-/// What a token that does not verify is answered: gate 5 of contract section 3, in the form of RFC
-/// 6750 section 3. `description` is a sentence without quotes or backslashes that helps the token's
-/// owner and no forger.
+/// Returns the 401 for an invalid token (gate 5 of contract section 3), in the form of RFC 6750
+/// section 3. `description` is a sentence without quotes and backslashes. It helps the owner of the
+/// token, and does not help to forge one.
 [[nodiscard]] inline HttpError invalid_token(const std::string& description) {
     const std::string challenge =
         R"(Bearer realm="kheops", error="invalid_token", error_description=")" + description + '"';
     return {401, "Authorization error", description, {{"WWW-Authenticate", challenge}}};
 }
 
-/// The token is not what it should be in form, before any question of trust.
+/// The 401 for a text that does not have the form of a token.
 [[nodiscard]] inline HttpError malformed_token() {
     return invalid_token("The token is malformed");
 }
 
-/// The token is well-formed but not for us; which of its parts is wrong is not told.
+/// The 401 for a well-formed token that is not accepted. It does not say which part is wrong.
 [[nodiscard]] inline HttpError unaccepted_token() {
     return invalid_token("The token is not accepted");
 }

@@ -23,7 +23,7 @@ std::optional<std::string> text_member(const json::View& jwk, const char* name) 
     return member ? member->string() : std::nullopt;
 }
 
-/// The octets of a member; throws KeyError where there are none.
+/// Decodes a base64url member. Throws KeyError if it is absent or malformed.
 std::string octets_member(const json::View& jwk, const char* name) {
     const std::optional<std::string> text = text_member(jwk, name);
     std::optional<std::string> octets = text ? decode_base64url(*text) : std::nullopt;
@@ -33,7 +33,7 @@ std::string octets_member(const json::View& jwk, const char* name) {
     return *std::move(octets);
 }
 
-/// RFC 7517 sections 4.2 and 4.3.
+/// `use` and `key_ops` must allow to verify signatures (RFC 7517 sections 4.2 and 4.3).
 void require_verification_use(const json::View& jwk) {
     if (jwk.member("use") && text_member(jwk, "use") != "sig") {
         throw KeyError("its use is not sig");
@@ -67,7 +67,7 @@ VerificationKey parse_key_material(const json::View& jwk) {
     throw KeyError("its kty is none of RSA, EC, oct and OKP with the curve Ed25519");
 }
 
-/// The algorithm that the JWK's `alg` narrows its key to; nothing where it has none.
+/// The algorithm in the JWK's `alg`. Null if it has no `alg`.
 std::optional<Algorithm> parse_only_algorithm(const json::View& jwk, const VerificationKey& key) {
     if (!jwk.member("alg")) {
         return std::nullopt;
@@ -92,8 +92,8 @@ Key parse_jwk(const json::View& jwk) {
 
 // --- The whole text
 
-/// How a key is named to the operator: by its `kid`, quoted so that it stays on its line and cut
-/// where it is long, or by its position, counted from 1.
+/// The name of a key in log lines: its `kid`, quoted so that it stays on one line and cut if it is
+/// long, or its position, counted from 1.
 std::string name_of(std::optional<std::string> kid, std::size_t position) {
     if (!kid) {
         return "key " + std::to_string(position);
@@ -105,7 +105,7 @@ std::string name_of(std::optional<std::string> kid, std::size_t position) {
     return "key " + json::Value::string(*kid).text();
 }
 
-/// Puts what `parse` returns into the set, or else why it threw.
+/// Adds the key that `parse` returns to the set, or the reason if it throws.
 template <typename Parse>
 void add_key(KeySet& set, const std::optional<std::string>& kid, const Parse& parse) {
     const std::size_t position = set.keys.size() + set.skipped.count() + 1;

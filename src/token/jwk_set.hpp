@@ -12,22 +12,22 @@
 
 namespace kheops {
 
-/// A key of a set, and what the set says of it.
+/// A key of a key set, with its name and the restriction that the set gives it.
 struct Key {
     VerificationKey key;
     std::optional<std::string> kid;
-    std::optional<Algorithm> only;  ///< its `alg`: no other will do
+    std::optional<Algorithm> only;  ///< its `alg`; null: any algorithm that the key fits
 
     [[nodiscard]] bool fits(Algorithm algorithm) const;
 };
 
-/// The keys of a set that cannot serve. However many there are, a few reasons are kept.
+/// The keys of a set that cannot be used: their number, and the reasons for the first five.
 class SkippedKeys {
   public:
     void add(std::string reason);
 
     [[nodiscard]] std::size_t count() const { return count_; }
-    /// Of the first few, one line each: the key's `kid` or position, and why. No key material.
+    /// One line for each of the first five keys: its `kid` or position, and why. No key material.
     [[nodiscard]] const std::vector<std::string>& reasons() const { return reasons_; }
 
   private:
@@ -40,19 +40,19 @@ struct KeySet {
     SkippedKeys skipped;
 };
 
-/// A set has at most so many keys; further ones are left out. Checking the points of the slowest
-/// curve takes 0.7 ms a key, and each request looks through the whole set.
+/// The maximum number of keys in a set; further keys are skipped. Checking a key of the slowest
+/// curve takes 0.7 ms, and each request searches the whole set.
 constexpr std::size_t kMaxKeys = 1000;
 
-/// A text without a usable key. what() is one line for the operator, without key material.
+/// A text contains no usable key. what() is one line for the operator, without key material.
 class KeySetError : public std::runtime_error {
   public:
     using std::runtime_error::runtime_error;
 };
 
-/// Reads a JWK Set or a single JWK (RFC 7517), or a PEM text of public keys and certificates.
-/// Members of private keys in a JWK are ignored; a private key in a PEM text is an error. A key
-/// that cannot serve is left out (contract section 5). Throws KeySetError when none can.
+/// Parses a JWK Set or a single JWK (RFC 7517), or a PEM text with public keys and certificates.
+/// Ignores the private members of a JWK; a private key in a PEM text is an error. Skips keys that
+/// cannot be used (contract section 5). Throws KeySetError if no usable key is left.
 [[nodiscard]] KeySet parse_key_set(std::string_view text);
 
 }  // namespace kheops

@@ -31,7 +31,7 @@ Parts split(std::string_view token) {
     if (first == last) {  // one dot, or none
         throw malformed_token();
     }
-    // A third dot would be in the payload, where base64url has none.
+    // A third dot would be in the payload, where it is not base64url and is rejected.
     return {token.substr(0, first), token.substr(first + 1, last - first - 1),
             token.substr(last + 1), token.substr(0, last)};
 }
@@ -44,14 +44,14 @@ std::string decode(std::string_view part) {
     return *std::move(octets);
 }
 
-/// The members of the header that count (RFC 7515 section 4.1).
+/// Parses the header members that we use (RFC 7515 section 4.1).
 JoseHeader parse_header(const std::string& text) {
     const std::optional<json::Value> header = json::parse(text);
     if (!header || !header->view().is_object()) {
         throw malformed_token();
     }
     const json::View view = header->view();
-    if (view.member("crit") || view.member("b64")) {  // extensions, of which none is known here
+    if (view.member("crit") || view.member("b64")) {  // extensions; we support none
         throw malformed_token();
     }
     const std::optional<json::View> algorithm = view.member("alg");
@@ -66,8 +66,9 @@ bool is_candidate(const Key& key, const std::optional<std::string>& kid) {
     return !kid || !key.kid || *key.kid == *kid;
 }
 
-/// The one candidate that fits the algorithm; null where there is none. And null where several do:
-/// the token does not say which it means, and trying them in turn would let it be any.
+/// Returns the only candidate that fits the algorithm. Null if there is none, and null if there are
+/// several: the token does not say which key it means, and trying one after the other would accept
+/// any of them.
 const VerificationKey* find_key(const KeySet& keys, Algorithm algorithm,
                                 const std::optional<std::string>& kid) {
     const VerificationKey* found = nullptr;

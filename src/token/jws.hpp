@@ -10,11 +10,11 @@
 
 namespace kheops {
 
-/// A longer token is refused unread.
+/// The maximum size of a token, in octets; a longer one is rejected without parsing it.
 constexpr std::size_t kMaxTokenSize = std::size_t{16} * 1024;
 
-/// A JWS in compact form (RFC 7515 section 7.1), decoded. Nothing in it is to be believed before
-/// is_verified says so.
+/// A decoded JWS in compact form (RFC 7515 section 7.1). Its content is not trustworthy until
+/// is_verified() returns true.
 struct Jws {
     Algorithm algorithm;
     std::optional<std::string> kid;
@@ -23,15 +23,16 @@ struct Jws {
     std::string_view signed_text;  ///< points into the token
 };
 
-/// Reads a token. Keys that it brings or points to (`jwk`, `jku`, `x5c`, `x5u`) are not looked at.
-/// Throws HttpError 401 when it is malformed or its algorithm is none that is verified here.
+/// Parses a token. Ignores keys that the token contains or refers to (`jwk`, `jku`, `x5c`, `x5u`).
+/// Throws HttpError 401 if the token is malformed or its algorithm is not supported. The result
+/// points into `token`.
 [[nodiscard]] Jws parse_jws(std::string_view token);
 
-/// Whether the one key of `keys` that the token can mean verifies its signature (contract
-/// section 5).
+/// Returns whether exactly one key of `keys` matches the token's `kid` and algorithm, and verifies
+/// its signature (contract section 5).
 [[nodiscard]] bool is_verified(const Jws& jws, const KeySet& keys);
 
-/// Whether the token names a key by a `kid` that none of `keys` has.
+/// Returns whether the token has a `kid` that none of `keys` has.
 [[nodiscard]] bool names_unknown_key(const Jws& jws, const KeySet& keys);
 
 }  // namespace kheops

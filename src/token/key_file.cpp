@@ -58,7 +58,7 @@ void FileKeys::refresh() {
     try {
         Keys keys = read();
         const std::lock_guard lock(mutex_);
-        keys_.swap(keys);  // the ones before are freed after the lock
+        keys_.swap(keys);  // the previous keys are freed after the lock is released
     } catch (const std::exception& error) {
         log_.event(LogLevel::error, "keys_not_reloaded",
                    {{"file", path_}, {"reason", error.what()}});

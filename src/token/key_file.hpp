@@ -12,17 +12,19 @@
 
 namespace kheops {
 
-/// The keys of a regular file of at most 1 MiB: a JWK Set, or public keys or certificates in PEM.
+/// The keys in a regular file of at most 1 MiB: a JWK Set, or public keys or certificates in PEM.
+/// Safe to use from several threads.
 class FileKeys : public KeySource {
   public:
-    /// Reads the file and tells the log which of its keys are left out. `log` outlives this. Throws
-    /// KeySetError when the file cannot be read or no key in it can be used.
+    /// Reads the file and logs which of its keys are skipped. `log` must outlive this object.
+    /// Throws KeySetError if the file cannot be read or contains no usable key.
     FileKeys(std::string path, std::string issuer, const Log& log);
 
     [[nodiscard]] Keys current() const override;
-    /// A file is read when the administrator says so, and at no other time.
+    /// Returns `known`: only reload() reads the file again.
     [[nodiscard]] Keys newer_than(const Keys& known, Deadline deadline) override;
-    /// Has the file read again; where that fails, the keys read before stay, and the log says why.
+    /// Makes the thread of start_refreshing() read the file again. If that fails, the previous keys
+    /// stay in use, and the log contains the reason.
     void reload() override;
     void start_refreshing() override;
 
@@ -37,14 +39,14 @@ class FileKeys : public KeySource {
 
     mutable std::mutex mutex_;
     std::condition_variable_any changed_;
-    // Under mutex_.
+    // Guarded by mutex_.
     Keys keys_;
     bool reload_ = false;
 
-    std::jthread refresher_;  // the last member: it uses the others to its end
+    std::jthread refresher_;  // declared last: the thread uses the other members until it ends
 };
 
-/// Tells the log which keys of a set cannot serve, and why: a few lines, however many there are.
+/// Logs which keys of a set cannot be used, and why, in at most six lines.
 void log_skipped_keys(const KeySet& set, const Log& log);
 
 }  // namespace kheops

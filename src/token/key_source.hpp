@@ -11,27 +11,27 @@
 
 namespace kheops {
 
-/// Keys, and in whose name they sign.
+/// The keys of an issuer, and the name of that issuer.
 struct TrustedKeys {
     KeySet keys;
-    std::string issuer;  ///< what a token's `iss` must equal
+    std::string issuer;  ///< required `iss` of tokens that these keys verify
 };
 
-/// There are no keys by which a token could be judged, or not yet the newest.
+/// No keys are available to verify a token, or newer ones may exist but could not be fetched.
 class KeysUnavailable : public std::runtime_error {
   public:
     explicit KeysUnavailable(std::chrono::seconds retry_after)
         : std::runtime_error("no keys"), retry_after_(retry_after) {}
 
-    /// When to ask again; at least a second.
+    /// After how many seconds the client may try again; at least 1.
     [[nodiscard]] std::chrono::seconds retry_after() const { return retry_after_; }
 
   private:
     std::chrono::seconds retry_after_;
 };
 
-/// Where keys come from: a file (FileKeys) or an OpenID Connect provider (ProviderKeys). All
-/// functions are safe to call from several threads.
+/// A source of keys: a file (FileKeys) or an OpenID Connect provider (ProviderKeys). Safe to use
+/// from several threads.
 class KeySource {
   public:
     using Keys = std::shared_ptr<const TrustedKeys>;
@@ -41,20 +41,20 @@ class KeySource {
     KeySource& operator=(const KeySource&) = delete;
     virtual ~KeySource() = default;
 
-    /// The keys to judge by now; null while there are none. Does not wait.
+    /// Returns the keys to verify tokens with. Null while there are none. Does not wait.
     [[nodiscard]] virtual Keys current() const = 0;
 
-    /// For a token whose key is not among `known`, which is what current() or newer_than()
-    /// returned: newer keys where there are any, else `known`. May wait, until `deadline` at the
-    /// latest. Throws KeysUnavailable when whether there are newer ones could not be found out.
+    /// For a token whose key is not in `known`, the keys that current() or newer_than() returned.
+    /// Returns newer keys, or `known` if there are none. May wait until `deadline`. Throws
+    /// KeysUnavailable if it cannot find out whether there are newer keys.
     [[nodiscard]] virtual Keys newer_than(const Keys& known, Deadline deadline) = 0;
 
-    /// The administrator says that the keys have changed (SIGHUP). Returns at once: what there is
-    /// to read or to fetch, the thread of start_refreshing() does.
+    /// Called at SIGHUP, when the administrator has changed the keys. Returns at once; the thread
+    /// of start_refreshing() reads or fetches the keys.
     virtual void reload() = 0;
 
-    /// Starts a thread that keeps the keys fresh and ends with this object. Called once, by a
-    /// program that stays, before other threads use this and after signals are blocked.
+    /// Starts a thread that keeps the keys up to date until this object is destroyed. A worker
+    /// calls it once, after signals are blocked and before other threads use this object.
     virtual void start_refreshing() {}
 };
 

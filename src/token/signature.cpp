@@ -43,7 +43,8 @@ using Memory = Owned<BIO, BIO_free>;
 using ParameterBuilder = Owned<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>;
 using Parameters = Owned<OSSL_PARAM, OSSL_PARAM_free>;
 
-/// OpenSSL keeps errors per thread until someone asks; whoever asks next must not find ours.
+/// Clears OpenSSL's error queue of this thread at the end of a scope: the next call must not find
+/// our errors.
 struct ClearErrors {
     ClearErrors() = default;
     ClearErrors(const ClearErrors&) = delete;
@@ -87,7 +88,7 @@ const AlgorithmTraits& traits_of(Algorithm algorithm) {
     return kAlgorithms[static_cast<std::size_t>(algorithm)];
 }
 
-/// The algorithms of a scheme whose hash has at most that many octets.
+/// The algorithms of a scheme whose hash is not longer than `max_hash_octets`.
 std::vector<Algorithm> algorithms_by(Scheme scheme, std::size_t max_hash_octets) {
     std::vector<Algorithm> algorithms;
     for (std::size_t i = 0; i < kAlgorithms.size(); ++i) {
@@ -103,13 +104,13 @@ constexpr std::size_t kMaxHashOctets = 64;
 Digest fetch(const char* name) {
     Digest digest(EVP_MD_fetch(nullptr, name, nullptr));
     if (!digest) {
-        // Never go on with none: OpenSSL would take a default instead.
+        // Without a digest, OpenSSL would use a default.
         throw std::runtime_error("OpenSSL has no " + std::string(name));
     }
     return digest;
 }
 
-/// The hash of that length; null for 0.
+/// The hash of that length. Null for 0.
 const EVP_MD* digest_of(std::size_t hash_octets) {
     static const Digest sha256 = fetch("SHA256");
     static const Digest sha384 = fetch("SHA384");
@@ -132,7 +133,7 @@ BigNumber big_number(std::string_view big_endian) {
     return BigNumber(BN_bin2bn(octets(big_endian), static_cast<int>(big_endian.size()), nullptr));
 }
 
-/// A public key of `type` made of the parameters in `builder`; null where they make none.
+/// Creates a public key of `type` from the parameters in `builder`. Null if they are invalid.
 EVP_PKEY* public_key_of(const char* type, OSSL_PARAM_BLD* builder) {
     const Parameters parameters(OSSL_PARAM_BLD_to_param(builder));
     const KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr));
@@ -143,7 +144,7 @@ EVP_PKEY* public_key_of(const char* type, OSSL_PARAM_BLD* builder) {
     return key;
 }
 
-/// For OpenSSL's readers of PEM, which would ask at the terminal.
+/// A callback for OpenSSL's PEM parsers, which would ask for a passphrase at the terminal.
 int refuse_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*data*/) {
     return -1;
 }
@@ -164,8 +165,8 @@ EVP_PKEY* public_key_in_pem(std::string_view block) {
 // --- Checking keys
 
 struct Curve {
-    std::string_view name;  // as JWK has it (RFC 7518 section 6.2.1.1)
-    const char* group;      // as OpenSSL has it
+    std::string_view name;  // in a JWK (RFC 7518 section 6.2.1.1)
+    const char* group;      // in OpenSSL
     std::size_t field_octets;
     Algorithm algorithm;
 };
@@ -197,7 +198,7 @@ void require_valid_rsa(const EVP_PKEY* key) {
     }
 }
 
-/// The algorithm of the curve that the key's point is on.
+/// Returns the algorithm of the key's curve. Throws KeyError if its point is not on the curve.
 Algorithm algorithm_of_ec(EVP_PKEY* key) {
     std::array<char, 32> group{};
     EVP_PKEY_get_group_name(key, group.data(), group.size(), nullptr);
@@ -222,9 +223,9 @@ BigNumber number_of(const char* hex) {
     return BigNumber(number);
 }
 
-/// Whether `y` belongs to a point of edwards25519: whether x² = (y² - 1) / (d y² + 1) has a root
-/// modulo p (RFC 8032 section 5.1.3). OpenSSL finds out only when it verifies, and then says no
-/// more than that the signature is wrong.
+/// Returns whether edwards25519 has a point with this `y`, that is whether (y² - 1) / (d y² + 1)
+/// has a square root modulo p (RFC 8032 section 5.1.3). OpenSSL checks this only when it verifies,
+/// and then reports a wrong signature.
 bool is_on_edwards25519(const BigNumber& y) {
     const BigNumber p =
         number_of("7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed");
@@ -234,7 +235,7 @@ bool is_on_edwards25519(const BigNumber& y) {
     const BigNumber square(BN_new());
     const BigNumber numerator(BN_new());
     const BigNumber denominator(BN_new());
-    const BigNumber product(BN_new());  // is a square exactly where the quotient is
+    const BigNumber product(BN_new());  // is a square if and only if the quotient is
     return BN_cmp(y.get(), p.get()) < 0 &&
            BN_mod_sqr(square.get(), y.get(), p.get(), context.get()) == 1 &&
            BN_mod_sub(numerator.get(), square.get(), BN_value_one(), p.get(), context.get()) == 1 &&
@@ -245,8 +246,8 @@ bool is_on_edwards25519(const BigNumber& y) {
            BN_kronecker(product.get(), p.get(), context.get()) >= 0;
 }
 
-/// Whether the points of edwards25519 with that y have the order 1, 2, 4 or 8. As a key, such a
-/// point verifies signatures that anybody can make up, and OpenSSL takes it.
+/// Returns whether the points of edwards25519 with this `y` have the order 1, 2, 4 or 8. Anybody
+/// can forge signatures for such a key, and OpenSSL accepts it.
 bool has_small_order(const BigNumber& y) {
     constexpr std::array<const char*, 5> kAll = {
         "1",                                                                 // order 1
@@ -274,7 +275,7 @@ void require_valid_ed25519(const EVP_PKEY* key) {
     }
 }
 
-/// What a sound key fits.
+/// Returns the algorithms that a key fits. Throws KeyError if the key is invalid.
 std::vector<Algorithm> algorithms_of(EVP_PKEY* key) {
     if (EVP_PKEY_is_a(key, "RSA") == 1) {
         require_valid_rsa(key);
@@ -309,8 +310,8 @@ bool verify_hmac(const EVP_MD* digest, std::string_view secret, std::string_view
            CRYPTO_memcmp(signature.data(), expected.data(), size) == 0;
 }
 
-/// The DER form of an ECDSA signature written as r and s, each as long as the field (RFC 7518
-/// section 3.4). Nothing when its length is another.
+/// Converts an ECDSA signature from r and s, each as long as a field element (RFC 7518 section
+/// 3.4), to DER. Null if the length is wrong.
 std::optional<std::string> to_der(std::string_view signature, std::size_t field_octets) {
     if (signature.size() != 2 * field_octets) {
         return std::nullopt;
@@ -321,7 +322,7 @@ std::optional<std::string> to_der(std::string_view signature, std::size_t field_
     if (!pair || ECDSA_SIG_set0(pair.get(), r.get(), s.get()) != 1) {
         return std::nullopt;
     }
-    static_cast<void>(r.release());  // they are the pair's now
+    static_cast<void>(r.release());  // owned by `pair` now
     static_cast<void>(s.release());
     std::string der(static_cast<std::size_t>(i2d_ECDSA_SIG(pair.get(), nullptr)), '\0');
     auto* position = reinterpret_cast<unsigned char*>(der.data());
@@ -329,14 +330,14 @@ std::optional<std::string> to_der(std::string_view signature, std::size_t field_
     return der;
 }
 
-/// The signature in the form that OpenSSL takes; nothing when its length is not the key's.
+/// Converts a signature to the form that OpenSSL expects. Null if its length does not fit the key.
 std::optional<std::string> to_openssl(std::string_view signature, const EVP_PKEY* key,
                                       Scheme scheme) {
     if (scheme == Scheme::ecdsa) {
         const auto bits = static_cast<std::size_t>(EVP_PKEY_get_bits(key));
         return to_der(signature, (bits + 7) / 8);
     }
-    // OpenSSL lets a PSS signature lack its leading zeros; RFC 8017 section 8.1.2 does not.
+    // OpenSSL accepts a PSS signature without its leading zeros; RFC 8017 section 8.1.2 does not.
     if (signature.size() != static_cast<std::size_t>(EVP_PKEY_get_size(key))) {
         return std::nullopt;
     }
@@ -355,7 +356,7 @@ bool verify_public(EVP_PKEY* key, const AlgorithmTraits& traits, std::string_vie
     const std::optional<std::string> converted = to_openssl(signature, key, traits.scheme);
     const DigestContext context(EVP_MD_CTX_new());
     const EVP_MD* digest = digest_of(traits.hash_octets);
-    EVP_PKEY_CTX* options = nullptr;  // lives in `context`
+    EVP_PKEY_CTX* options = nullptr;  // owned by `context`
     return converted && context &&
            EVP_DigestVerifyInit(context.get(), &options, digest, nullptr, key) == 1 &&
            (traits.scheme != Scheme::rsa_pss || set_pss(options, digest)) &&
