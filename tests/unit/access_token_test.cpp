@@ -32,8 +32,8 @@ const SigningKey& signer() {
 
 constexpr const char* kIssuer = "https://i.example";
 
-/// A source that has one state after the other: newer_than() goes on to the next, and at the end
-/// says that there is none newer, or that it cannot tell.
+/// A source with a list of states. newer_than() moves to the next; after the last it returns the
+/// known keys or throws KeysUnavailable.
 class ScriptedKeys : public KeySource {
   public:
     enum class End { no_newer, unavailable };
@@ -100,7 +100,7 @@ std::string outcome_of_token(const std::string& token, double now = 1000,
     }
 }
 
-/// The same for a signed token of these claims, written as JSON without braces.
+/// The outcome of a signed token with these claims, JSON without braces.
 std::string outcome(const std::string& claims, double now = 1000,
                     const TokenRules& token_rules = rules()) {
     return outcome_of_token(sign("{" + claims + "}"), now, token_rules);
@@ -138,7 +138,7 @@ TEST(BearerToken, IsMissingWithoutAHeader) {
     EXPECT_EQ(refusal_of_header(""), "The Authorization header is missing");
 }
 
-TEST(BearerToken, HeaderIsRefusedWhereItIsAnythingElse) {
+TEST(BearerToken, AMalformedHeaderIsRefused) {
     for (const std::string& header : {"Bearer"s,
                                       "Bearer "s,
                                       "Bearer   "s,
@@ -166,7 +166,7 @@ TEST(BearerToken, HeaderIsRefusedWhereItIsAnythingElse) {
 
 // --- The answer to a refused token
 
-TEST(AccessToken, RefusalIsTheOneOfRfc6750) {
+TEST(AccessToken, RefusalFollowsRfc6750) {
     try {
         static_cast<void>(TokenVerifier(keys(), rules()).verify("a.b.c", at(1000), some_time()));
         FAIL() << "the token was accepted";
@@ -190,11 +190,11 @@ TEST(AccessToken, SignatureIsCheckedBeforeAnyClaim) {
 
 // --- The claims as JSON
 
-TEST(AccessToken, NamesTheSubject) {
+TEST(AccessToken, ReturnsTheSubject) {
     EXPECT_EQ(outcome(kGood), "alice");
 }
 
-TEST(AccessToken, ClaimsAreAStrictJsonObject) {
+TEST(AccessToken, ClaimsMustBeAStrictJsonObject) {
     const std::string good = kGood;
     for (const std::string& payload :
          {""s, "x"s, "[]"s, "\"alice\""s, "null"s, "{" + good + "} x", "{" + good + "}{}",
@@ -214,7 +214,7 @@ TEST(AccessToken, RefusesDuplicateClaims) {
     EXPECT_EQ(outcome(good_and(R"("x":[{"y":{"a":1,"a":2}}])")), kMalformed);
 }
 
-TEST(AccessToken, NamesOfClaimsAreExact) {
+TEST(AccessToken, ClaimNamesAreCaseSensitive) {
     EXPECT_EQ(outcome(R"("Sub":"bob",)" + std::string(kGood)), "alice");
     EXPECT_EQ(outcome(R"("SUB":"bob","EXP":1,"ISS":"x","Nbf":9999,)" + std::string(kGood)),
               "alice");
@@ -233,7 +233,7 @@ TEST(AccessToken, RefusesUnicodeZeroInAnyString) {
 
 // --- Issuer, audience, scope
 
-TEST(AccessToken, IssuerIsExact) {
+TEST(AccessToken, IssuerMustMatchExactly) {
     for (const char* issuer : {R"("https://i.example/")", R"("HTTPS://i.example")", R"("")",
                                R"(["https://i.example"])", "null", "1"}) {
         EXPECT_EQ(outcome(R"("sub":"alice","exp":2000,"iss":)" + std::string(issuer)), kUnaccepted)
@@ -242,7 +242,7 @@ TEST(AccessToken, IssuerIsExact) {
     EXPECT_EQ(outcome(R"("sub":"alice","exp":2000)"), kUnaccepted);
 }
 
-TEST(AccessToken, AudienceIsAmongThoseOfTheToken) {
+TEST(AccessToken, ConfiguredAudienceIsRequired) {
     const auto with = [](const std::string& audience) {
         return outcome(good_and("\"aud\":" + audience), 1000, rules("kheops"));
     };
@@ -256,7 +256,7 @@ TEST(AccessToken, AudienceIsAmongThoseOfTheToken) {
     EXPECT_EQ(outcome(good_and(R"("aud":"other")")), "alice") << "no audience is configured";
 }
 
-TEST(AccessToken, ScopeIsAWordOfTheTokens) {
+TEST(AccessToken, ConfiguredScopeIsRequired) {
     const auto with = [](const std::string& scope) {
         return outcome(good_and("\"scope\":" + scope), 1000, rules("", "kheops"));
     };
@@ -273,7 +273,7 @@ TEST(AccessToken, ScopeIsAWordOfTheTokens) {
 
 // --- Times
 
-TEST(AccessToken, ExpiresSixtySecondsAfterItsExpiry) {
+TEST(AccessToken, ExpiresSixtySecondsAfterExp) {
     EXPECT_EQ(outcome(kGood, 2059.999), "alice");
     EXPECT_EQ(outcome(kGood, 2060), kExpired);
     EXPECT_EQ(outcome(kGood, 1e9), kExpired);
@@ -286,7 +286,7 @@ TEST(AccessToken, ExpiryIsRequired) {
     EXPECT_EQ(outcome(R"("iss":"https://i.example","sub":"alice")"), kNoExpiry);
 }
 
-TEST(AccessToken, IsNotValidEarlierThanSixtySecondsBefore) {
+TEST(AccessToken, IsValidFromSixtySecondsBeforeNbfAndIat) {
     for (const char* claim : {"nbf", "iat"}) {
         const std::string claims = good_and("\"" + std::string(claim) + "\":1500");
         EXPECT_EQ(outcome(claims, 1439.999), kNotYetValid) << claim;
@@ -296,7 +296,7 @@ TEST(AccessToken, IsNotValidEarlierThanSixtySecondsBefore) {
     EXPECT_EQ(outcome(good_and(R"("nbf":1500.5)"), 1440.5), "alice");
 }
 
-TEST(AccessToken, TimesAreFiniteNumbers) {
+TEST(AccessToken, TimesMustBeFiniteNumbers) {
     for (const char* value : {R"("2000")", "null", "true", "[2000]", "1e400", "-1e400", "{}"}) {
         EXPECT_EQ(outcome(R"("iss":"https://i.example","sub":"alice","exp":)" + std::string(value)),
                   kMalformed)
@@ -310,12 +310,12 @@ TEST(AccessToken, TimesAreFiniteNumbers) {
 
 // --- Subject
 
-/// `sub` holds that JSON value.
+/// The outcome of a token whose `sub` is this JSON value.
 std::string outcome_of_subject(const std::string& value) {
     return outcome(R"("iss":"https://i.example","exp":2000,"sub":)" + value);
 }
 
-TEST(AccessToken, SubjectIsANonEmptyString) {
+TEST(AccessToken, SubjectMustBeANonEmptyString) {
     EXPECT_EQ(outcome(R"("iss":"https://i.example","exp":2000)"), kNoSubject);
     for (const char* value : {R"("")", "null", "1", R"(["alice"])", "true"}) {
         EXPECT_EQ(outcome_of_subject(value), kNoSubject) << value;
@@ -338,7 +338,7 @@ TEST(AccessToken, SubjectHasAtMost255Characters) {
     }
 }
 
-TEST(AccessToken, SubjectIsTakenAsItIs) {
+TEST(AccessToken, SubjectIsNotChanged) {
     EXPECT_EQ(outcome_of_subject(R"("a@b.example")"), "a@b.example");
     EXPECT_EQ(outcome_of_subject(R"("%_'\"\\\u00e9")"), "%_'\"\\\xC3\xA9");
 }
@@ -392,20 +392,20 @@ std::string outcome_with(KeySource& source, const std::string& token) {
     }
 }
 
-TEST(TokenVerifier, KnownKeyNeedsNoNewerOnes) {
+TEST(TokenVerifier, KnownKidAsksForNoNewerKeys) {
     ScriptedKeys source({trusted({jwk_of(signer(), "a")}), trusted({jwk_of(signer(), "b")})});
     EXPECT_EQ(outcome_with(source, token_of(signer(), "a")), "alice");
     EXPECT_EQ(source.renewals(), 0U);
 }
 
-TEST(TokenVerifier, UnknownKeyIsLookedForInNewerKeys) {
+TEST(TokenVerifier, UnknownKidAsksForNewerKeys) {
     ScriptedKeys source({trusted({jwk_of(signer(), "a")}), trusted({jwk_of(signer(), "b")})});
     EXPECT_EQ(outcome_with(source, token_of(signer(), "b")), "alice");
     EXPECT_EQ(source.renewals(), 1U);
     EXPECT_EQ(outcome_with(source, token_of(signer(), "c")), kUnaccepted);
 }
 
-TEST(TokenVerifier, TokenThatNoNewerKeyCouldVerifyAsksForNone) {
+TEST(TokenVerifier, TokenThatNoNewKeyCanVerifyAsksForNone) {
     const SigningKey other = SigningKey::ec("P-256");
     ScriptedKeys source({trusted({jwk_of(signer(), "a")}), trusted({jwk_of(other, "a")})});
     EXPECT_EQ(outcome_with(source, token_of(other, "a")), kUnaccepted);  // a forged signature
@@ -417,7 +417,7 @@ TEST(TokenVerifier, TokenThatNoNewerKeyCouldVerifyAsksForNone) {
     EXPECT_EQ(source.renewals(), 0U);
 }
 
-TEST(TokenVerifier, WithoutKeysNothingIsRefusedThatCouldBeGood) {
+TEST(TokenVerifier, UnknownKidIsRetriedWhileKeysAreUnavailable) {
     ScriptedKeys none({nullptr}, ScriptedKeys::End::unavailable);
     EXPECT_EQ(outcome_with(none, token_of(signer(), "a")), "retry after 7");
     EXPECT_EQ(outcome_with(none, "a.b.c"), kMalformed);

@@ -21,7 +21,7 @@ const SigningKey& rsa() {
     return key;
 }
 
-/// What the set is refused with; empty when it is not.
+/// Why the set is refused; empty if it is accepted.
 std::string refusal(const std::string& text) {
     try {
         static_cast<void>(parse_key_set(text));
@@ -32,12 +32,12 @@ std::string refusal(const std::string& text) {
 }
 
 void expect_refused(const std::string& text, const std::string& reason) {
-    const std::string said = refusal(text);
-    EXPECT_NE(said.find(reason), std::string::npos) << said;
-    EXPECT_EQ(said.find('\n'), std::string::npos) << said;
+    const std::string error = refusal(text);
+    EXPECT_NE(error.find(reason), std::string::npos) << error;
+    EXPECT_EQ(error.find('\n'), std::string::npos) << error;
 }
 
-/// The one reason for which a set of a good key and `jwk` leaves `jwk` out.
+/// Why a set of a valid key and `jwk` skips `jwk`.
 std::string reason_against(const std::string& jwk) {
     const KeySet set = parse_key_set(jwk_set({ec().jwk(R"("kid":"good")"), jwk}));
     EXPECT_EQ(set.keys.size(), 1U) << jwk;
@@ -84,7 +84,7 @@ TEST(JwkSet, IgnoresMembersOfPrivateKeysAndUnknownOnes) {
     EXPECT_EQ(set.skipped.count(), 0U);
 }
 
-TEST(JwkSet, LeavesOutKeysThatAreNotForVerifying) {
+TEST(JwkSet, SkipsKeysThatAreNotForVerifying) {
     for (const char* members : {R"("kid":"k","use":"enc")", R"("kid":"k","use":"SIG")",
                                 R"("kid":"k","use":["sig"])", R"("kid":"k","use":null)"}) {
         EXPECT_EQ(reason_against(ec().jwk(members)), "key \"k\": its use is not sig") << members;
@@ -96,7 +96,7 @@ TEST(JwkSet, LeavesOutKeysThatAreNotForVerifying) {
     }
 }
 
-TEST(JwkSet, LeavesOutKeysWhoseAlgDoesNotFit) {
+TEST(JwkSet, SkipsKeysWhoseAlgDoesNotFit) {
     for (const char* algorithm : {R"("RS256")", R"("ES384")", R"("HS256")", R"("none")",
                                   R"("es256")", R"("A256KW")", R"("")", "null", "256"}) {
         const std::string reason = reason_against(ec().jwk("\"alg\":" + std::string(algorithm)));
@@ -105,7 +105,7 @@ TEST(JwkSet, LeavesOutKeysWhoseAlgDoesNotFit) {
     EXPECT_NE(reason_against(SigningKey::hmac(std::string(40, 's')).jwk(R"("alg":"HS384")")), "");
 }
 
-TEST(JwkSet, LeavesOutUnsoundKeys) {
+TEST(JwkSet, SkipsWeakOrInvalidKeys) {
     EXPECT_NE(reason_against(SigningKey::rsa(1024).jwk(R"("kid":"small")")).find("1024 bits"),
               std::string::npos);
     EXPECT_NE(reason_against(SigningKey::hmac(std::string(31, 's')).jwk()).find("shorter"),
@@ -117,7 +117,7 @@ TEST(JwkSet, LeavesOutUnsoundKeys) {
         std::string::npos);
 }
 
-TEST(JwkSet, LeavesOutKeysWithoutTheirMembers) {
+TEST(JwkSet, SkipsKeysWithMissingOrInvalidMembers) {
     for (const char* jwk : {
              R"({"kty":"RSA","n":"AQAB"})",
              R"({"kty":"RSA","e":"AQAB"})",
@@ -141,29 +141,29 @@ TEST(JwkSet, LeavesOutKeysWithoutTheirMembers) {
     }
 }
 
-TEST(JwkSet, LeavesOutOtherCurvesOfThatType) {
+TEST(JwkSet, SkipsOkpKeysOfOtherCurves) {
     std::string jwk = SigningKey::ed25519().jwk();
     jwk.replace(jwk.find("Ed25519"), 7, "X25519");
     EXPECT_NE(reason_against(jwk), "");
 }
 
-TEST(JwkSet, LeavesOutAKeyWhoseKidIsNoString) {
+TEST(JwkSet, SkipsAKeyWhoseKidIsNoString) {
     EXPECT_EQ(reason_against(ec().jwk(R"("kid":1)")), "key 2: its kid is not a string");
 }
 
-TEST(JwkSet, NamesKeysOnOneLineAndTellsNoSecret) {
+TEST(JwkSet, ReasonsAreOneLineAndShowNoSecret) {
     const std::string secret(20, 's');
     const std::string reason = reason_against(SigningKey::hmac(secret).jwk(R"("kid":"a\nb\"")"));
     EXPECT_EQ(reason, R"(key "a\nb\"": its secret is shorter than 32 octets)");
     EXPECT_EQ(reason.find(test::encode_base64url(secret)), std::string::npos);
 }
 
-/// The text of a JWK Set whose one element stands there so often.
+/// The text of a JWK Set with `count` copies of `jwk`.
 std::string set_of(size_t count, const std::string& jwk) {
     return jwk_set(std::vector<std::string>(count, jwk));
 }
 
-TEST(JwkSet, KeepsFewReasonsHoweverManyKeysAreLeftOut) {
+TEST(JwkSet, KeepsFiveReasonsHoweverManyKeysAreSkipped) {
     EXPECT_EQ(refusal(set_of(7, "{}")).find("; key 6"), std::string::npos);
     expect_refused(set_of(7, "{}"), "; and 2 more");
 
@@ -187,9 +187,9 @@ TEST(JwkSet, HasAtMost1000Keys) {
     EXPECT_EQ(set.skipped.reasons().front(), "key \"last\": a set has at most 1000 keys");
 }
 
-TEST(JwkSet, CutsALongNameOfAKeyBetweenCharacters) {
-    const std::string long_name = std::string(63, 'n') + "\u00e9" + std::string(100'000, 'n');
-    EXPECT_EQ(reason_against(R"({"kid":")" + long_name + "\"}")
+TEST(JwkSet, CutsALongKidBetweenCharacters) {
+    const std::string long_kid = std::string(63, 'n') + "\u00e9" + std::string(100'000, 'n');
+    EXPECT_EQ(reason_against(R"({"kid":")" + long_kid + "\"}")
                   .find("key \"" + std::string(63, 'n') + "\u2026\": its kty"),
               0U);
     const std::string fits(64, 'n');
@@ -197,7 +197,7 @@ TEST(JwkSet, CutsALongNameOfAKeyBetweenCharacters) {
               0U);
 }
 
-TEST(JwkSet, RefusesTextsThatAreNone) {
+TEST(JwkSet, RefusesTextsThatAreNoKeySet) {
     expect_refused("", "empty");
     expect_refused(" \n\t", "empty");
     expect_refused("hello", "neither");
@@ -227,7 +227,7 @@ TEST(PemSet, HoldsSeveralKeysAndCertificates) {
     EXPECT_EQ(set.keys[0].kid, std::nullopt);
 }
 
-TEST(PemSet, MayHaveTheLineEndsOfAnotherSystem) {
+TEST(PemSet, MayHaveCrLfLineEnds) {
     std::string text;
     for (const char c : ec().public_pem() + rsa().public_pem()) {
         text += c == '\n' ? "\r\n" : std::string(1, c);
@@ -235,7 +235,7 @@ TEST(PemSet, MayHaveTheLineEndsOfAnotherSystem) {
     EXPECT_EQ(parse_key_set(text).keys.size(), 2U);
 }
 
-TEST(PemSet, LeavesOutBlocksThatAreNoSoundKey) {
+TEST(PemSet, SkipsBlocksWithoutAValidKey) {
     std::string damaged = ec().public_pem();
     damaged.replace(damaged.find('\n') + 1, 4, "????");
     const KeySet set =
@@ -247,7 +247,7 @@ TEST(PemSet, LeavesOutBlocksThatAreNoSoundKey) {
     EXPECT_EQ(set.skipped.reasons()[1].find("key 3: its RSA modulus of 1024 bits"), 0U);
 }
 
-TEST(PemSet, RefusesAPrivateKeyWhereverItStands) {
+TEST(PemSet, RefusesAPrivateKeyAnywhere) {
     expect_refused(ec().private_pem(), "private key");
     expect_refused(ec().public_pem() + rsa().private_pem(), "private key");
     expect_refused(rsa().private_pem() + ec().public_pem(), "private key");

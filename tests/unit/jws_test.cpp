@@ -33,7 +33,7 @@ const SigningKey& rsa() {
     return key;
 }
 
-/// The set of the key ec() alone, under the name `a`.
+/// The set whose only key is ec(), with the kid `a`.
 const KeySet& only_ec() {
     static const KeySet set = parse_key_set(jwk_set({ec().jwk(R"("kid":"a")")}));
     return set;
@@ -53,7 +53,7 @@ std::string outcome(const std::string& token, const KeySet& keys = only_ec()) {
     }
 }
 
-/// A token with that header, correctly signed.
+/// A correctly signed token with that header.
 std::string with_header(const std::string& header) {
     return sign_jws(ec(), "ES256", header, kPayload);
 }
@@ -110,7 +110,7 @@ TEST(Jws, RefusesTheAlgorithmNone) {
     }
 }
 
-/// No secret that a forger can know of `key` makes an HMAC that counts as its signature.
+/// A token whose HMAC secret is a public form of `key` is refused (algorithm confusion).
 void expect_no_confusion(const SigningKey& key, const std::string& public_number) {
     const KeySet keys = parse_key_set(jwk_set({key.jwk()}));
     for (const std::string& secret :
@@ -137,7 +137,7 @@ TEST(Jws, RefusesAnotherAlgorithmThanTheJwkNames) {
     EXPECT_EQ(outcome(sign_jws_with(secret, "HS256", kPayload), hs512), kUnaccepted);
 }
 
-TEST(Jws, HasThreeParts) {
+TEST(Jws, MustHaveThreeParts) {
     const std::string token = sign_jws_with(ec(), "ES256", kPayload);
     for (const std::string& text :
          {""s, "."s, ".."s, "..."s, "...."s, token.substr(0, token.rfind('.')), token + ".",
@@ -148,12 +148,12 @@ TEST(Jws, HasThreeParts) {
     EXPECT_EQ(outcome(without_signature(token)), kUnaccepted);
 }
 
-TEST(Jws, IsCanonicalBase64url) {
+TEST(Jws, MustBeCanonicalBase64url) {
     const std::string token = sign_jws_with(ec(), "ES256", kPayload);  // 64 octets: two unused bits
     const std::string encoded_signature = token.substr(token.rfind('.') + 1);
     ASSERT_EQ(encoded_signature.size(), 86U);
     std::string changed = token;
-    changed.back() = static_cast<char>(changed.back() + 1);  // the same octets to a lax decoder
+    changed.back() = static_cast<char>(changed.back() + 1);  // a lax decoder gives the same octets
     EXPECT_EQ(outcome(changed), kMalformed);
     for (const std::string& text :
          {token + "=", token + "==", token + "\n", " " + token, token + "AAA",
@@ -171,7 +171,7 @@ TEST(Jws, RefusesExtensions) {
     EXPECT_EQ(outcome(with_header(R"({"alg":"ES256","b64":false,"crit":["b64"]})")), kMalformed);
 }
 
-TEST(Jws, HeaderIsStrictJson) {
+TEST(Jws, HeaderMustBeStrictJson) {
     for (const std::string& header :
          {""s, "x"s, R"("ES256")"s, R"(["ES256"])"s, R"({"alg":"ES256"} x)"s,
           R"({"alg":"ES256"}{})"s, R"({"alg":"ES256","alg":"ES256"})"s,
@@ -182,13 +182,13 @@ TEST(Jws, HeaderIsStrictJson) {
     }
 }
 
-TEST(Jws, HeaderNamesAreExact) {
+TEST(Jws, HeaderNamesAreCaseSensitive) {
     EXPECT_EQ(outcome(with_header(R"({"Alg":"ES256"})")), kMalformed);
     EXPECT_EQ(outcome(with_header(R"({"ALG":"none","alg":"ES256","Kid":"b","CRIT":[]})")),
               kPayload);
 }
 
-TEST(Jws, AlgAndKidAreStrings) {
+TEST(Jws, AlgAndKidMustBeStrings) {
     for (const char* header : {"{}", R"({"alg":null})", R"({"alg":["ES256"]})", R"({"alg":256})",
                                R"({"alg":"ES256","kid":1})", R"({"alg":"ES256","kid":null})",
                                R"({"alg":"ES256","kid":["a"]})"}) {
@@ -196,7 +196,7 @@ TEST(Jws, AlgAndKidAreStrings) {
     }
 }
 
-TEST(Jws, IgnoresKeysThatTheTokenBrings) {
+TEST(Jws, IgnoresKeysInTheToken) {
     const std::string embedded =
         R"("jwk":)" + other_ec().jwk() +
         R"(,"jku":"https://a.example/","x5u":"https://a.example/","x5c":["AAAA"])";
@@ -204,7 +204,7 @@ TEST(Jws, IgnoresKeysThatTheTokenBrings) {
     EXPECT_EQ(outcome(sign_jws_with(ec(), "ES256", kPayload, embedded)), kPayload);
 }
 
-/// A token of exactly that length. Not every length of the payload alone can give it.
+/// A token of that size. Its header is padded: payloads alone do not give each size.
 std::string token_of(std::size_t octets) {
     std::string padding;
     std::string token;
@@ -218,7 +218,7 @@ std::string token_of(std::size_t octets) {
     return token;
 }
 
-TEST(Jws, MayHaveSixteenKibibytesAndNoMore) {
+TEST(Jws, MayHave16KiBAndNoMore) {
     ASSERT_EQ(kMaxTokenSize, 16384U);
     EXPECT_EQ(outcome(token_of(16384)).substr(0, 3), "ppp");
     EXPECT_EQ(outcome(token_of(16385)), kMalformed);
@@ -228,7 +228,7 @@ std::string signed_by_ec(const std::string& members = "") {
     return sign_jws_with(ec(), "ES256", kPayload, members);
 }
 
-TEST(JwsCandidates, AreTheKeysOfThatKidAndThoseWithout) {
+TEST(JwsCandidates, AreTheKeysWithTheKidOrWithoutAny) {
     const KeySet named =
         parse_key_set(jwk_set({ec().jwk(R"("kid":"a")"), other_ec().jwk(R"("kid":"b")")}));
     EXPECT_EQ(outcome(signed_by_ec(R"("kid":"a")"), named), kPayload);
@@ -242,13 +242,13 @@ TEST(JwsCandidates, AreTheKeysOfThatKidAndThoseWithout) {
     EXPECT_EQ(outcome(signed_by_ec(), unnamed), kPayload);
 }
 
-TEST(JwsCandidates, OfATokenWithoutKidAreAllKeys) {
+TEST(JwsCandidates, AreAllKeysForATokenWithoutKid) {
     const KeySet different =
         parse_key_set(jwk_set({rsa().jwk(R"("kid":"r")"), ec().jwk(R"("kid":"a")")}));
     EXPECT_EQ(outcome(signed_by_ec(), different), kPayload);
 }
 
-/// A token by ec() is refused whichever of the two keys stands first.
+/// A token of ec() is refused with the keys in either order.
 void expect_ambiguous(const std::string& jwk, const std::string& other_jwk) {
     for (const std::string& text : {jwk_set({jwk, other_jwk}), jwk_set({other_jwk, jwk})}) {
         const KeySet keys = parse_key_set(text);
@@ -258,7 +258,7 @@ void expect_ambiguous(const std::string& jwk, const std::string& other_jwk) {
     }
 }
 
-TEST(JwsCandidates, ThatFitAreExactlyOne) {
+TEST(JwsCandidates, SeveralThatFitAreRefused) {
     const std::string kid = R"("kid":"a")";
     expect_ambiguous(ec().jwk(kid), other_ec().jwk(kid));
     expect_ambiguous(ec().jwk(), other_ec().jwk());
@@ -266,7 +266,7 @@ TEST(JwsCandidates, ThatFitAreExactlyOne) {
     expect_ambiguous(ec().jwk(), other_ec().jwk(kid));
 }
 
-TEST(JwsCandidates, ThatDoNotFitDoNotCount) {
+TEST(JwsCandidates, OfOtherAlgorithmsAreIgnored) {
     const KeySet same_kid =
         parse_key_set(jwk_set({rsa().jwk(R"("kid":"a","alg":"RS256")"),
                                rsa().jwk(R"("kid":"a","alg":"PS256")"), ec().jwk(R"("kid":"a")")}));
@@ -274,7 +274,7 @@ TEST(JwsCandidates, ThatDoNotFitDoNotCount) {
     EXPECT_EQ(outcome(sign_jws_with(rsa(), "PS256", kPayload, R"("kid":"a")"), same_kid), kPayload);
 }
 
-TEST(JwsCandidates, NeverIncludeAKeyThatWasLeftOut) {
+TEST(JwsCandidates, NeverIncludeASkippedKey) {
     const KeySet keys =
         parse_key_set(jwk_set({ec().jwk(R"("kid":"a","use":"enc")"), rsa().jwk(R"("kid":"r")")}));
     EXPECT_EQ(outcome(signed_by_ec(R"("kid":"a")"), keys), kUnaccepted);

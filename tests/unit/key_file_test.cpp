@@ -29,7 +29,7 @@ Deadline some_time() {
     return Deadline(Clock::now() + std::chrono::minutes(1));
 }
 
-TEST(KeyFile, IsReadAtTheStartAndWhenToldSo) {
+TEST(KeyFile, IsReadAtTheStartAndOnReload) {
     const TemporaryDirectory directory;
     const std::string path = directory.file("keys");
     const SigningKey key = SigningKey::ed25519();
@@ -46,10 +46,10 @@ TEST(KeyFile, IsReadAtTheStartAndWhenToldSo) {
     keys.reload();
     await("the file is read", [&] { return keys.current() != first; });
     EXPECT_EQ(keys.current()->keys.keys.front().kid, "b");
-    EXPECT_EQ(first->keys.keys.front().kid, "a") << "who has the old keys keeps them";
+    EXPECT_EQ(first->keys.keys.front().kid, "a") << "the old keys have changed";
 }
 
-TEST(KeyFile, IsNotReadByWhoReloadsIt) {
+TEST(KeyFile, IsNotReadByTheCallerOfReload) {
     const TemporaryDirectory directory;
     const std::string path = directory.file("keys");
     const SigningKey key = SigningKey::ed25519();
@@ -58,12 +58,12 @@ TEST(KeyFile, IsNotReadByWhoReloadsIt) {
     const KeySource::Keys first = keys.current();
     write_file(path, jwk_set({key.jwk(R"("kid":"b")")}));
     keys.reload();
-    EXPECT_EQ(keys.current(), first) << "read before there is a thread for it";
+    EXPECT_EQ(keys.current(), first) << "reload() read the file itself";
     keys.start_refreshing();
     await("the file is read", [&] { return keys.current() != first; });
 }
 
-TEST(KeyFile, ServesWhatItHoldsAfterManyReloadsInARow) {
+TEST(KeyFile, LastVersionIsUsedAfterManyReloads) {
     const TemporaryDirectory directory;
     const std::string path = directory.file("keys");
     const SigningKey key = SigningKey::ed25519();
@@ -79,7 +79,7 @@ TEST(KeyFile, ServesWhatItHoldsAfterManyReloadsInARow) {
     await("the last file is read", [&] { return keys.current()->keys.keys.front().kid == "50"; });
 }
 
-TEST(KeyFile, ThatIsBadLeavesTheKeysBefore) {
+TEST(KeyFile, AnInvalidFileKeepsThePreviousKeys) {
     const TemporaryDirectory directory;
     const std::string path = directory.file("keys");
     const SigningKey key = SigningKey::ed25519();
@@ -96,7 +96,7 @@ TEST(KeyFile, ThatIsBadLeavesTheKeysBefore) {
     EXPECT_EQ(keys.current(), before);
 }
 
-TEST(KeyFile, OfJunkIsToldOfInAFewLines) {
+TEST(KeyFile, InvalidKeysAreLoggedInFewLines) {
     const TemporaryDirectory directory;
     const std::string path = directory.file("keys");
     std::vector<std::string> jwks(300, R"({"kid":"junk"})");
@@ -109,7 +109,7 @@ TEST(KeyFile, OfJunkIsToldOfInAFewLines) {
     EXPECT_NE(log.find("event=keys_skipped level=warning more=295\n"), std::string::npos) << log;
 }
 
-/// Why the file cannot be used.
+/// Why the file is refused.
 std::string refusal_of(const std::string& path) {
     try {
         const FileKeys keys(path, "issuer", kLog);
@@ -119,7 +119,7 @@ std::string refusal_of(const std::string& path) {
     }
 }
 
-TEST(KeyFile, IsARegularFileOfAtMost1MiBWithAKey) {
+TEST(KeyFile, MustBeARegularFileOfAtMost1MiBWithAKey) {
     const TemporaryDirectory directory;
     const std::string path = directory.file("keys");
     EXPECT_EQ(refusal_of(directory.file("none")), "cannot be opened: No such file or directory");

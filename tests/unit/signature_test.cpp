@@ -51,7 +51,7 @@ bool verifies(const VerificationKey& key, const std::string& algorithm,
     return key.verify(*algorithm_named(algorithm), kMessage, signature);
 }
 
-/// Why a factory refuses; empty when it does not.
+/// Why `make` refuses; empty if it does not.
 std::string refusal(const std::function<VerificationKey()>& make) {
     try {
         static_cast<void>(make());
@@ -62,7 +62,7 @@ std::string refusal(const std::function<VerificationKey()>& make) {
     }
 }
 
-/// The signature verifies, and stops doing so when a bit of it or the message changes.
+/// The signature verifies, but not after a bit of it or the message has changed.
 void expect_verifies(const VerificationKey& key, const std::string& algorithm,
                      const std::string& signature) {
     EXPECT_TRUE(verifies(key, algorithm, signature)) << algorithm;
@@ -99,7 +99,7 @@ TEST(RsaKey, VerifiesBothPaddings) {
     expect_only(public_rsa(rsa()), rsa(), {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"});
 }
 
-TEST(RsaKey, OnePaddingsSignatureIsNotTheOthers) {
+TEST(RsaKey, SignatureFailsWithTheOtherPadding) {
     const VerificationKey key = public_rsa(rsa());
     EXPECT_FALSE(verifies(key, "PS256", rsa().sign("RS256", kMessage)));
     EXPECT_FALSE(verifies(key, "RS256", rsa().sign("PS256", kMessage)));
@@ -143,7 +143,7 @@ TEST(RsaKey, ModulusHas2048To16384Bits) {
     EXPECT_NE(refusal_of(""), "");
 }
 
-TEST(RsaKey, ModulusIsOdd) {
+TEST(RsaKey, RefusesEvenModulus) {
     std::string modulus = rsa().jwk_octets("n");
     modulus.back() = static_cast<char>(modulus.back() & 0xFE);
     EXPECT_NE(refusal([&] { return VerificationKey::rsa(modulus, rsa().jwk_octets("e")); }), "");
@@ -161,7 +161,7 @@ TEST(RsaKey, ExponentIsOddAndAtLeastThree) {
     EXPECT_EQ(refusal_of("\x03"), "");
 }
 
-TEST(EcKey, VerifiesByItsCurvesAlgorithm) {
+TEST(EcKey, VerifiesTheAlgorithmOfItsCurve) {
     const SigningKey p256 = SigningKey::ec("P-256");
     const SigningKey p384 = SigningKey::ec("P-384");
     const SigningKey p521 = SigningKey::ec("P-521");
@@ -170,7 +170,7 @@ TEST(EcKey, VerifiesByItsCurvesAlgorithm) {
     expect_only(public_ec("P-521", p521), p521, {"ES512"});
 }
 
-TEST(EcKey, SignatureIsNotDer) {
+TEST(EcKey, RefusesDerSignature) {
     const SigningKey signer = SigningKey::ec("P-256");
     const std::string raw = signer.sign("ES256", kMessage);
     const auto* octets = reinterpret_cast<const unsigned char*>(raw.data());
@@ -196,7 +196,7 @@ TEST(EcKey, RefusesSignaturesOfZeros) {
     EXPECT_EQ(ERR_peek_error(), 0U);
 }
 
-TEST(EcKey, RefusesOtherLengthsOfTheSameNumbers) {
+TEST(EcKey, RefusesOtherLengthsOfRAndS) {
     const SigningKey signer = SigningKey::ec("P-256");
     const std::string signature = signer.sign("ES256", kMessage);
     const std::string r = signature.substr(0, 32);
@@ -271,15 +271,15 @@ std::string ed25519_pem(const std::string& x) {
     return "-----BEGIN PUBLIC KEY-----\n" + base64 + "\n-----END PUBLIC KEY-----\n";
 }
 
-TEST(Ed25519Key, PointIsNotOfSmallOrder) {
-    // With the first, R = 1 and S = 0 would be a signature of every message.
+TEST(Ed25519Key, RefusesPointsOfSmallOrder) {
+    // With the first point, R = 1 and S = 0 are a signature of every message.
     const std::vector<std::string> points = {
         '\1' + std::string(31, '\0'),
         '\xEC' + std::string(30, '\xFF') + '\x7F',
         std::string(32, '\0'),
         *decode_base64url("xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o"),
         *decode_base64url("JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU"),
-        // y = p and y = p + 1, which stand for 0 and 1.
+        // y = p and y = p + 1: other forms of 0 and 1.
         '\xED' + std::string(30, '\xFF') + '\x7F',
         '\xEE' + std::string(30, '\xFF') + '\x7F',
     };
@@ -293,8 +293,8 @@ TEST(Ed25519Key, PointIsNotOfSmallOrder) {
             EXPECT_EQ(pem.find("its point is "), 0U) << pem;
         }
     }
-    const std::string sound = SigningKey::ed25519().jwk_octets("x");
-    EXPECT_EQ(refusal([&] { return VerificationKey::pem(ed25519_pem(sound)); }), "");
+    const std::string valid = SigningKey::ed25519().jwk_octets("x");
+    EXPECT_EQ(refusal([&] { return VerificationKey::pem(ed25519_pem(valid)); }), "");
 }
 
 TEST(Ed25519Key, PointIs32OctetsLong) {
@@ -354,7 +354,7 @@ TEST(PemKey, MayBeACertificate) {
     expect_only(VerificationKey::pem(ec.certificate_pem()), ec, {"ES256"});
 }
 
-TEST(PemKey, IsCheckedLikeAnyOther) {
+TEST(PemKey, IsCheckedLikeAJwk) {
     const SigningKey small = SigningKey::rsa(1024);
     EXPECT_NE(refusal([&] { return VerificationKey::pem(small.public_pem()); }).find("1024 bits"),
               std::string::npos);
@@ -363,7 +363,7 @@ TEST(PemKey, IsCheckedLikeAnyOther) {
         std::string::npos);
 }
 
-TEST(PemKey, RefusesWhatIsNoPublicKey) {
+TEST(PemKey, RefusesOtherPemBlocks) {
     std::string damaged = SigningKey::ec("P-256").public_pem();
     damaged.replace(damaged.find("MFk"), 3, "AAA");
     for (const std::string& block :

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The vectors of Project Wycheproof for JSON Web Signatures and Keys, held against is_verified
-// and parse_key_set. They are not part of this project: KHEOPS_WYCHEPROOF_DIR names their
+// Checks is_verified and parse_key_set with the vectors of Project Wycheproof for JSON Web
+// Signatures and Keys. The vectors are not part of this project: KHEOPS_WYCHEPROOF_DIR names their
 // directory.
 
 #include <cjson/cJSON.h>
@@ -20,7 +20,7 @@
 namespace kheops {
 namespace {
 
-/// Vectors that contract section 5 decides otherwise, by their number, and why.
+/// Vectors whose result differs here on purpose: their number and the reason.
 using Exceptions = std::map<int, std::string>;
 
 struct FreeJson {
@@ -36,7 +36,7 @@ std::string text_of(const cJSON* node) {
     return std::unique_ptr<char, FreeJson>(cJSON_PrintUnformatted(node)).get();
 }
 
-/// The member of that name or else of the other one.
+/// The member `name`, or else `other_name`.
 const cJSON* member(const cJSON* object, const char* name, const char* other_name = "") {
     const cJSON* found = cJSON_GetObjectItemCaseSensitive(object, name);
     return found != nullptr ? found : cJSON_GetObjectItemCaseSensitive(object, other_name);
@@ -52,8 +52,8 @@ bool verifies(const std::string& keys, const std::string& token) {
     }
 }
 
-/// Holds a vector against its own result or, where it is an exception, against the opposite.
-/// Returns its number.
+/// Checks that a vector gives its own result or, if it is an exception, the opposite. Returns its
+/// number.
 int check(const std::string& keys, const cJSON* vector, const Exceptions& exceptions) {
     const int id = member(vector, "tcId")->valueint;
     const auto exception = exceptions.find(id);
@@ -65,11 +65,11 @@ int check(const std::string& keys, const cJSON* vector, const Exceptions& except
     return id;
 }
 
-/// Runs all vectors of a file, which hold each exception.
+/// Checks all vectors of a file. It must have each exception.
 void check_file(const std::string& name, const Exceptions& exceptions) {
     const std::string path = std::string(KHEOPS_WYCHEPROOF_DIR) + "/" + name;
     if (!std::filesystem::exists(path)) {
-        GTEST_SKIP() << "Project Wycheproof's vectors are not there: " << path;
+        GTEST_SKIP() << "Project Wycheproof's vectors are missing: " << path;
     }
     const std::unique_ptr<cJSON, FreeJson> file(cJSON_Parse(test::read_file(path).c_str()));
     ASSERT_NE(file, nullptr) << path;
@@ -90,9 +90,9 @@ void check_file(const std::string& name, const Exceptions& exceptions) {
 }
 
 constexpr const char* kNarrowed = "the token's PS384 is not the key's own alg, PS256";
-constexpr const char* kUnknownAlg = "the key's own alg, ES521, is the name of no algorithm";
-constexpr const char* kInserted = "a character of no alphabet stands in the base64url";
-constexpr const char* kNotPadded = "it is the valid vector 357, octet for octet";
+constexpr const char* kUnknownAlg = "the key's own alg, ES521, is no known algorithm";
+constexpr const char* kInserted = "the base64url has an invalid character";
+constexpr const char* kNotPadded = "it has the same octets as the valid vector 357";
 constexpr const char* kMixed =
     "a key set may hold keys of several types, an HMAC secret among them";
 constexpr const char* kRoca = "ROCA-weak keys are not detected";
@@ -112,7 +112,7 @@ TEST(Wycheproof, JsonWebSignature) {
 TEST(Wycheproof, JsonWebKey) {
     check_file("json_web_key_test.json",
                {{1, kMixed},
-                {4, "the second key of that kid is left out: unused bits of its k are not zero"},
+                {4, "the second key of that kid is skipped: unused bits of its k are not zero"},
                 {7, kRoca}});
 }
 
