@@ -11,7 +11,7 @@ namespace {
 using test::jwk_set;
 using test::SigningKey;
 
-/// Why the set is refused; empty where it is not.
+/// Why the set is refused; else empty.
 std::string refusal_of(const std::string& text) {
     try {
         static_cast<void>(parse_published_keys(text));
@@ -21,7 +21,7 @@ std::string refusal_of(const std::string& text) {
     }
 }
 
-TEST(PublishedKeys, AreAJwkSet) {
+TEST(PublishedKeys, MustBeAJwkSet) {
     const SigningKey key = SigningKey::ec("P-256");
     EXPECT_EQ(parse_published_keys(jwk_set({key.jwk()})).keys.size(), 1U);
     for (const std::string& text :
@@ -32,7 +32,7 @@ TEST(PublishedKeys, AreAJwkSet) {
     EXPECT_EQ(refusal_of(R"({"keys":[]})"), "the key set holds no usable key");
 }
 
-TEST(PublishedKeys, AreNoSecrets) {
+TEST(PublishedKeys, SecretsAreSkipped) {
     const SigningKey secret = SigningKey::hmac(std::string(64, 's'));
     const SigningKey key = SigningKey::ed25519();
     EXPECT_EQ(refusal_of(jwk_set({secret.jwk(), secret.jwk(R"("alg":"HS512")")})),

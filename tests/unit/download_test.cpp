@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// What comes of a provider that does anything, over real sockets.
+// Downloads from providers that misbehave, over real sockets.
 
 #include "provider/download.hpp"
 
@@ -19,15 +19,15 @@
 
 namespace {
 
-/// A larger one fails in this thread.
-thread_local std::size_t largest_allocation = std::numeric_limits<std::size_t>::max();
+/// This thread fails to allocate more octets at once.
+thread_local std::size_t max_allocation = std::numeric_limits<std::size_t>::max();
 
 }  // namespace
 
-// Not inlined: g++ would take free() for the wrong partner of an operator new that is not.
+// Not inlined: g++ would report an inlined free() as the wrong counterpart of operator new.
 
 [[gnu::noinline]] void* operator new(std::size_t size) {
-    void* memory = size <= largest_allocation ? std::malloc(size) : nullptr;
+    void* memory = size <= max_allocation ? std::malloc(size) : nullptr;
     if (memory == nullptr) {
         throw std::bad_alloc();
     }
@@ -48,7 +48,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// What the program gives a download; no working one needs so long.
+/// The time limit of the program; a download that works takes less.
 Deadline long_enough() {
     return Deadline(Clock::now() + seconds(10));
 }
@@ -59,7 +59,7 @@ Provider provider_at(const std::string& url) {
     return provider;
 }
 
-/// Why the keys are not had; empty where they are.
+/// Why fetching the keys fails; empty if it does not.
 std::string refusal_of(const Provider& provider, Deadline deadline = long_enough()) {
     try {
         static_cast<void>(fetch_keys(provider, deadline, {}));
@@ -73,7 +73,7 @@ std::string refusal_of(const TestProvider& provider, Deadline deadline = long_en
     return refusal_of(provider_at(provider.url()), deadline);
 }
 
-/// The environment variable is that within this object's life.
+/// Sets an environment variable while the object exists.
 class EnvironmentVariable {
   public:
     EnvironmentVariable(std::string name, const std::string& value) : name_(std::move(name)) {
@@ -89,7 +89,7 @@ class EnvironmentVariable {
 
 // --- URLs
 
-TEST(Transport, IsThatOfTheScheme) {
+TEST(Transport, DependsOnSchemeAndHost) {
     for (const char* url : {"https://p.example", "https://p.example:8443/realms/k?a=b",
                             "HTTPS://p.example/", "https://127.0.0.1", "https://p.example/a@b"}) {
         EXPECT_EQ(transport_of(url), Transport::tls) << url;
@@ -105,7 +105,7 @@ TEST(Transport, IsThatOfTheScheme) {
     }
 }
 
-TEST(Transport, IsNoneOfOtherTexts) {
+TEST(Transport, IsNulloptForAnInvalidUrl) {
     for (const char* url :
          {"", "p.example", "//p.example", "/realms", "ftp://p.example", "file:///etc/passwd",
           "https://", "https:/p.example", "https:///p.example", "https:p.example",
@@ -114,7 +114,7 @@ TEST(Transport, IsNoneOfOtherTexts) {
     }
 }
 
-TEST(Transport, IsNoneWithAUserOrAPassword) {
+TEST(Transport, IsNulloptForAUrlWithAUser) {
     for (const char* url : {"https://u:p@p.example", "https://u@p.example", "https://:p@p.example",
                             "https://@p.example", "https://:@p.example", "http://:p@127.0.0.1",
                             "https://u%40h:p@p.example", "https://127.0.0.1@p.example"}) {
@@ -122,12 +122,12 @@ TEST(Transport, IsNoneWithAUserOrAPassword) {
     }
 }
 
-// --- A document that is not as it should be
+// --- A document that cannot be fetched or used
 
 struct Fault {
     Behaviour behaviour;
     const char* reason;
-    bool is_endless = false;  ///< ended by the deadline alone
+    bool is_endless = false;  ///< only the deadline ends it
 };
 
 void PrintTo(const Fault& fault, std::ostream* stream) {
@@ -174,7 +174,7 @@ TEST_P(ProviderFault, IsRefusedWithItsReason) {
     EXPECT_EQ(provider.requests_elsewhere(), 0U);
 }
 
-TEST(ProviderDocument, IsAcceptedWithAMebibyteAndAfterARedirectOnItsHost) {
+TEST(ProviderDocument, IsAcceptedWith1MiBOrAfterARedirectOnItsHost) {
     for (const Behaviour behaviour : {Behaviour::good_of_1_mib, Behaviour::moved_on_host}) {
         TestProvider provider;
         provider.behave(Document::discovery, behaviour);
@@ -183,7 +183,7 @@ TEST(ProviderDocument, IsAcceptedWithAMebibyteAndAfterARedirectOnItsHost) {
     }
 }
 
-TEST(ProviderDocument, IsNotFetchedByWhoIsStopped) {
+TEST(ProviderDocument, DownloadEndsWhenItIsStopped) {
     TestProvider provider;
     provider.behave(Document::keys, Behaviour::silent);
     std::stop_source stop;
@@ -221,7 +221,7 @@ TEST(ProviderRedirect, ToAnotherOriginIsNotFollowed) {
     EXPECT_EQ(refusal_of(provider), "");
 }
 
-TEST(ProviderKeysUrl, IsProtected) {
+TEST(ProviderKeysUrl, MustBeHttpsWithoutAUser) {
     TestProvider provider;
     constexpr const char* kReason =
         "the discovery document's jwks_uri is not https, or names a user or password";
@@ -232,7 +232,7 @@ TEST(ProviderKeysUrl, IsProtected) {
         provider.set_keys_url(url);
         EXPECT_EQ(refusal_of(provider), kReason) << url;
     }
-    // With the operator's leave it may go over http, and so is looked for.
+    // Where the operator allows http, the download is tried.
     provider.set_keys_url("http://keycloak.invalid/certs");
     Provider allowed = provider_at(provider.url());
     allowed.allow_http = true;
@@ -261,13 +261,13 @@ TEST(ProviderProxy, IsNotUsedForThisMachine) {
 }
 
 TEST(ProviderProxy, IsUsedForAnotherMachine) {
-    TestProvider proxy;  // it has not what it is asked for
+    TestProvider proxy;  // it answers 404
     const EnvironmentVariable http("http_proxy", proxy.url());
     EXPECT_EQ(refusal_of(provider_at("http://keycloak.invalid/realms/kheops")),
               "discovery document: status 404");
 }
 
-// --- How long it may be kept
+// --- How long a document is fresh
 
 std::optional<seconds> lifetime_with(const HttpHeaders& headers) {
     TestProvider provider;
@@ -275,7 +275,7 @@ std::optional<seconds> lifetime_with(const HttpHeaders& headers) {
     return download(provider.url() + "/certs", long_enough(), {}).lifetime;
 }
 
-TEST(Lifetime, IsWhatTheHeadersOfTheAnswerSay) {
+TEST(Lifetime, ComesFromTheHeadersOfTheAnswer) {
     EXPECT_EQ(lifetime_with({}), std::nullopt);
     EXPECT_EQ(lifetime_with({{"Cache-Control", "max-age=300"}}), seconds(300));
     EXPECT_EQ(lifetime_with({{"cache-control", "public"}, {"Cache-Control", "max-age=300"}}),
@@ -303,17 +303,17 @@ size_t open_descriptors() {
         std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
 }
 
-TEST(OutOfMemory, PassesThroughLibcurlAsAnErrorAndLeavesNothingOpen) {
+TEST(OutOfMemory, ThrowsBadAllocAndLeavesNoDescriptorOpen) {
     TestProvider provider;
     provider.behave(Document::keys, Behaviour::good_of_1_mib);
     const std::string url = provider.url() + "/certs";
     const size_t at_first = open_descriptors();
     static_cast<void>(download(url, long_enough(), {}));
     const size_t before = open_descriptors();
-    largest_allocation = size_t{256} * 1024;
+    max_allocation = size_t{256} * 1024;
     EXPECT_THROW(static_cast<void>(download(url, long_enough(), {})), std::bad_alloc);
-    largest_allocation = std::numeric_limits<std::size_t>::max();
-    // The provider's end of each connection stays open.
+    max_allocation = std::numeric_limits<std::size_t>::max();
+    // The provider keeps its end of each connection open.
     EXPECT_EQ(open_descriptors() - before, before - at_first);
 }
 

@@ -23,7 +23,7 @@ using std::chrono::sys_seconds;
 const CachedKeys kKeys = {"https://p.example/realms/\"k\"", "https://p.example/",
                           "{\"keys\":[]}\n\xC3\xA9", sys_seconds(seconds(1'800'000'000))};
 
-/// Why the file cannot be used; empty where it can.
+/// Why the file cannot be used; empty if it can.
 std::string refusal_of(const std::string& path) {
     try {
         static_cast<void>(read_key_cache(path));
@@ -47,7 +47,7 @@ TEST(KeyCache, IsReadAsItWasWritten) {
     EXPECT_EQ(read->fetched, kKeys.fetched);
 }
 
-TEST(KeyCache, IsItsOwnersAloneAndLeavesNothingBeside) {
+TEST(KeyCache, HasMode0600AndLeavesNoOtherFile) {
     const TemporaryDirectory directory;
     write_key_cache(directory.file("keys"), kKeys);
     struct stat status {};
@@ -56,7 +56,7 @@ TEST(KeyCache, IsItsOwnersAloneAndLeavesNothingBeside) {
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory.path()), {}), 1);
 }
 
-TEST(KeyCache, ThatCannotBeWrittenStaysAsItWas) {
+TEST(KeyCache, AFailedWriteChangesNothing) {
     const TemporaryDirectory directory;
     EXPECT_THROW(write_key_cache(directory.file("nowhere/keys"), kKeys), CacheError);
 
@@ -65,7 +65,7 @@ TEST(KeyCache, ThatCannotBeWrittenStaysAsItWas) {
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory.path()), {}), 1);
 }
 
-TEST(KeyCache, IsRefusedWhereItIsDamaged) {
+TEST(KeyCache, IsRefusedIfItIsDamaged) {
     const TemporaryDirectory directory;
     const std::string path = directory.file("keys");
     write_key_cache(path, kKeys);
@@ -84,7 +84,7 @@ TEST(KeyCache, IsRefusedWhereItIsDamaged) {
     }
 }
 
-TEST(KeyCache, IsRefusedWhereOthersCouldHaveWrittenIt) {
+TEST(KeyCache, IsRefusedIfOthersCanWriteIt) {
     const TemporaryDirectory directory;
     const std::string path = directory.file("keys");
     write_key_cache(path, kKeys);
@@ -96,9 +96,9 @@ TEST(KeyCache, IsRefusedWhereOthersCouldHaveWrittenIt) {
     EXPECT_EQ(refusal_of(path), "");
 }
 
-TEST(KeyCache, IsRefusedWhereAnotherUserOwnsIt) {
+TEST(KeyCache, IsRefusedIfAnotherUserOwnsIt) {
     if (::geteuid() != 0) {
-        GTEST_SKIP() << "only root can give a file away";
+        GTEST_SKIP() << "only root can change a file's owner";
     }
     const TemporaryDirectory directory;
     const std::string path = directory.file("keys");
@@ -108,8 +108,8 @@ TEST(KeyCache, IsRefusedWhereAnotherUserOwnsIt) {
     EXPECT_EQ(refusal_of(path), "can be written by others than its owner");
 }
 
-/// The age, at the time 10,000 and with a greatest age of 1,000 seconds, of keys that were fetched
-/// at `fetched`; or else why they cannot be used.
+/// The age at second 10,000 of keys fetched at second `fetched`, or why they cannot be used. The
+/// maximum age is 1,000 seconds.
 std::string age_at_10000(seconds fetched) {
     CachedKeys keys = kKeys;
     keys.fetched = sys_seconds(fetched);
@@ -120,14 +120,14 @@ std::string age_at_10000(seconds fetched) {
     }
 }
 
-TEST(KeyCache, IsUsedUpToTheGreatestAge) {
+TEST(KeyCache, IsUsedUpToTheMaximumAge) {
     EXPECT_EQ(age_at_10000(seconds(10'000)), "0");
     EXPECT_EQ(age_at_10000(seconds(9'001)), "999");
     EXPECT_EQ(age_at_10000(seconds(9'000)), "is too old");
     EXPECT_EQ(age_at_10000(seconds(0)), "is too old");
 }
 
-TEST(KeyCache, FromTheFutureIsRefusedButForASmallSkew) {
+TEST(KeyCache, FromTheFutureIsRefusedBeyond60Seconds) {
     EXPECT_EQ(age_at_10000(seconds(10'001)), "0");
     EXPECT_EQ(age_at_10000(seconds(10'060)), "0");
     for (const std::int64_t fetched :
@@ -136,7 +136,7 @@ TEST(KeyCache, FromTheFutureIsRefusedButForASmallSkew) {
     }
 }
 
-TEST(KeyCache, FetchedBeyondWhatFitsIntoNanosecondsIsReadAsItStands) {
+TEST(KeyCache, ATimeTooLargeForNanosecondsIsReadUnchanged) {
     const TemporaryDirectory directory;
     const std::string path = directory.file("keys");
     CachedKeys keys = kKeys;
@@ -148,7 +148,7 @@ TEST(KeyCache, FetchedBeyondWhatFitsIntoNanosecondsIsReadAsItStands) {
     }
 }
 
-TEST(KeyCache, IsAFile) {
+TEST(KeyCache, MustBeARegularFileOfAtMost8MiB) {
     const TemporaryDirectory directory;
     EXPECT_EQ(refusal_of(directory.path()), "is not a regular file");
     ASSERT_EQ(::mkfifo(directory.file("pipe").c_str(), 0600), 0);

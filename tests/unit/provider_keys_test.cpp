@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// When a provider is asked, what is used of its answers and when it is written to the cache file;
-// tests/nginx/provider_*_test.cpp are the same seen from outside.
+// When keys are fetched, which are used, and when they are written to the cache file.
+// tests/nginx/provider_*_test.cpp test the same through the worker.
 
 #include "provider/provider_keys.hpp"
 
@@ -24,8 +24,8 @@ std::atomic<int> waiting_for_disk = 0;
 
 }  // namespace
 
-// Stands before the C library's: a disk that takes its time, though not more than a minute, so that
-// who waits for it in vain fails.
+// Replaces the C library's fsync(): a slow disk. It returns after a minute at most, so that a test
+// that waits for it in vain fails.
 extern "C" int fsync(int /*descriptor*/) {
     ++waiting_for_disk;
     const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
@@ -46,21 +46,21 @@ using std::chrono::seconds;
 
 const Log kLog(LogLevel::error);
 
-constexpr KeyTimes kPatient = {.cool_down = hours(1),
-                               .min_refresh = hours(2),
-                               .max_refresh = hours(4),
-                               .fetch_timeout = minutes(1)};
-/// Asks whenever a key is unknown, and otherwise never.
-constexpr KeyTimes kWilling = {.cool_down = milliseconds(0),
-                               .min_refresh = hours(2),
-                               .max_refresh = hours(4),
-                               .fetch_timeout = minutes(1)};
+constexpr KeyTimes kLongTimes = {.cool_down = hours(1),
+                                 .min_refresh = hours(2),
+                                 .max_refresh = hours(4),
+                                 .fetch_timeout = minutes(1)};
+/// Allows a fetch for each unknown key; no other fetch is due within a test.
+constexpr KeyTimes kNoCoolDown = {.cool_down = milliseconds(0),
+                                  .min_refresh = hours(2),
+                                  .max_refresh = hours(4),
+                                  .fetch_timeout = minutes(1)};
 
 Deadline long_enough() {
     return Deadline(Clock::now() + minutes(1));
 }
 
-/// The names of the keys; empty for none.
+/// The keys' kids; empty without keys.
 std::string kids_of(const KeySource::Keys& keys) {
     if (!keys) {
         return "";
@@ -92,7 +92,7 @@ class Keys : public testing::Test {
 
     [[nodiscard]] std::string file() const { return directory_.file("keys"); }
 
-    /// Writes the cache file with the keys of now.
+    /// Writes the present keys to the cache file.
     void fill_cache(seconds age, const std::string& issuer) {
         const PublishedKeys published = fetch_keys(provider(), long_enough(), {});
         write_key_cache(file(),
@@ -107,8 +107,8 @@ class Keys : public testing::Test {
 
 // --- When the provider is asked
 
-TEST_F(Keys, AreAskedForAtOnceByAReloadWhateverTheTimes) {
-    ProviderKeys keys(settings(kPatient), kLog);
+TEST_F(Keys, AreFetchedAtOnceByAReload) {
+    ProviderKeys keys(settings(kLongTimes), kLog);
     keys.start_refreshing();
     await("there are keys", [&] { return keys.current() != nullptr; });
     provider_.rotate();
@@ -117,18 +117,18 @@ TEST_F(Keys, AreAskedForAtOnceByAReloadWhateverTheTimes) {
     EXPECT_EQ(provider_.count(Document::keys), 2U);
 }
 
-TEST_F(Keys, AreAskedForAgainWhenTheAnswerIsFreshNoMore) {
+TEST_F(Keys, AreFetchedAgainWhenTheAnswerIsStale) {
     provider_.set_headers({{"Cache-Control", "max-age=0"}});
-    KeyTimes times = kPatient;
+    KeyTimes times = kLongTimes;
     times.min_refresh = milliseconds(1);
     ProviderKeys keys(settings(times), kLog);
     keys.start_refreshing();
     await("the keys are asked for again", [&] { return provider_.count(Document::keys) > 2; });
 }
 
-TEST_F(Keys, AreAskedForEverMoreSeldomWhileTheProviderFails) {
+TEST_F(Keys, AreRetriedWithBackoffWhileTheProviderFails) {
     provider_.behave(Document::discovery, Behaviour::server_error);
-    KeyTimes times = kPatient;
+    KeyTimes times = kLongTimes;
     times.cool_down = milliseconds(1);
     ProviderKeys keys(settings(times), kLog);
     const Clock::time_point begin = Clock::now();
@@ -138,8 +138,8 @@ TEST_F(Keys, AreAskedForEverMoreSeldomWhileTheProviderFails) {
     EXPECT_GE(Clock::now() - begin, milliseconds((1 << (kDownloads - 1)) - 1));
 }
 
-TEST_F(Keys, ThatAreUnknownAreAskedForOnceInACoolDown) {
-    ProviderKeys keys(settings(kPatient), kLog);
+TEST_F(Keys, ThatAreUnknownAreNotFetchedInACoolDown) {
+    ProviderKeys keys(settings(kLongTimes), kLog);
     keys.start_refreshing();
     await("there are keys", [&] { return keys.current() != nullptr; });
     const KeySource::Keys known = keys.current();
@@ -148,7 +148,7 @@ TEST_F(Keys, ThatAreUnknownAreAskedForOnceInACoolDown) {
     EXPECT_EQ(provider_.count(Document::keys), 1U);
 }
 
-/// After how many seconds to ask again; 0 where there are keys.
+/// Retry-After in seconds; 0 if there are keys.
 std::int64_t retry_after(ProviderKeys& keys) {
     try {
         static_cast<void>(keys.newer_than(nullptr, long_enough()));
@@ -158,16 +158,16 @@ std::int64_t retry_after(ProviderKeys& keys) {
     }
 }
 
-TEST_F(Keys, ThatAreMissingAreToBeAskedForAfterTheCoolDown) {
+TEST_F(Keys, ThatAreMissingGiveTheCoolDownAsRetryAfter) {
     provider_.stop();
-    ProviderKeys patient(settings(kPatient), kLog);
-    for (int i = 0; i < 2; ++i) {  // the download that fails, and one that is not begun
-        const std::int64_t wait = retry_after(patient);
+    ProviderKeys keys(settings(kLongTimes), kLog);
+    for (int i = 0; i < 2; ++i) {  // a download that fails, and none in the cool-down
+        const std::int64_t wait = retry_after(keys);
         EXPECT_GT(wait, 3000);
         EXPECT_LE(wait, 3600);
     }
-    ProviderKeys willing(settings(kWilling), kLog);
-    EXPECT_EQ(retry_after(willing), 1);
+    ProviderKeys no_cool_down(settings(kNoCoolDown), kLog);
+    EXPECT_EQ(retry_after(no_cool_down), 1);
 }
 
 // --- A program that answers one request
@@ -175,33 +175,33 @@ TEST_F(Keys, ThatAreMissingAreToBeAskedForAfterTheCoolDown) {
 TEST_F(Keys, OfTheCacheServeOneRequestWithoutTheProvider) {
     fill_cache(hours(3));
     provider_.rotate();
-    const ProviderKeys keys(with_cache(kPatient), kLog);
+    const ProviderKeys keys(with_cache(kLongTimes), kLog);
     EXPECT_EQ(kids_of(keys.current()), "key-1 ");
 }
 
-TEST_F(Keys, OfAnOldCacheAreFetchedAnewForOneRequest) {
+TEST_F(Keys, OfAnOldCacheAreFetchedAgainForOneRequest) {
     fill_cache(hours(5));
     provider_.rotate();
-    ProviderKeys keys(with_cache(kPatient), kLog);
+    ProviderKeys keys(with_cache(kLongTimes), kLog);
     EXPECT_EQ(keys.current(), nullptr);
     EXPECT_EQ(kids_of(keys.newer_than(nullptr, long_enough())), "key-2 ");
     EXPECT_EQ(kids_of(keys.current()), "key-2 ");
 }
 
-TEST_F(Keys, OfAnOldCacheServeWithHalfOfTheTimeLeftWhileTheProviderIsSilent) {
+TEST_F(Keys, OfAnOldCacheServeInTimeWhileTheProviderIsSilent) {
     fill_cache(hours(5));
     provider_.behave(Document::keys, Behaviour::silent);
-    ProviderKeys keys(with_cache(kPatient), kLog);
+    ProviderKeys keys(with_cache(kLongTimes), kLog);
     const Deadline deadline(Clock::now() + seconds(2));
     EXPECT_EQ(kids_of(keys.newer_than(nullptr, deadline)), "key-1 ");
     EXPECT_FALSE(deadline.passed());
 }
 
-// --- What is believed of the cache file
+// --- Which keys of the cache file are used
 
-TEST_F(Keys, OfACacheServeUpToTheirGreatestAge) {
+TEST_F(Keys, OfACacheServeUpToTheirMaximumAge) {
     fill_cache(hours(23));
-    ProviderSettings with_long_refresh = with_cache(kPatient);
+    ProviderSettings with_long_refresh = with_cache(kLongTimes);
     with_long_refresh.times.max_refresh = hours(100);
     EXPECT_NE(ProviderKeys(with_long_refresh, kLog).current(), nullptr);
     fill_cache(hours(24));
@@ -210,33 +210,33 @@ TEST_F(Keys, OfACacheServeUpToTheirGreatestAge) {
 
 TEST_F(Keys, OfACacheFromTheFutureDoNotServe) {
     fill_cache(seconds(-30));
-    EXPECT_NE(ProviderKeys(with_cache(kPatient), kLog).current(), nullptr);
+    EXPECT_NE(ProviderKeys(with_cache(kLongTimes), kLog).current(), nullptr);
     for (const seconds ahead : {seconds(hours(1)), seconds(18'000'000'000)}) {
         fill_cache(-ahead);
-        EXPECT_EQ(ProviderKeys(with_cache(kPatient), kLog).current(), nullptr) << ahead.count();
+        EXPECT_EQ(ProviderKeys(with_cache(kLongTimes), kLog).current(), nullptr) << ahead.count();
     }
 }
 
 TEST_F(Keys, OfACacheServeForTheirIssuerOnly) {
     const std::string other = "https://other.example";
-    ProviderSettings configured = with_cache(kPatient);
+    ProviderSettings configured = with_cache(kLongTimes);
     configured.provider.issuer = other;
 
     fill_cache(seconds(0), provider_.url());
-    EXPECT_NE(ProviderKeys(with_cache(kPatient), kLog).current(), nullptr);
+    EXPECT_NE(ProviderKeys(with_cache(kLongTimes), kLog).current(), nullptr);
     EXPECT_EQ(ProviderKeys(configured, kLog).current(), nullptr);
 
     fill_cache(seconds(0), provider_.url() + "/");
-    EXPECT_NE(ProviderKeys(with_cache(kPatient), kLog).current(), nullptr);
+    EXPECT_NE(ProviderKeys(with_cache(kLongTimes), kLog).current(), nullptr);
 
     fill_cache(seconds(0), other);
-    EXPECT_EQ(ProviderKeys(with_cache(kPatient), kLog).current(), nullptr);
+    EXPECT_EQ(ProviderKeys(with_cache(kLongTimes), kLog).current(), nullptr);
     const ProviderKeys keys(configured, kLog);
     ASSERT_NE(keys.current(), nullptr);
     EXPECT_EQ(keys.current()->issuer, other);
 }
 
-// --- A disk that takes its time
+// --- A slow disk
 
 class SlowDisk : public Keys {
   protected:
@@ -254,9 +254,9 @@ class SlowDisk : public Keys {
     }
 };
 
-TEST_F(SlowDisk, KeepsNoKeysFromUseAndTheLastOnesAreSaved) {
+TEST_F(SlowDisk, DelaysNoKeysAndTheLastOnesAreSaved) {
     {
-        ProviderKeys keys(with_cache(kWilling), kLog);
+        ProviderKeys keys(with_cache(kNoCoolDown), kLog);
         keys.start_refreshing();
         await("there are keys", [&] { return keys.current() != nullptr; });
         await_writing();
@@ -271,8 +271,8 @@ TEST_F(SlowDisk, KeepsNoKeysFromUseAndTheLastOnesAreSaved) {
     EXPECT_TRUE(file_holds("key-3"));
 }
 
-TEST_F(SlowDisk, IsWaitedForAfterTheOneRequest) {
-    auto keys = std::make_unique<ProviderKeys>(with_cache(kWilling), kLog);
+TEST_F(SlowDisk, IsWrittenToAfterOneRequest) {
+    auto keys = std::make_unique<ProviderKeys>(with_cache(kNoCoolDown), kLog);
     EXPECT_EQ(kids_of(keys->newer_than(nullptr, long_enough())), "key-1 ");
     EXPECT_FALSE(std::filesystem::exists(file()));
     release();

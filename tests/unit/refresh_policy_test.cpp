@@ -19,13 +19,13 @@ constexpr KeyTimes kTimes = {.cool_down = seconds(10),
 constexpr seconds kDay = hours(24);
 constexpr sys_seconds kNow(seconds(1'800'000'000));
 
-// --- How fresh an answer is
+// --- How long an answer is fresh
 
 std::optional<seconds> with_cache_control(const std::string& text) {
     return freshness_lifetime({.cache_control = text}, kNow);
 }
 
-TEST(Freshness, IsUnknownWhereTheHeadersDoNotSay) {
+TEST(Freshness, IsUnknownWithoutCacheHeaders) {
     EXPECT_EQ(with_cache_control(""), std::nullopt);
     for (const char* text : {"public", "private, must-revalidate", "s-maxage=5", "max-age",
                              "xmax-age=5", "no-transform", ",, ,", "immutable"}) {
@@ -43,7 +43,7 @@ TEST(Freshness, IsMaxAge) {
     EXPECT_EQ(with_cache_control("max-age=0"), seconds(0));
 }
 
-TEST(Freshness, IsNoneWhereKeepingIsForbidden) {
+TEST(Freshness, IsZeroIfCachingIsForbidden) {
     for (const char* text :
          {"no-store", "no-cache", "No-Cache", "max-age=300, no-cache", "no-cache, max-age=300",
           "no-store,max-age=300", "no-cache=\"Set-Cookie\"", "max-age=300, no-store"}) {
@@ -51,28 +51,28 @@ TEST(Freshness, IsNoneWhereKeepingIsForbidden) {
     }
 }
 
-TEST(Freshness, IsNoneWhereMaxAgeIsNoNumber) {
+TEST(Freshness, IsZeroIfMaxAgeIsInvalid) {
     for (const char* text : {"max-age=", "max-age=a while", "max-age=-1", "max-age=1.5",
                              "max-age=+5", "max-age=0x10", "max-age=;5"}) {
         EXPECT_EQ(with_cache_control(text), seconds(0)) << text;
     }
 }
 
-TEST(Freshness, OfANumberBeyondAllIs68Years) {
+TEST(Freshness, IsAtMost68Years) {
     for (const char* text : {"max-age=2147483648", "max-age=99999999999999999999999"}) {
         EXPECT_EQ(with_cache_control(text), seconds(std::int64_t{1} << 31)) << text;
     }
 }
 
-TEST(Freshness, IsLessByTheAgeOfTheAnswer) {
+TEST(Freshness, IsReducedByTheAgeOfTheAnswer) {
     const auto of_300_seconds = [](const char* age) {
         return freshness_lifetime({.cache_control = "max-age=300", .age = age}, kNow);
     };
     EXPECT_EQ(of_300_seconds("100"), seconds(200));
     EXPECT_EQ(of_300_seconds("300"), seconds(0));
     EXPECT_EQ(of_300_seconds("99999999999999999999999"), seconds(0));
-    for (const char* none : {"", "-100", "some", "1, 2"}) {
-        EXPECT_EQ(of_300_seconds(none), seconds(300)) << none;
+    for (const char* invalid : {"", "-100", "some", "1, 2"}) {
+        EXPECT_EQ(of_300_seconds(invalid), seconds(300)) << invalid;
     }
     EXPECT_EQ(freshness_lifetime({.age = "100", .expires = kNow + seconds(300)}, kNow),
               seconds(200));
@@ -91,7 +91,7 @@ TEST(Freshness, LastsFromNowToExpiresWithoutADate) {
     EXPECT_EQ(freshness_lifetime({.expires = sys_seconds()}, kNow), seconds(0));
 }
 
-TEST(Freshness, ByMaxAgeCountsMoreThanExpires) {
+TEST(Freshness, MaxAgeOverridesExpires) {
     EXPECT_EQ(
         freshness_lifetime({.cache_control = "max-age=300", .expires = kNow + hours(9)}, kNow),
         seconds(300));
@@ -108,17 +108,17 @@ milliseconds refresh_after(std::optional<seconds> lifetime, double random = 0,
     return refresh_interval(kTimes, max_age, lifetime, random);
 }
 
-TEST(Refresh, IsDueWhenTheKeysAreFreshNoMore) {
+TEST(Refresh, IsDueWhenTheKeysAreStale) {
     EXPECT_EQ(refresh_after(seconds(1000)), seconds(1000));
 }
 
-TEST(Refresh, IsDueAfterTheLongestTimeWhereNothingIsSaidOrMore) {
+TEST(Refresh, IsDueAfterMaxRefreshAtTheLatest) {
     EXPECT_EQ(refresh_after(std::nullopt), hours(1));
     EXPECT_EQ(refresh_after(hours(1)), hours(1));
     EXPECT_EQ(refresh_after(seconds(std::int64_t{1} << 31)), hours(1));
 }
 
-TEST(Refresh, IsNeverSoonerThanTheShortestTime) {
+TEST(Refresh, IsNeverSoonerThanMinRefresh) {
     for (const int lifetime : {0, 1, 299, 300}) {
         for (const double random : {0.0, 0.5, 1.0}) {
             EXPECT_GE(refresh_after(seconds(lifetime), random), minutes(5));
@@ -134,11 +134,11 @@ TEST(Refresh, IsEarlierByUpToATenthAtRandom) {
     EXPECT_EQ(refresh_after(std::nullopt, 1), minutes(54));
 }
 
-TEST(Refresh, IsDueInHalfOfTheGreatestAge) {
+TEST(Refresh, IsDueAfterHalfOfTheMaximumAge) {
     EXPECT_EQ(refresh_after(std::nullopt, 0, hours(1)), minutes(30));
     EXPECT_EQ(refresh_after(hours(1), 1, hours(1)), minutes(27));
     EXPECT_EQ(refresh_after(seconds(1000), 0, hours(1)), seconds(1000));
-    // The least that can be configured.
+    // The minimum that can be configured.
     for (const double random : {0.0, 0.5, 1.0}) {
         EXPECT_GE(refresh_after(std::nullopt, random, minutes(10)), minutes(5));
         EXPECT_LE(refresh_after(std::nullopt, random, minutes(10)), seconds(334));
@@ -154,7 +154,7 @@ TEST(Retry, IsDueAfterTheCoolDownDoubledWithEachFailure) {
     EXPECT_EQ(retry_backoff(kTimes, 5, 0), seconds(160));
 }
 
-TEST(Retry, IsDueAfterTheShortestRefreshAtTheLatest) {
+TEST(Retry, IsDueAfterMinRefreshAtTheLatest) {
     for (const unsigned failures : {6U, 7U, 17U, 33U, 1000U, 4'000'000'000U}) {
         EXPECT_EQ(retry_backoff(kTimes, failures, 0), minutes(5)) << failures;
     }
