@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// The pool and its sharing, over a server that says what a test makes up.
+// The connection pool, over a server whose answers each test chooses.
 
 #include "database/connection_pool.hpp"
 
@@ -43,21 +43,21 @@ class Pool : public testing::Test {
         return settings;
     }
 
-    /// From now on the server lets in so many connections, those it has let in included, and sends
-    /// the others `refusal`, or leaves them waiting where there is none.
-    void let_in(int most,
-                const std::string& refusal = test::pg_error("53300", "no more", "FATAL")) {
-        max_connections_ = most;
+    /// From now on the server accepts `max` connections, earlier ones included. It sends the others
+    /// `refusal`; if that is empty, it never answers them.
+    void limit_to(int max,
+                  const std::string& refusal = test::pg_error("53300", "no more", "FATAL")) {
+        max_connections_ = max;
         const std::lock_guard lock(mutex_);
         refusal_ = {.once = refusal, .ends = !refusal.empty()};
     }
 
     [[nodiscard]] Reply reply(const Question& question) {
         const std::lock_guard lock(mutex_);
-        if (question.kind == Question::Kind::startup && let_in_ >= max_connections_) {
+        if (question.kind == Question::Kind::startup && accepted_ >= max_connections_) {
             return refusal_;
         }
-        let_in_ += question.kind == Question::Kind::startup ? 1 : 0;
+        accepted_ += question.kind == Question::Kind::startup ? 1 : 0;
         if (question.kind == Question::Kind::startup) {
             return test::HostileServer::startup(version_);
         }
@@ -80,7 +80,7 @@ class Pool : public testing::Test {
         query(pool, kStatement, {}, in(budget), [](const Result&) {});
     }
 
-    /// Borrows that many at once.
+    /// Borrows `count` at once.
     static std::vector<Lease> borrow(ConnectionPool& pool, std::size_t count) {
         std::vector<Lease> leases;
         for (std::size_t i = 0; i < count; ++i) {
@@ -103,7 +103,7 @@ class Pool : public testing::Test {
     Log log_{LogLevel::info};
     std::mutex mutex_;
     std::atomic<int> max_connections_ = 1000;
-    int let_in_ = 0;
+    int accepted_ = 0;
     Reply refusal_;
     Reply ping_ = test::HostileServer::honest({Question::Kind::ping, ""});
     std::string version_ = "15.0";
@@ -117,7 +117,7 @@ TEST_F(Pool, TheConnectionUsedLastIsBorrowedFirst) {
     {
         std::vector<Lease> leases = borrow(pool, 3);
         last = &leases[1].connection();
-        // Returned in the order 0, 2, 1.
+        // They return in the order 0, 2, 1.
         const Lease second = std::move(leases[1]);
         leases.clear();
     }
@@ -126,7 +126,7 @@ TEST_F(Pool, TheConnectionUsedLastIsBorrowedFirst) {
     EXPECT_EQ(server_.connections(), 3);
 }
 
-TEST_F(Pool, NoneIsMadeWhileOneIsIdleAndNoMoreThanTheMaximum) {
+TEST_F(Pool, ConnectsOnlyWhileNoneIsIdleAndUpToTheMaximum) {
     ConnectionPool pool(settings(), 2, log_);
     for (int i = 0; i < 10; ++i) {
         ask(pool);
@@ -137,7 +137,7 @@ TEST_F(Pool, NoneIsMadeWhileOneIsIdleAndNoMoreThanTheMaximum) {
     EXPECT_EQ(server_.connections(), 2);
 }
 
-TEST_F(Pool, RequestsThatWaitAreServedInOrder) {
+TEST_F(Pool, WaitingRequestsAreServedInOrder) {
     ConnectionPool pool(settings(), 1, log_);
     std::optional<Lease> held(pool.borrow(in(30s)));
     std::mutex mutex;
@@ -153,7 +153,7 @@ TEST_F(Pool, RequestsThatWaitAreServedInOrder) {
         });
         const std::string state =
             "/proc/self/task/" + std::to_string(begun.get_future().get()) + "/wchan";
-        await("it waits", [&] {
+        await("the thread waits", [&] {
             std::ifstream file(state);
             std::string where;
             std::getline(file, where);
@@ -167,7 +167,7 @@ TEST_F(Pool, RequestsThatWaitAreServedInOrder) {
 
 TEST_F(Pool, ManyThreadsShareFewConnections) {
     constexpr int kThreads = 16;
-    let_in(2);
+    limit_to(2);
     ConnectionPool pool(settings(), kThreads, log_);
     std::atomic<int> answers = 0;
     std::vector<std::jthread> threads;
@@ -188,19 +188,19 @@ TEST_F(Pool, ManyThreadsShareFewConnections) {
         << logged_.text();
 }
 
-TEST_F(Pool, WhereTheServerGivesMoreAgainThePoolGrowsAndTellsSoOnce) {
-    let_in(1);
+TEST_F(Pool, WhenTheServerAcceptsMoreAgainThePoolGrowsAndLogsItOnce) {
+    limit_to(1);
     ConnectionPool pool(settings(), 2, log_);
     std::optional<Lease> first(pool.borrow(in(30s)));
     std::future<Lease> second =
         std::async(std::launch::async, [&] { return pool.borrow(in(60s)); });
-    await("it is told", [&] { return lines_of("database_connections_limited") == 1; });
-    let_in(2);
+    await("it is logged", [&] { return lines_of("database_connections_limited") == 1; });
+    limit_to(2);
     {
         const Lease another = second.get();
         EXPECT_TRUE(another.is_new());
     }
-    await("it is told", [&] {
+    await("it is logged", [&] {
         ask(pool);
         return lines_of("database_connections_unlimited") == 1;
     });
@@ -208,8 +208,8 @@ TEST_F(Pool, WhereTheServerGivesMoreAgainThePoolGrowsAndTellsSoOnce) {
     EXPECT_EQ(lines_of("database_lost"), 0) << logged_.text();
 }
 
-TEST_F(Pool, WhereOneThatConnectsIsLeftWaitingTheOthersServe) {
-    let_in(2, "");
+TEST_F(Pool, RequestsAreServedWhileAConnectHangs) {
+    limit_to(2, "");
     constexpr int kThreads = 4;
     ConnectionPool pool(settings(2s), kThreads, log_);
     std::atomic<bool> done = false;
@@ -226,38 +226,38 @@ TEST_F(Pool, WhereOneThatConnectsIsLeftWaitingTheOthersServe) {
             }
         });
     }
-    await("it is told", [&] { return lines_of("database_connections_limited") == 1; });
+    await("it is logged", [&] { return lines_of("database_connections_limited") == 1; });
     done = true;
     threads.clear();
     EXPECT_EQ(failures, 0) << logged_.text();
     EXPECT_EQ(lines_of("database_lost"), 0) << logged_.text();
 }
 
-TEST_F(Pool, APlaceThatIsFreeOnlyAMomentAfterTheClosingIsNoLoss) {
+TEST_F(Pool, ASlotThatTheServerFreesLateIsNoLoss) {
     ConnectionPool pool(settings(), 1, log_);
     ask(pool);
-    let_in(1);
+    limit_to(1);
     server_.end_connections();
     std::future<void> asked = std::async(std::launch::async, [&] { ask(pool); });
     await("another one is refused", [&] { return server_.connections() == 2; });
-    let_in(2);
+    limit_to(2);
     EXPECT_NO_THROW(asked.get());
     EXPECT_EQ(lines_of("database_lost"), 0) << logged_.text();
 }
 
 TEST_F(Pool, WithoutAnyConnectionTheDatabaseIsDownAndEachReasonIsLoggedOnce) {
-    let_in(0);
+    limit_to(0);
     ConnectionPool pool(settings(), 4, log_);
     EXPECT_THROW(ask(pool), DatabaseError);
     const int before = server_.connections();
     for (int i = 0; i < 1000; ++i) {
         EXPECT_THROW(ask(pool), DatabaseError);
     }
-    EXPECT_LT(server_.connections() - before, 500);  // refused at once, and not by the server
-    await("it is told", [&] { return lines_of("database_lost") == 1; });
+    EXPECT_LT(server_.connections() - before, 500);  // the pool refuses, not the server
+    await("it is logged", [&] { return lines_of("database_lost") == 1; });
     EXPECT_NE(logged_.text().find("sqlstate=53300"), std::string::npos) << logged_.text();
-    let_in(1000);
-    await("it is back", [&] {
+    limit_to(1000);
+    await("the database is back", [&] {
         try {
             ask(pool);
             return true;
@@ -269,11 +269,11 @@ TEST_F(Pool, WithoutAnyConnectionTheDatabaseIsDownAndEachReasonIsLoggedOnce) {
     EXPECT_EQ(lines_of("database_connections_limited"), 0) << logged_.text();
 }
 
-TEST_F(Pool, ConnectionsThatEndWhileTheyAreIdleAreReplacedUnnoticed) {
+TEST_F(Pool, ConnectionsThatEndWhileIdleAreReplacedWithoutAnError) {
     ConnectionPool pool(settings(), 8, log_);
     borrow(pool, 8).clear();
     server_.end_connections();
-    await("they have ended", [&] { return server_.open_connections() == 0; });
+    await("all have ended", [&] { return server_.open_connections() == 0; });
     ask(pool);
     EXPECT_EQ(server_.connections(), 9);
     EXPECT_EQ(logged_.text(), "");
@@ -291,7 +291,7 @@ TEST_F(Pool, AStatementThatLosesItsConnectionIsRepeatedOnTwoNewOnesAtMost) {
     EXPECT_EQ(lines_of("database_back"), 1) << logged_.text();
 }
 
-TEST_F(Pool, ASlowStatementBesideAnsweredOnesIsNoReasonToProbe) {
+TEST_F(Pool, ASlowStatementBesideAnsweredOnesStartsNoProbe) {
     ConnectionPool pool(settings(), 2, log_);
     borrow(pool, 2).clear();
     ask(pool);
@@ -303,31 +303,31 @@ TEST_F(Pool, ASlowStatementBesideAnsweredOnesIsNoReasonToProbe) {
     EXPECT_EQ(server_.connections(), 2);
 }
 
-TEST_F(Pool, SilenceIsSettledByAnIdleConnection) {
+TEST_F(Pool, ASilentServerIsProbedOnAnIdleConnection) {
     ConnectionPool pool(settings(), 2, log_);
     borrow(pool, 2).clear();
     answer_execute({""});
     EXPECT_THROW(ask(pool, 1500ms), DatabaseError);
-    await("an idle one was asked", [&] { return server_.asked(Question::Kind::ping) == 1; });
+    await("the idle one is probed", [&] { return server_.asked(Question::Kind::ping) == 1; });
     answer_execute(test::HostileServer::honest({Question::Kind::execute, ""}));
     ask(pool);
     EXPECT_EQ(logged_.text(), "");
 }
 
-TEST_F(Pool, SilenceOfAnIdleConnectionTooIsSettledByANewOne) {
+TEST_F(Pool, AnUnansweredProbeIsRepeatedOnANewConnection) {
     ConnectionPool pool(settings(), 3, log_);
     borrow(pool, 3).clear();
     ping_ = {""};
     answer_execute({""});
     EXPECT_THROW(ask(pool, 1500ms), DatabaseError);
-    await("a new one was made", [&] { return server_.connections() == 4; });
+    await("a new one is made", [&] { return server_.connections() == 4; });
     answer_execute(test::HostileServer::honest({Question::Kind::execute, ""}));
     ask(pool);
     await("the others are closed", [&] { return server_.open_connections() == 1; });
     EXPECT_EQ(logged_.text(), "");
 }
 
-TEST_F(Pool, WhatWasIdleIsClosedDownToOne) {
+TEST_F(Pool, IdleConnectionsAreClosedDownToOne) {
     const PoolTimes short_times = {
         .max_idle = 20ms, .max_lifetime = 1h, .maintenance_interval = 10ms};
     ConnectionPool pool(settings(), 4, log_, short_times);
@@ -336,12 +336,12 @@ TEST_F(Pool, WhatWasIdleIsClosedDownToOne) {
     EXPECT_FALSE(pool.borrow(in(30s)).is_new());
 }
 
-TEST_F(Pool, AConnectionIsReplacedAtTheEndOfItsLife) {
+TEST_F(Pool, AConnectionIsReplacedAtTheEndOfItsLifetime) {
     const PoolTimes short_times = {
         .max_idle = 1h, .max_lifetime = 20ms, .maintenance_interval = 10ms};
     ConnectionPool pool(settings(), 1, log_, short_times);
     ask(pool);
-    await("several have had their time", [&] { return server_.connections() >= 3; });
+    await("two were replaced", [&] { return server_.connections() >= 3; });
     ask(pool);
     EXPECT_EQ(logged_.text(), "");
 }
@@ -354,14 +354,14 @@ TEST_F(Pool, NoMoreThanEightReasonsAreLogged) {
     EXPECT_EQ(lines_of("database_lost"), 8);
 }
 
-TEST_F(Pool, EachHostsReasonHasALineOfItsOwn) {
+TEST_F(Pool, EachHostsReasonIsLoggedOnce) {
     ConnectionPool pool(settings(), 1, log_);
     pool.failed({DatabaseError::Kind::unreachable, "", "one\ntwo"});
     pool.failed({DatabaseError::Kind::unreachable, "", "two\nthree"});
     EXPECT_EQ(lines_of("database_lost"), 3);
 }
 
-TEST_F(Pool, WhatIsOneRequestsFateIsNoLoss) {
+TEST_F(Pool, AnErrorOfOneRequestIsNoLoss) {
     using Kind = DatabaseError::Kind;
     ConnectionPool pool(settings(), 1, log_);
     for (const Kind kind :
@@ -372,24 +372,24 @@ TEST_F(Pool, WhatIsOneRequestsFateIsNoLoss) {
 }
 
 TEST_F(Pool, AConnectUnderWayEndsAtOnceWithThePool) {
-    let_in(0, "");
+    limit_to(0, "");
     {
         ConnectionPool pool(settings(1h), 1, log_);
         EXPECT_THROW(ask(pool, 10ms), DatabaseError);
-        await("it is under way", [&] { return server_.open_connections() == 1; });
+        await("a connect is under way", [&] { return server_.open_connections() == 1; });
     }
     await("it is closed", [&] { return server_.open_connections() == 0; });
     EXPECT_EQ(logged_.text(), "");
 }
 
-TEST_F(Pool, AServerThatIsTooOldIsToldOfAsSuch) {
+TEST_F(Pool, AServerThatIsTooOldIsLoggedAsSuch) {
     ConnectionPool pool(settings(), 1, log_);
     {
         const std::lock_guard lock(mutex_);
         version_ = "11.22";
     }
     EXPECT_THROW(ask(pool), DatabaseError);
-    await("it is told", [&] {
+    await("it is logged", [&] {
         return logged_.text().find(
                    "reason=\"the server is PostgreSQL 11: too old, 12 or later will "
                    "do\"") != std::string::npos;
