@@ -16,7 +16,7 @@ TEST(ActiveRequest, AnOverdueConnectionIsShutDownOnce) {
     const auto [ours, peer] = test::make_socket_pair();
     ActiveRequest active;
     const ActiveRequest::Scope scope(active, ours.number(), Deadline(kEnd));
-    // A 503 that says that the budget is spent still has to be written.
+    // The worker needs this time to write a 503 when the budget is spent.
     EXPECT_FALSE(active.shut_down_if_overdue(kEnd + 499ms));
     EXPECT_FALSE(peer.has_hung_up());
     EXPECT_TRUE(active.shut_down_if_overdue(kEnd + 500ms));
@@ -24,7 +24,7 @@ TEST(ActiveRequest, AnOverdueConnectionIsShutDownOnce) {
     EXPECT_FALSE(active.shut_down_if_overdue(kEnd + 501ms));
 }
 
-TEST(ActiveRequest, WhatHasEndedIsLeftAlone) {
+TEST(ActiveRequest, AFinishedRequestIsNotCut) {
     const auto [ours, peer] = test::make_socket_pair();
     ActiveRequest active;
     EXPECT_FALSE(active.shut_down_if_overdue(kEnd));
@@ -33,7 +33,7 @@ TEST(ActiveRequest, WhatHasEndedIsLeftAlone) {
     EXPECT_FALSE(peer.has_hung_up());
 }
 
-TEST(ActiveRequest, AThreadIsStuckWhenItDoesNotComeBackLongAfterItsRequestWasOverdue) {
+TEST(ActiveRequest, AThreadIsStuck10SecondsAfterItsRequestIsOverdue) {
     ActiveRequest active;
     EXPECT_FALSE(active.is_stuck(kEnd));
     {

@@ -15,13 +15,13 @@ TEST(Admission, AnEmptyQueueMeansNoWait) {
     EXPECT_EQ(admission.expected_wait(0, kStart, kStart + 1h), 0s);
 }
 
-TEST(Admission, WithoutAnythingTakenTheAgeOfTheFrontCounts) {
+TEST(Admission, UntilOneIsTakenTheWaitIsTheAgeOfTheFirst) {
     const AdmissionControl admission;
     EXPECT_EQ(admission.expected_wait(5, kStart, kStart), 0s);
     EXPECT_EQ(admission.expected_wait(5, kStart, kStart + 700ms), 700ms);
 }
 
-TEST(Admission, AQueueThatMovesEvenlyPredictsItsLength) {
+TEST(Admission, AtASteadyRateTheWaitIsLengthTimesPace) {
     AdmissionControl admission;
     Clock::time_point now = kStart;
     for (int i = 0; i < 100; ++i) {
@@ -33,24 +33,24 @@ TEST(Admission, AQueueThatMovesEvenlyPredictsItsLength) {
     EXPECT_LT(wait, 201ms);
 }
 
-TEST(Admission, OneSlowMomentWeighsAnEighth) {
+TEST(Admission, OneSlowRequestWeighsAnEighth) {
     AdmissionControl admission;
     admission.taken(kStart, kStart + 800ms, 10);
     EXPECT_EQ(admission.expected_wait(10, kStart + 800ms, kStart + 800ms), 1s);
-    // Each that is taken at once takes an eighth of that away.
+    // A request taken without delay reduces that by an eighth.
     admission.taken(kStart, kStart + 800ms, 8);
     EXPECT_EQ(admission.expected_wait(8, kStart + 800ms, kStart + 800ms), 700ms);
 }
 
-TEST(Admission, TheTimeInAnEmptyQueueIsNotTimeAtTheFront) {
+TEST(Admission, TimeWhileTheQueueIsEmptyDoesNotCount) {
     AdmissionControl admission;
     admission.taken(kStart, kStart, 10);
-    // Queued an hour later, and taken after 8 ms.
+    // A request an hour later is taken after 8 ms.
     admission.taken(kStart + 1h, kStart + 1h + 8ms, 10);
     EXPECT_EQ(admission.expected_wait(10, kStart + 1h + 8ms, kStart + 1h + 8ms), 10ms);
 }
 
-TEST(Admission, NothingOfThePastCountsOnceTheQueueWasEmpty) {
+TEST(Admission, EarlierWaitsDoNotCountOnceTheQueueIsEmpty) {
     AdmissionControl admission;
     admission.taken(kStart, kStart + 3s, 1);
     admission.taken(kStart, kStart + 3s, 0);

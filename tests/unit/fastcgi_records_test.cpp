@@ -23,7 +23,7 @@ const std::string kParameters =
 const std::string kWhole =
     begin() + kParameters + test::fastcgi_record(4, "") + test::fastcgi_record(5, "");
 
-TEST(FastCgiRecords, ARequestIsWholeWithTheEndOfItsParameters) {
+TEST(FastCgiRecords, ARequestIsWholeOnceItsParametersEnd) {
     const RequestFraming framing = inspect_request(kWhole);
     EXPECT_EQ(framing.state, State::whole);
     EXPECT_TRUE(framing.ends_here);
@@ -31,7 +31,7 @@ TEST(FastCgiRecords, ARequestIsWholeWithTheEndOfItsParameters) {
     EXPECT_FALSE(framing.nul_elsewhere);
 }
 
-TEST(FastCgiRecords, EveryBeginningOfItIsPartial) {
+TEST(FastCgiRecords, ARequestCutInItsParametersIsPartial) {
     const size_t end_of_parameters = kWhole.size() - 8;
     for (size_t size = 0; size < end_of_parameters; ++size) {
         EXPECT_EQ(inspect_request(kWhole.substr(0, size)).state, State::partial) << size;
@@ -43,7 +43,7 @@ TEST(FastCgiRecords, EveryBeginningOfItIsPartial) {
     }
 }
 
-TEST(FastCgiRecords, ABodyEndsWithItsEmptyRecord) {
+TEST(FastCgiRecords, AnEmptyRecordEndsTheBody) {
     const std::string head = begin() + kParameters + test::fastcgi_record(4, "");
     EXPECT_FALSE(inspect_request(head + test::fastcgi_record(5, "body")).ends_here);
     EXPECT_TRUE(
@@ -70,7 +70,7 @@ TEST(FastCgiRecords, ParametersMayBeSplitAnywhere) {
     }
 }
 
-TEST(FastCgiRecords, NulIsSeenWhereverItStands) {
+TEST(FastCgiRecords, NulIsFoundInNamesAndValues) {
     const auto framing_of = [](const std::string& name, const std::string& value) {
         return inspect_request(begin() + test::fastcgi_record(4, test::fastcgi_pair(name, value)) +
                                test::fastcgi_record(4, ""));
@@ -82,8 +82,8 @@ TEST(FastCgiRecords, NulIsSeenWhereverItStands) {
     EXPECT_FALSE(framing_of("QUERY_STRING", "a\0"s).nul_in_path);
 }
 
-// libfcgi forgets the padding of a record when it goes from one stream to the next.
-TEST(FastCgiRecords, PaddingIsRefusedWhereLibfcgiWouldTakeItForAHeader) {
+// libfcgi does not skip a record's padding when the next record is of another stream.
+TEST(FastCgiRecords, PaddingThatLibfcgiReadsAsAHeaderIsRefused) {
     const std::string padded_begin =
         test::fastcgi_record(1, std::string{'\0', '\x01', 0, 0, 0, 0, 0, 0}, 1, 1);
     const std::string head = begin() + kParameters + test::fastcgi_record(4, "");
@@ -96,7 +96,7 @@ TEST(FastCgiRecords, PaddingIsRefusedWhereLibfcgiWouldTakeItForAHeader) {
             .ends_here);
 }
 
-TEST(FastCgiRecords, WhatNoWebServerSendsIsMalformed) {
+TEST(FastCgiRecords, InvalidRecordsAreMalformed) {
     const std::string end = test::fastcgi_record(4, "");
     for (const std::string& octets :
          {"GET / HTTP/1.1\r\n"s,

@@ -38,14 +38,14 @@ TEST(Gateway, ReadsTheMetaVariables) {
     EXPECT_EQ(request.id, "0123");
 }
 
-TEST(Gateway, ThePathIsTheScriptsNameWherePathInfoIsEmptyOrAbsent) {
+TEST(Gateway, ThePathIsScriptNameIfPathInfoIsEmptyOrAbsent) {
     const std::map<std::string, std::string> empty = {{"PATH_INFO", ""}, {"SCRIPT_NAME", "/a"}};
     EXPECT_EQ(to_request(variables(empty)).path, "/a");
     const std::map<std::string, std::string> absent = {{"SCRIPT_NAME", "/a"}};
     EXPECT_EQ(to_request(variables(absent)).path, "/a");
 }
 
-TEST(Gateway, AnAnswerIsStatusHeadersLengthAndBody) {
+TEST(Gateway, AnAnswerHasStatusHeadersLengthAndBody) {
     Request request;
     request.method = "GET";
     EXPECT_EQ(to_gateway_text({404, {{"A", "b"}, {"C", "d"}}, "body"}, request),
@@ -59,7 +59,7 @@ TEST(Gateway, HeadHasTheSameHeadersAndNoBody) {
               "Status: 200 OK\r\nContent-Length: 4\r\n\r\n");
 }
 
-TEST(Gateway, NoContentHasNoLength) {
+TEST(Gateway, Status204HasNoLength) {
     Request request;
     request.method = "OPTIONS";
     EXPECT_EQ(to_gateway_text({204, {}, ""}, request), "Status: 204 No Content\r\n\r\n");

@@ -55,7 +55,7 @@ TEST(RequestQueue, ARequestThatWouldWaitForMoreThanAQuarterOfItsBudgetIsRefused)
     EXPECT_EQ(all_of(queue, Lane::admitted), (std::vector<std::uint64_t>{1, 2}));
 }
 
-TEST(RequestQueue, AQueuedRequestWhoseTimeIsOverIsRefusedThoughNoThreadIsFree) {
+TEST(RequestQueue, AQueuedRequestIsRefusedWhenItsBudgetIsSpent) {
     RequestQueue queue(kBudget);
     queue.add(request_at(1, kStart, kStart + 4s));
     queue.add(request_at(2, kStart, kStart + 2s));  // its octets came slowly
@@ -76,7 +76,7 @@ TEST(RequestQueue, EveryThreadEndsWhenTheQueueIsFinished) {
     queue.finish();
 }
 
-TEST(RequestQueue, AThreadThatWaitsIsSpareUntilSomethingIsQueued) {
+TEST(RequestQueue, AWaitingThreadIsSpareUntilARequestIsQueued) {
     RequestQueue queue(kBudget);
     EXPECT_FALSE(queue.has_spare_thread());
     std::jthread thread([&queue] { EXPECT_EQ(queue.next(Lane::admitted)->id, 1U); });

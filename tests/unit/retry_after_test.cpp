@@ -9,7 +9,7 @@
 namespace kheops {
 namespace {
 
-/// Keys that will be there in a while.
+/// A source that has no keys yet.
 class LateKeys : public KeySource {
   public:
     explicit LateKeys(std::chrono::seconds retry_after) : retry_after_(retry_after) {}
@@ -23,7 +23,7 @@ class LateKeys : public KeySource {
     std::chrono::seconds retry_after_;
 };
 
-TEST(RetryAfter, OfKeysThatAreMissingIsTheTimeUntilTheNextTry) {
+TEST(RetryAfter, OfMissingKeysIsTheTimeUntilTheNextFetch) {
     const Log log(LogLevel::error);
     ConnectionPool database({}, 1, log);
     Request request;
@@ -43,7 +43,7 @@ TEST(RetryAfter, OfKeysThatAreMissingIsTheTimeUntilTheNextTry) {
     }
 }
 
-TEST(RetryAfter, OfBusyThreadsIsASecondWhateverTheRequest) {
+TEST(RetryAfter, OfBusyThreadsIsOneSecondForEachPath) {
     const Log log(LogLevel::error);
     for (const char* path : {"/albums/DemoAlbum1/webhooks", "/elsewhere"}) {
         Request request;

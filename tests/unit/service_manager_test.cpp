@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 
 const Clock::time_point kNow{24h};
 
-/// As by systemd with that environment.
+/// As if systemd had set these variables.
 ServiceManager started_with(const std::map<std::string, std::string>& variables) {
     return ServiceManager(Variables([&variables](const char* name) {
         const auto found = variables.find(name);
@@ -28,7 +28,7 @@ ServiceManager started_with(const std::map<std::string, std::string>& variables)
     }));
 }
 
-TEST(ServiceManager, HearsOfTheStartAndTheStop) {
+TEST(ServiceManager, IsNotifiedOfStartAndStop) {
     const test::TemporaryDirectory directory;
     for (const std::string& address :
          {directory.file("notify"), "@kheops-webhooks-test-" + std::to_string(::getpid())}) {
@@ -41,7 +41,7 @@ TEST(ServiceManager, HearsOfTheStartAndTheStop) {
     }
 }
 
-TEST(ServiceManager, IsNoConcernWhereThereIsNone) {
+TEST(ServiceManager, MissingOrInvalidSocketIsIgnored) {
     for (const std::string& address : {std::string(), std::string("/nowhere/notify"),
                                        std::string("@"), std::string(5000, 'x')}) {
         ServiceManager manager =
@@ -53,7 +53,7 @@ TEST(ServiceManager, IsNoConcernWhereThereIsNone) {
     EXPECT_EQ(started_with({}).max_wait(), std::nullopt);
 }
 
-TEST(ServiceManager, TheWatchdogHearsOfALoopThatTurnsOftenEnough) {
+TEST(ServiceManager, TheWatchdogIsPingedOnceInAQuarterOfItsTime) {
     const test::TemporaryDirectory directory;
     test::NotifySocket socket(directory.file("notify"));
     ServiceManager manager = started_with({{"NOTIFY_SOCKET", directory.file("notify")},
@@ -62,13 +62,13 @@ TEST(ServiceManager, TheWatchdogHearsOfALoopThatTurnsOftenEnough) {
     EXPECT_EQ(manager.max_wait(), 300s);
     manager.ping_watchdog(kNow);
     EXPECT_EQ(socket.receive_now(), "WATCHDOG=1");
-    manager.ping_watchdog(kNow + 149s);  // so soon that it needs no telling
+    manager.ping_watchdog(kNow + 149s);  // too soon for another ping
     EXPECT_EQ(socket.receive_now(), "");
     manager.ping_watchdog(kNow + 150s);
     EXPECT_EQ(socket.receive_now(), "WATCHDOG=1");
 }
 
-TEST(ServiceManager, AnotherProcessesWatchdogOrNoneIsNotFed) {
+TEST(ServiceManager, AMissingOrForeignWatchdogIsNotPinged) {
     const test::TemporaryDirectory directory;
     test::NotifySocket socket(directory.file("notify"));
     for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
