@@ -12,7 +12,7 @@ TEST(Accept, AnAbsentOrEmptyHeaderAllowsEverything) {
     EXPECT_EQ(accepts_json(" , ,"), true);
 }
 
-TEST(Accept, RangesThatHoldJsonAllowIt) {
+TEST(Accept, MatchingRangesAllowJson) {
     for (const char* header :
          {"application/json", "*/*", "application/*", "APPLICATION/JSON", "Application/*",
           "text/html, application/json", "text/html,application/json;q=0.5",
@@ -23,14 +23,14 @@ TEST(Accept, RangesThatHoldJsonAllowIt) {
     }
 }
 
-TEST(Accept, OtherRangesRefuseIt) {
+TEST(Accept, OtherRangesRefuseJson) {
     for (const char* header : {"text/html", "application/xml", "application/vnd.api+json",
                                "application/jsonx", "*/json", "text/*"}) {
         EXPECT_EQ(accepts_json(header), false) << header;
     }
 }
 
-TEST(Accept, AWeightOfZeroRefuses) {
+TEST(Accept, AWeightOfZeroRefusesJson) {
     for (const char* header : {"application/json;q=0", "application/json;Q=0.000", "*/*;q=0",
                                "application/json;q=0, text/html"}) {
         EXPECT_EQ(accepts_json(header), false) << header;
@@ -47,7 +47,7 @@ TEST(Accept, TheMostSpecificRangeDecides) {
     EXPECT_EQ(accepts_json("application/*;q=0.1, */*, application/*;q=0"), true);
 }
 
-TEST(Accept, WhatCannotBeParsedIsNeitherAllowedNorRefused) {
+TEST(Accept, AMalformedHeaderHasNoResult) {
     for (const char* header :
          {"garbage", "application/", "/json", "application/json;q=2", "application/json;q=1.001",
           "application/json;q=0.1234", "application/json;q=", "application/json;q=x",

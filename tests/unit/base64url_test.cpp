@@ -17,12 +17,12 @@ TEST(Base64url, DecodesEveryLength) {
     EXPECT_EQ(decode_base64url("AAAA"), "\0\0\0"s);
 }
 
-TEST(Base64url, KnowsItsOwnTwoCharacters) {
+TEST(Base64url, DecodesMinusAndUnderscore) {
     EXPECT_EQ(decode_base64url("-_-_"), "\xFB\xFF\xBF");
     EXPECT_EQ(decode_base64url("__8"), "\xFF\xFF");
 }
 
-TEST(Base64url, RefusesTheOtherAlphabet) {
+TEST(Base64url, RefusesPlusAndSlash) {
     EXPECT_EQ(decode_base64url("+_-_"), std::nullopt);
     EXPECT_EQ(decode_base64url("-/-_"), std::nullopt);
 }
@@ -33,7 +33,7 @@ TEST(Base64url, RefusesPadding) {
     EXPECT_EQ(decode_base64url("="), std::nullopt);
 }
 
-TEST(Base64url, RefusesWhateverIsNoDigit) {
+TEST(Base64url, RefusesOtherCharacters) {
     for (const char* text :
          {" Zm9v", "Zm9v\n", "Zm 9v", "Zm\r\n9v", "Zm9.", "Zm9\x80", "Zm9\xFF"}) {
         EXPECT_EQ(decode_base64url(text), std::nullopt) << text;
@@ -41,7 +41,7 @@ TEST(Base64url, RefusesWhateverIsNoDigit) {
     EXPECT_EQ(decode_base64url("Zm9\0"s), std::nullopt);
 }
 
-TEST(Base64url, RefusesALengthThatNoEncoderWrites) {
+TEST(Base64url, RefusesImpossibleLengths) {
     EXPECT_EQ(decode_base64url("A"), std::nullopt);
     EXPECT_EQ(decode_base64url("Zm9vA"), std::nullopt);
 }

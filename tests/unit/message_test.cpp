@@ -14,7 +14,7 @@ std::string header_of(const Response& response, const std::string& name) {
     return found == response.headers.end() ? "" : found->second;
 }
 
-TEST(Message, AnErrorHasKheopsShapeAndOrder) {
+TEST(Message, AnErrorHasTheMembersOfKheops) {
     const Response response = error_response({403, "Authorization error", "a \"detail\""});
     EXPECT_EQ(response.status, 403);
     EXPECT_EQ(response.body, R"({"message":"Authorization error","detail":"a \"detail\"",)"
@@ -23,7 +23,7 @@ TEST(Message, AnErrorHasKheopsShapeAndOrder) {
     EXPECT_EQ(header_of(response, "Cache-Control"), "no-cache");
 }
 
-TEST(Message, EveryAnswerMayBeReadFromOtherOrigins) {
+TEST(Message, EveryAnswerHasTheCorsHeaders) {
     for (const Response& response : {error_response({404, "a", "b"}), json_response(200, "[]")}) {
         EXPECT_EQ(header_of(response, "Access-Control-Allow-Origin"), "*");
         EXPECT_EQ(header_of(response, "Access-Control-Allow-Headers"),
@@ -35,7 +35,7 @@ TEST(Message, EveryAnswerMayBeReadFromOtherOrigins) {
     }
 }
 
-TEST(Message, ARefusalBringsItsOwnHeaders) {
+TEST(Message, AnErrorKeepsItsOwnHeaders) {
     const Response response = error_response({503, "a", "b", {{"Retry-After", "1"}}});
     EXPECT_EQ(header_of(response, "Retry-After"), "1");
 }

@@ -17,13 +17,13 @@ TEST(Query, DecodesTheFormEncoding) {
     EXPECT_EQ(query_parameter("%75r%6C=x", "url"), "x");
 }
 
-TEST(Query, APercentThatTwoDigitsDoNotFollowStandsForItself) {
+TEST(Query, APercentWithoutTwoHexDigitsIsKept) {
     EXPECT_EQ(query_parameter("url=100%", "url"), "100%");
     EXPECT_EQ(query_parameter("url=%4", "url"), "%4");
     EXPECT_EQ(query_parameter("url=%zz%+1%-1", "url"), "%zz% 1%-1");
 }
 
-TEST(Query, TheFirstOfSeveralCounts) {
+TEST(Query, TheFirstOfSeveralIsUsed) {
     EXPECT_EQ(query_parameter("limit=1&limit=2", "limit"), "1");
     EXPECT_EQ(query_parameter("limit&limit=2", "limit"), "");
 }
@@ -34,7 +34,7 @@ TEST(Query, OnlyAmpersandsSeparate) {
     EXPECT_EQ(query_parameter("&&limit=1&", "limit"), "1");
 }
 
-TEST(Query, NamesAreExact) {
+TEST(Query, NamesMatchExactly) {
     EXPECT_EQ(query_parameter("Limit=1&limits=2&limi=3", "limit"), std::nullopt);
     EXPECT_EQ(query_parameter("", "limit"), std::nullopt);
     EXPECT_EQ(query_parameter("=x&", ""), "x");

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-TEST(Utf8, TakesEveryLengthAtItsBounds) {
+TEST(Utf8, AcceptsEachLengthAtItsBounds) {
     for (const std::string_view text :
          {""sv, "a"sv, "\0"sv, "\x7F"sv, "\xC2\x80"sv, "\xDF\xBF"sv, "\xE0\xA0\x80"sv,
           "\xED\x9F\xBF"sv, "\xEE\x80\x80"sv, "\xEF\xBF\xBF"sv, "\xF0\x90\x80\x80"sv,
@@ -28,14 +28,14 @@ TEST(Utf8, RefusesOverlongForms) {
     }
 }
 
-TEST(Utf8, RefusesSurrogatesAndWhatIsAboveTheLastCodePoint) {
+TEST(Utf8, RefusesSurrogatesAndCodePointsAbove10FFFF) {
     for (const std::string_view text : {"\xED\xA0\x80"sv, "\xED\xBF\xBF"sv, "\xF4\x90\x80\x80"sv,
                                         "\xF5\x80\x80\x80"sv, "\xF8\x88\x80\x80\x80"sv, "\xFF"sv}) {
         EXPECT_FALSE(is_utf8(text)) << testing::PrintToString(text);
     }
 }
 
-TEST(Utf8, RefusesSequencesThatAreCutOrBegunInTheMiddle) {
+TEST(Utf8, RefusesIncompleteSequences) {
     for (const std::string_view text :
          {"\x80"sv, "a\xBF"sv, "\xC3"sv, "\xE2\x82"sv, "\xF0\x9F\x98"sv, "\xC3(\xA9"sv,
           "\xE2\x82z"sv, "\xC3\xA9\xA9"sv}) {
@@ -43,7 +43,7 @@ TEST(Utf8, RefusesSequencesThatAreCutOrBegunInTheMiddle) {
     }
 }
 
-TEST(Utf8, TheFirstCharacterHasItsCodePointAndItsOctets) {
+TEST(Utf8, FirstCharacterGivesCodePointAndLength) {
     const std::vector<std::tuple<std::string_view, std::uint32_t, size_t>> cases = {
         {"A", 'A', 1},
         {"\x7F\x80", 0x7F, 1},

@@ -39,7 +39,7 @@ TEST(WebhookFilter, NumbersMayHaveASignAndLeadingZeros) {
     EXPECT_EQ(filter_in_query("offset=2147483647").offset, 2147483647);
 }
 
-TEST(WebhookFilter, OtherNumbersAreRefusedByName) {
+TEST(WebhookFilter, InvalidNumbersAreRefused) {
     for (const char* value :
          {"abc", "1.5", "1e3", "0x10", "2147483648", "99999999999999999999", "%203", "3+", "+3",
           "%00", "-1", "-", "%2B", "--1", "%2B-1", "%D9%A3", "1;offset=1", "1%00"}) {
@@ -52,13 +52,13 @@ TEST(WebhookFilter, OtherNumbersAreRefusedByName) {
     }
 }
 
-TEST(WebhookFilter, AnUrlIsTakenAsItIs) {
+TEST(WebhookFilter, AUrlIsUsedUnchanged) {
     EXPECT_EQ(filter_in_query("url=").url, "");
     EXPECT_EQ(filter_in_query("url").url, "");
     EXPECT_EQ(filter_in_query("url=%F0%9F%98%80").url, "\xF0\x9F\x98\x80");
 }
 
-TEST(WebhookFilter, AnUrlThatTheDatabaseCannotHoldIsRefused) {
+TEST(WebhookFilter, AUrlThatTheDatabaseCannotHoldIsRefused) {
     for (const char* value : {"%00", "a%00b", "%FF", "%C3", "%ED%A0%80", "%C0%AF"}) {
         EXPECT_EQ(refusal_of(std::string("url=") + value),
                   "'url' must be percent-encoded UTF-8 without U+0000")

@@ -26,7 +26,7 @@ TEST(WebhookJson, AnEmptyPageIsAnEmptyArray) {
     EXPECT_EQ(to_json({}), "[]");
 }
 
-TEST(WebhookJson, MembersStandInTheContractsOrder) {
+TEST(WebhookJson, MembersHaveAFixedOrder) {
     Webhook webhook = plain_webhook();
     webhook.last_triggers = {{"t2", true}, {"t1", false}};
     webhook.number_of_triggers = 11;
@@ -55,7 +55,7 @@ TEST(WebhookJson, LargeCountsAreExact) {
               std::string::npos);
 }
 
-TEST(WebhookJson, AnyTextSurvives) {
+TEST(WebhookJson, AnyTextIsPreserved) {
     std::string controls;
     for (char c = 1; c < 0x20; ++c) {
         controls += c;
