@@ -45,7 +45,7 @@ std::string error_of(const Settings& set) {
     return "";
 }
 
-TEST(Config, DefaultsAreTheContracts) {
+TEST(Config, UnsetSettingsHaveDefaults) {
     const Config config =
         read(with({{"KHEOPS_WEBHOOKS_AUDIENCE", ""}, {"KHEOPS_OAUTH_SCOPE", ""}}));
     EXPECT_EQ(config.timeout.count(), 5000);
@@ -59,7 +59,7 @@ TEST(Config, DefaultsAreTheContracts) {
     EXPECT_EQ(config.database.password_file, "");
 }
 
-TEST(Config, ThereAreTwiceAsManyThreadsAsProcessorsWithinLimits) {
+TEST(Config, DefaultThreadsAreTwiceTheProcessorsFrom4To256) {
     for (const auto& [processors, threads] : std::map<unsigned, unsigned>{
              {0, 4}, {1, 4}, {2, 4}, {3, 6}, {16, 32}, {127, 254}, {128, 256}, {1024, 256}}) {
         EXPECT_EQ(default_threads(processors), threads) << processors;
@@ -69,7 +69,7 @@ TEST(Config, ThereAreTwiceAsManyThreadsAsProcessorsWithinLimits) {
     EXPECT_EQ(read(kRequired).threads, default_threads(static_cast<unsigned>(CPU_COUNT(&usable))));
 }
 
-TEST(Config, ValuesAreTaken) {
+TEST(Config, ValidValuesAreUsed) {
     const Config config = read(with({{"KHEOPS_WEBHOOKS_THREADS", "256"},
                                      {"KHEOPS_WEBHOOKS_TIMEOUT", "0.25"},
                                      {"KHEOPS_WEBHOOKS_LOG", "debug"},
@@ -84,7 +84,7 @@ TEST(Config, ValuesAreTaken) {
     EXPECT_EQ(config.database.connection, "postgresql://a,b/kheops");
 }
 
-TEST(Config, KheopsOwnDatabaseSettingsServeWhereOursAreNotSet) {
+TEST(Config, KheopsDatabaseSettingsAreUsedWhereOursAreNotSet) {
     Settings set = with({{"KHEOPS_AUTHDB_URL", "postgresql://authdb:5432"},
                          {"KHEOPS_AUTHDB_NAME", "kheops"},
                          {"KHEOPS_AUTHDB_USER", "kheopsuser"}});
@@ -99,7 +99,7 @@ TEST(Config, KheopsOwnDatabaseSettingsServeWhereOursAreNotSet) {
     EXPECT_EQ(read(set).database.user, "");
 }
 
-TEST(Config, AWrongValueIsNamedWithWhatIsAllowed) {
+TEST(Config, AnInvalidValueIsReportedWithWhatIsAllowed) {
     const std::vector<std::pair<std::string, std::vector<std::string>>> wrong = {
         {"KHEOPS_WEBHOOKS_THREADS", {"0", "257", "-1", "x", "1.5", " 4", "99999999999"}},
         {"KHEOPS_WEBHOOKS_TIMEOUT",
@@ -116,7 +116,7 @@ TEST(Config, AWrongValueIsNamedWithWhatIsAllowed) {
     }
 }
 
-TEST(Config, WhatIsRequiredIsNamed) {
+TEST(Config, MissingSettingsAreReported) {
     EXPECT_NE(error_of({}).find("KHEOPS_WEBHOOKS_JWKS="), std::string::npos);
     EXPECT_NE(error_of({{"KHEOPS_WEBHOOKS_JWKS", "a"}}).find("KHEOPS_WEBHOOKS_ISSUER="),
               std::string::npos);
@@ -125,13 +125,13 @@ TEST(Config, WhatIsRequiredIsNamed) {
         std::string::npos);
 }
 
-TEST(Config, KeysComeFromOnePlace) {
+TEST(Config, AProviderBesideAKeyFileIsRejected) {
     EXPECT_NE(error_of(with({{"KHEOPS_OIDC_PROVIDER", "https://p.example"}}))
                   .find("KHEOPS_OIDC_PROVIDER=https://p.example: must not be set beside"),
               std::string::npos);
 }
 
-TEST(Config, AProviderNeedsNothingElse) {
+TEST(Config, AProviderNeedsNoOtherSetting) {
     const Config config = read({{"KHEOPS_OIDC_PROVIDER", "https://p.example/realms/kheops/"}});
     EXPECT_EQ(config.key_file, "");
     EXPECT_EQ(config.provider.provider.url, "https://p.example/realms/kheops");
@@ -142,7 +142,7 @@ TEST(Config, AProviderNeedsNothingElse) {
     EXPECT_EQ(config.provider.max_waiting, config.threads / 2);
 }
 
-TEST(Config, WhatIsSaidOfAProviderIsTaken) {
+TEST(Config, ProviderSettingsAreUsed) {
     const Config config = read({{"KHEOPS_OIDC_PROVIDER", "https://p.example"},
                                 {"KHEOPS_AUTH_OIDC_PROVIDER", "http://keycloak:8080/realms/k"},
                                 {"KHEOPS_WEBHOOKS_PROVIDER_HTTP", "allow"},
@@ -158,7 +158,7 @@ TEST(Config, WhatIsSaidOfAProviderIsTaken) {
     EXPECT_EQ(config.provider.max_waiting, 1U);
 }
 
-TEST(Config, AWrongProviderIsNamedWithWhatIsAllowed) {
+TEST(Config, InvalidProviderSettingsAreReported) {
     const std::vector<std::pair<std::string, std::vector<std::string>>> wrong = {
         {"KHEOPS_OIDC_PROVIDER",
          {"p.example", "ftp://p.example", "https://", "/realms", "https://p.example?x",
@@ -178,7 +178,7 @@ TEST(Config, AWrongProviderIsNamedWithWhatIsAllowed) {
     }
 }
 
-TEST(Config, AProviderNeedsNoUserAndNoPasswordIsShown) {
+TEST(Config, AProviderUrlWithAUserIsRejectedAndNotShown) {
     for (const char* url :
          {"https://user:secret@p.example", "https://:secret@p.example", "http://:secret@127.0.0.1",
           "https://secret@p.example", "https://@p.example", "https://user:se/cret@p.example"}) {
@@ -214,7 +214,7 @@ TEST(Config, AConnectionStringIsNeverShown) {
     EXPECT_EQ(error.find("secret"), std::string::npos) << error;
 }
 
-TEST(Config, WhatLibpqRefusesIsRefusedWithItsReasonAndNoValue) {
+TEST(Config, WhatLibpqRejectsIsReportedWithoutItsValue) {
     const std::vector<std::pair<std::string, std::string>> wrong = {
         {"host=a,b,c port=1,2", "could not match 2 port numbers to 3 hosts"},
         {"postgresql://a:1,b:2,c/kheops?port=1,2", "could not match 2 port numbers to 3 hosts"},
@@ -248,7 +248,7 @@ TEST(Config, WhatLibpqRefusesIsRefusedWithItsReasonAndNoValue) {
     }
 }
 
-TEST(Config, WhatLibpqAcceptsIsAcceptedWithoutLookingAnyHostUp) {
+TEST(Config, WhatLibpqAcceptsIsAcceptedWithoutANameLookup) {
     for (const char* connection :
          {"host=a", "host=a.invalid,b.invalid", "host=a,b port=1", "host=a,b port=1,2",
           "host=a,b port=1,", "host=a, port=5432", "host=, port=1,2",
@@ -261,7 +261,7 @@ TEST(Config, WhatLibpqAcceptsIsAcceptedWithoutLookingAnyHostUp) {
     }
 }
 
-TEST(Config, WhatLibpqFindsElsewhereIsLookedAtToo) {
+TEST(Config, PgVariablesAreCheckedToo) {
     const Settings kheops = {{"KHEOPS_AUTHDB_URL", "postgresql://a"},
                              {"KHEOPS_AUTHDB_NAME", "n"},
                              {"KHEOPS_AUTHDB_USER", "u"}};
@@ -284,7 +284,7 @@ TEST(Config, WhatLibpqFindsElsewhereIsLookedAtToo) {
     EXPECT_EQ(error_of(with(wrong)).find("secret"), std::string::npos);
 }
 
-TEST(Config, AValueOutsideTheTablesRangeIsRefusedInItsWords) {
+TEST(Config, AnInvalidValueIsReportedInTheWordsOfTheTable) {
     for (const auto& [name, value] :
          std::vector<std::pair<const char*, const char*>>{{"KHEOPS_WEBHOOKS_THREADS", "257"},
                                                           {"KHEOPS_WEBHOOKS_TIMEOUT", "301"},
@@ -302,7 +302,7 @@ TEST(Config, AValueOutsideTheTablesRangeIsRefusedInItsWords) {
     }
 }
 
-TEST(Config, TheHelpHasEachSettingAndLinesForAScreen) {
+TEST(Config, HelpListsEachSettingInLinesOfAtMost100Octets) {
     const std::string help = settings_help();
     for (const Setting& setting : kSettings) {
         EXPECT_NE(help.find(std::string("\n  ") + setting.name + "\n"), std::string::npos);

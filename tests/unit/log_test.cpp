@@ -40,7 +40,7 @@ std::string repeat(const std::string& text, size_t times) {
     return repeated;
 }
 
-/// All that can be read now.
+/// All octets that can be read now.
 std::string drain(const Ends& ends) {
     ::fcntl(ends.reading.number(), F_SETFL, O_NONBLOCK);
     std::string octets;
@@ -54,9 +54,9 @@ std::string drain(const Ends& ends) {
     }
 }
 
-/// Logs far more than the other end holds, then reads it and logs one line more: only whole lines
-/// were written, and the number of the others is told before that line.
-void expect_dropped_and_told(const Ends& ends) {
+/// Logs more than the pipe or socket holds, reads it and logs two more lines. Only whole lines were
+/// written, and the number of dropped lines comes before these two.
+void expect_drops_reported(const Ends& ends) {
     constexpr size_t kLines = 4000;
     const Log log(LogLevel::info);
     for (size_t i = 0; i < kLines; ++i) {
@@ -75,7 +75,7 @@ void expect_dropped_and_told(const Ends& ends) {
                   "\nnumber=last\nnumber=after\n");
 }
 
-TEST(Log, PlainValuesStandBare) {
+TEST(Log, PlainValuesAreNotQuoted) {
     for (const char* value : {"alice-sub", "192.0.2.1", "a=b", "\xC3\xA9lodie", "a\\b", "%"}) {
         EXPECT_EQ(log_value(value), value);
     }
@@ -96,7 +96,7 @@ TEST(Log, ValuesThatCouldForgeAPairOrALineAreQuoted) {
     EXPECT_EQ(log_value(""), R"("")");
 }
 
-TEST(Log, OctetsThatAreNoUtf8AreShownByTheirCodes) {
+TEST(Log, InvalidUtf8IsWrittenAsEscapes) {
     EXPECT_EQ(log_value("a\xFF"), R"("a\u00ff")");
     EXPECT_EQ(log_value("\xC3\xA9\xC3"), R"("\u00c3\u00a9\u00c3")");
 }
@@ -109,7 +109,7 @@ TEST(Log, EverySpaceAndInvisibleControlOfUnicodeIsQuoted) {
         const std::string value = json::parse(escaped)->view().string().value();
         EXPECT_EQ(log_value(value), escaped);
     }
-    // Their neighbours are letters and signs like any other.
+    // The code points next to these are not quoted.
     for (const char* value : {"\u00A1", "\u1681", "\u2010", "\u2027", "\u2030", "\u205E", "\u2070",
                               "\u3001", "\uFEFE", "\U0001F600"}) {
         EXPECT_EQ(log_value(value), value);
@@ -127,20 +127,20 @@ TEST(Log, AValueOfMoreThan256CharactersIsCut) {
     EXPECT_EQ(log_value(repeat(" ", 257)), '"' + repeat(" ", 255) + "…\"");
     EXPECT_EQ(log_value(repeat("\"", 257)), '"' + repeat("\\\"", 255) + "…\"");
     EXPECT_EQ(log_value(repeat("\n", 257)), '"' + repeat("\\u000a", 255) + "…\"");
-    // Of what is no UTF-8, each octet is a character.
+    // Each octet that is not UTF-8 is a character.
     EXPECT_EQ(log_value(repeat("\x80", 256)), '"' + repeat("\\u0080", 256) + '"');
     EXPECT_EQ(log_value(repeat("\x80", 257)), '"' + repeat("\\u0080", 255) + "…\"");
-    // What follows the cut has no say.
+    // Text after the cut causes no quotes.
     EXPECT_EQ(log_value(repeat("x", 256) + "\xFF"), repeat("x", 255) + "…");
     EXPECT_EQ(log_value(repeat("x", 256) + " a"), repeat("x", 255) + "…");
 }
 
 TEST(Log, ALineHasAtMost4096OctetsAndKeepsItsShortValues) {
     for (const std::string& text : {"x"s, " "s, "\n"s, "\xFF"s, "\U0001F600"s, "\u2028"s}) {
-        for (const size_t longest : {3U, 5U, 11U}) {  // so many long values
+        for (const size_t long_values : {3U, 5U, 11U}) {
             testing::internal::CaptureStderr();
             LogPairs pairs;
-            for (size_t i = 0; i < longest; ++i) {
+            for (size_t i = 0; i < long_values; ++i) {
                 pairs.emplace_back("user", repeat(text, 30'000));
             }
             pairs.emplace_back("status", "200");
@@ -148,11 +148,11 @@ TEST(Log, ALineHasAtMost4096OctetsAndKeepsItsShortValues) {
             Log(LogLevel::info).line(LogLevel::info, pairs);
             const auto lines = test::log_lines(testing::internal::GetCapturedStderr());
             ASSERT_EQ(lines.size(), 1U);
-            const auto parsed = test::parse_log_line(lines[0]);  // and not longer
+            const auto parsed = test::parse_log_line(lines[0]);  // checks its length
             ASSERT_EQ(parsed.size(), pairs.size());
             EXPECT_TRUE(parsed[0].second.ends_with("…"));
-            EXPECT_EQ(parsed[longest], std::make_pair("status"s, "200"s));
-            EXPECT_EQ(parsed[longest + 1], std::make_pair("id"s, repeat("i", 20)));
+            EXPECT_EQ(parsed[long_values], std::make_pair("status"s, "200"s));
+            EXPECT_EQ(parsed[long_values + 1], std::make_pair("id"s, repeat("i", 20)));
         }
     }
 }
@@ -172,24 +172,24 @@ TEST(Log, AMessageIsCutBetweenCharacters) {
 TEST(Log, APipeThatNobodyReadsDelaysNothing) {
     const Ends ends = make_pipe();
     const StandardError redirected(ends.writing.number());
-    expect_dropped_and_told(ends);
-    EXPECT_EQ(::fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0) << "it is shared with others";
+    expect_drops_reported(ends);
+    EXPECT_EQ(::fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0) << "other processes share it";
 }
 
-// As that of a container's engine, which belongs to root.
-TEST(Log, NorDoesOneThatCannotBeOpenedAgain) {
+// Such as a container engine's pipe, which root owns.
+TEST(Log, APipeThatCannotBeReopenedDelaysNothing) {
     const Ends ends = make_pipe();
     const StandardError redirected(ends.writing.number());
     ASSERT_EQ(::fchmod(ends.writing.number(), 0), 0);
-    const int before = ::setfsuid(65534);  // root could open it all the same
-    expect_dropped_and_told(ends);
+    const int before = ::setfsuid(65534);  // root could open it nevertheless
+    expect_drops_reported(ends);
     ::setfsuid(static_cast<uid_t>(before));
 }
 
 TEST(Log, ASocketThatNobodyReadsDelaysNothing) {
     const Ends ends = make_socket_pair();
     const StandardError redirected(ends.writing.number());
-    expect_dropped_and_told(ends);
+    expect_drops_reported(ends);
 }
 
 TEST(Log, AStoppedTerminalDelaysNothing) {
@@ -211,14 +211,14 @@ TEST(Log, AStoppedTerminalDelaysNothing) {
               "event=later level=info\r\n");
 }
 
-TEST(Log, ATornLineIsEndedBeforeTheNext) {
+TEST(Log, APartialLineIsEndedBeforeTheNext) {
     const test::TemporaryDirectory directory;
     const std::string path = directory.file("log");
     const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
     static_cast<void>(std::signal(SIGXFSZ, SIG_IGN));
     rlimit before = {};
     ::getrlimit(RLIMIT_FSIZE, &before);
-    const rlimit full = {.rlim_cur = 40, .rlim_max = before.rlim_max};  // as a full disk
+    const rlimit full = {.rlim_cur = 40, .rlim_max = before.rlim_max};  // like a full disk
     {
         const StandardError redirected(file.number());
         const Log log(LogLevel::info);
@@ -233,7 +233,7 @@ TEST(Log, ATornLineIsEndedBeforeTheNext) {
                                          "\nevent=log_dropped level=warning lines=2\nwhole=2\n");
 }
 
-TEST(Log, WhatWasDroppedIsToldAtTheEnd) {
+TEST(Log, DroppedLinesAreReportedAtTheEnd) {
     const Ends ends = make_pipe();
     const StandardError redirected(ends.writing.number());
     std::optional<Log> log(LogLevel::error);
@@ -285,7 +285,7 @@ TEST(Log, LinesOfSeveralThreadsAreWholeAndAllAreCounted) {
     EXPECT_EQ(seen, size_t{kThreads * kLines});
 }
 
-TEST(Log, OneLineForEachEvent) {
+TEST(Log, EachEventIsOneLine) {
     testing::internal::CaptureStderr();
     const Log log(LogLevel::info);
     log.event(LogLevel::error, "lost", {{"reason", "no route"}});
@@ -295,7 +295,7 @@ TEST(Log, OneLineForEachEvent) {
               "event=lost level=error reason=\"no route\"\nuser=a album=b\n");
 }
 
-TEST(Log, OnlyTheWantedLevelsAreWritten) {
+TEST(Log, LinesBelowTheLevelAreNotWritten) {
     testing::internal::CaptureStderr();
     const Log log(LogLevel::error);
     log.event(LogLevel::warning, "unwanted");
