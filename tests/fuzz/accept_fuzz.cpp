@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// The header Accept. Oracle: a reader made of regular expressions.
+// The Accept header. Oracle: a parser made of regular expressions.
 
 #include <array>
 #include <cstdlib>
@@ -21,8 +21,8 @@ const std::string kBlank = "[ \\t]*";
 const std::string kRange = "(" + kToken + ")/(" + kToken + ")((?:" + kBlank + ";" + kBlank +
                            "(?:" + kWeight + "|" + kOther + ")?)*)" + kBlank;
 
-/// How closely `type/subtype` names application/json, from 0 to 3.
-size_t closeness(std::string type, std::string subtype) {
+/// How exactly `type/subtype` matches JSON: 0 (not at all) to 3.
+size_t specificity(std::string type, std::string subtype) {
     for (std::string* text : {&type, &subtype}) {
         for (char& c : *text) {
             c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
@@ -68,7 +68,7 @@ std::optional<bool> naive_accepts_json(const std::string& header) {
             quality = parameter[1].matched ? std::atof(parameter[1].str().c_str()) : quality;
             rest = parameter.suffix();
         }
-        double& known = best.at(closeness(match[1], match[2]));
+        double& known = best.at(specificity(match[1], match[2]));
         known = quality > known ? quality : known;
     }
     for (const size_t close : {3U, 2U, 1U}) {
@@ -82,13 +82,13 @@ std::optional<bool> naive_accepts_json(const std::string& header) {
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    constexpr size_t kMax = 1000;  // regular expressions recurse
+    constexpr size_t kMax = 1000;  // std::regex recurses
     const std::string header(kheops::fuzz::text_of(data, size < kMax ? size : kMax));
     const std::optional<bool> accepted = kheops::accepts_json(header);
     FUZZ_CHECK(accepted == naive_accepts_json(header));
 
     if (accepted) {
-        // Another element that cannot matter does not; nor does one that was there already.
+        // A range of another type matters only if it is the only one; a repetition never does.
         FUZZ_CHECK(kheops::accepts_json(" ,," + header + ", text/x-other;q=0.1") ==
                    (*accepted && header.find('/') != std::string::npos));
         FUZZ_CHECK(kheops::accepts_json(header + "," + header) == accepted);

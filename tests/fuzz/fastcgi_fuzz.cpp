@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-// FastCGI records. Oracles: a second reader that copies record by record; any beginning of the
-// input, of which what is known so far may not turn out wrong; the same parameters split into
-// records elsewhere; and libfcgi itself, which must take what is whole without waiting for more.
+// FastCGI records. Oracles: a second parser, which copies record by record; each prefix of the
+// input, which must be partial or give the same state; the same parameters, split into other
+// records; and libfcgi, which must read a whole request without waiting for more octets.
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -33,7 +33,7 @@ size_t octet(const std::string& octets, size_t at) {
     return static_cast<unsigned char>(octets.at(at));
 }
 
-/// Takes a size off the front of `stream`; nothing when it is not there.
+/// Removes a size from the front of `stream`; nullopt if incomplete.
 std::optional<size_t> take_size(std::string& stream) {
     if (stream.empty()) {
         return std::nullopt;
@@ -127,8 +127,8 @@ void check_nul(const RequestFraming& framing, const test::Parameters& parameters
     FUZZ_CHECK(framing.nul_in_path == in_path && framing.nul_elsewhere == elsewhere);
 }
 
-/// What libfcgi is to say of a parameter: it keeps `name=value` as C strings, the first of them
-/// its own.
+/// The value that libfcgi must return. It stores `name=value` as C strings, its own FCGI_ROLE
+/// first.
 std::optional<std::string> value_in(const test::Parameters& parameters, const std::string& asked) {
     if (asked == "FCGI_ROLE") {
         return "RESPONDER";
@@ -150,7 +150,7 @@ void check_libfcgi(const std::string& octets, const RequestFraming& framing,
     int ends[2] = {};
     FUZZ_CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
     const Descriptor web_server(ends[0]);
-    // No end of file behind it: who waits for more waits for ever, which libFuzzer reports.
+    // No end of file follows: a read of more octets blocks, which libFuzzer reports.
     FUZZ_CHECK(::send(web_server.number(), octets.data(), octets.size(), MSG_DONTWAIT) ==
                static_cast<ssize_t>(octets.size()));
     FUZZ_CHECK(fastcgi.begin(Descriptor(ends[1])));
@@ -166,7 +166,7 @@ void check_libfcgi(const std::string& octets, const RequestFraming& framing,
     FUZZ_CHECK(fastcgi.end().connection.number() >= 0);
 }
 
-/// The input as a stream of parameters, in one record and in any two.
+/// The input as a stream of parameters, in one record and split into two at each octet.
 void check_splits(const std::string& stream) {
     const std::string begin = test::fastcgi_record(test::kFastCgiBegin, {0, 1, 1, 0, 0, 0, 0, 0});
     const std::string end = test::fastcgi_record(test::kFastCgiParameters, "") +
@@ -199,8 +199,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     }
 
     for (size_t part = 0; part < octets.size(); part += 1 + octets.size() / 64) {
-        const RequestFraming sooner = inspect_request(octets.substr(0, part));
-        FUZZ_CHECK(sooner.state == State::partial || sooner.state == framing.state);
+        const RequestFraming prefix = inspect_request(octets.substr(0, part));
+        FUZZ_CHECK(prefix.state == State::partial || prefix.state == framing.state);
     }
     if (framing.state == State::whole) {
         check_libfcgi(octets, framing, naive.parameters);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-// Tokens. Input: a token; or, beginning with `{`, a header and behind a line feed a payload, which
-// are signed here. Oracles: what verifies is written again octet for octet, names an algorithm of
-// the key, and verifies no more with any character changed; what is signed properly verifies.
+// Tokens. Input: a token; or, if it begins with `{`, a header, a line feed and a payload, which are
+// signed here. Oracles: a token that verifies is the same when decoded and encoded again, has an
+// alg, and is refused with one character changed; a correctly signed token verifies.
 
 #include <algorithm>
 #include <optional>
@@ -29,7 +29,7 @@ const KeySet& keys() {
     return set;
 }
 
-/// The payload; nothing when the token is refused.
+/// The payload; nullopt if the token is refused.
 std::optional<std::string> payload_of(const std::string& token) {
     try {
         const Jws jws = parse_jws(token);
@@ -38,7 +38,7 @@ std::optional<std::string> payload_of(const std::string& token) {
         return verified ? std::optional(jws.payload) : std::nullopt;
     } catch (const HttpError& error) {
         FUZZ_CHECK(error.status() == 401);
-        // Nothing of the token itself.
+        // The detail shows no part of the token.
         FUZZ_CHECK(error.detail() == "The token is malformed" ||
                    error.detail() == "The token is not accepted");
         return std::nullopt;
@@ -53,7 +53,7 @@ int digit_of(char c) {
     return static_cast<int>(at);
 }
 
-/// Bit by bit.
+/// Decodes bit by bit.
 std::string naive_decode(const std::string& text) {
     std::vector<bool> bits;
     for (const char c : text) {
@@ -129,7 +129,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     } else if (const std::optional<std::string> payload = kheops::payload_of(text)) {
         kheops::check_verified(text, *payload);
     }
-    constexpr size_t kMax = 1000;  // regular expressions recurse
+    constexpr size_t kMax = 1000;  // std::regex recurses
     kheops::check_header(text.substr(0, kMax));
     kheops::check_header("Bearer " + text.substr(0, kMax));
     return 0;

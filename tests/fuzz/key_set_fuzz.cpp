@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// Key sets, in JSON and in PEM. Oracles: the same text says the same twice, and the keys of a text
-// that holds another twice are the other's, twice; what is said of a key left out stays on its
-// line.
+// Key sets, in JSON and in PEM. Oracles: leading white space changes nothing; a text that holds the
+// input twice has its keys twice; the reason for a skipped key is one line.
 
 #include <algorithm>
 #include <array>
@@ -28,7 +27,7 @@ void check_line(const std::string& line) {
     FUZZ_CHECK(std::none_of(line.begin(), line.end(), [](char c) { return c >= 0 && c < ' '; }));
 }
 
-/// What the text says, as far as it can be compared; nothing when it has no usable key.
+/// The keys of the text, in a form to compare; nullopt if none is usable.
 std::optional<std::vector<std::string>> keys_in(const std::string& text, size_t& skipped) {
     skipped = 0;
     try {
@@ -82,13 +81,13 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (root) {
         const std::optional<json::View> list = root->view().member("keys");
         if (list && list->is_array()) {
-            // As an element of another set it is a key that cannot serve, unless it is that too.
+            // A set within a set is no usable key, unless it has the members of a key too.
             FUZZ_CHECK(root->view().member("kty") || !keys_in("{\"keys\":[" + text + "]}", again));
             return 0;
         }
         doubled = "{\"keys\":[" + text + ',' + text + "]}";
     } else if (!text.starts_with("-----BEGIN ")) {
-        return 0;  // what stands before the first block would come to stand behind the last
+        return 0;  // text before the first block would follow the last one
     }
     FUZZ_CHECK(2 * (keys->size() + skipped) > kMaxKeys ||
                (keys_in(doubled, again) == twice(*keys) && again == 2 * skipped));

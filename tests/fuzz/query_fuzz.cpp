@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// The path and the query, as `path?query`. Oracles: a splitter that decodes everything before it
-// looks for anything, and the way back: what is encoded again decodes to the same.
+// The path and the query, as `path?query`. Oracles: a parser that decodes all pairs before it looks
+// for a name; and its pairs encoded again, which must give the same result.
 
 #include <cstdlib>
 #include <limits>
@@ -83,7 +83,7 @@ std::string encode(const std::string& text) {
     return encoded;
 }
 
-/// Whether the count is one that may stand there, and which.
+/// Whether the text is a valid count, which is then in `count`.
 bool naive_count(const std::optional<std::string>& text, long long& count) {
     static const std::regex number("[+-]?[0-9]+");
     count = 0;
@@ -91,7 +91,7 @@ bool naive_count(const std::optional<std::string>& text, long long& count) {
         return true;
     }
     if (text->size() > 500) {
-        return text->find_first_not_of("0") == std::string::npos;  // regular expressions recurse
+        return text->find_first_not_of("0") == std::string::npos;  // std::regex recurses
     }
     if (!std::regex_match(*text, number)) {
         return false;
@@ -125,12 +125,12 @@ void check_query(const std::string& query) {
                    same.url == filter.url);
     } catch (const HttpError& error) {
         FUZZ_CHECK(error.status() == 400);
-        // Nothing else can be wrong than a count or the URL's characters.
+        // Only a count or the URL's characters can be invalid.
         FUZZ_CHECK(!counts || naive_parameter(pairs, "url"));
     }
 }
 
-/// Keys that nobody gets to see.
+/// A source without keys.
 class NoKeys : public KeySource {
   public:
     [[nodiscard]] Keys current() const override { return nullptr; }
@@ -140,7 +140,7 @@ class NoKeys : public KeySource {
     void reload() override {}
 };
 
-/// Asked by OPTIONS, the path alone decides, and neither a token nor the database is needed.
+/// With OPTIONS only the path decides: no token and no database is needed.
 bool is_list_path(const std::string& path) {
     static const Log log(LogLevel::error);
     static ConnectionPool database({}, 1, log);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// Runs a target over the files of a directory, where libFuzzer is not there to do it.
+// Runs a fuzz target over the files of a directory, in builds without libFuzzer.
 
 #include <filesystem>
 #include <iostream>

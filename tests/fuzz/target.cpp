@@ -7,7 +7,7 @@
 namespace kheops::fuzz {
 
 void fail(const char* condition, const char* file, int line) {
-    std::fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, condition);
+    std::fprintf(stderr, "%s:%d: check failed: %s\n", file, line, condition);
     std::abort();
 }
 

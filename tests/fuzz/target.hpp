@@ -5,13 +5,12 @@
 #include <cstdint>
 #include <string_view>
 
-/// What the programs of this folder share. Each is one libFuzzer target: a function that takes any
-/// octets, hands them to a part of src/ and compares what that says with an oracle of its own,
-/// written for the test and in another way. `scripts/fuzz` runs them; the plain tests run each over
-/// its corpus.
+/// What the programs of this folder share. Each is one libFuzzer target: a function that passes any
+/// octets to a part of src/ and compares the result with an oracle, a second implementation written
+/// in another way. `scripts/fuzz` runs the targets; the plain tests run each over its corpus.
 namespace kheops::fuzz {
 
-/// Ends the process with the line of the check that failed, which libFuzzer reports with the input.
+/// Prints the check that failed and its line, and aborts; libFuzzer reports this with the input.
 [[noreturn]] void fail(const char* condition, const char* file, int line);
 
 /// The input as text.
@@ -21,9 +20,9 @@ inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
 
 }  // namespace kheops::fuzz
 
-/// Stops when the condition does not hold.
+/// Aborts if the condition is false.
 #define FUZZ_CHECK(condition) \
     ((condition) ? void(0) : kheops::fuzz::fail(#condition, __FILE__, __LINE__))
 
-/// libFuzzer's entry.
+/// libFuzzer's entry point.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
