@@ -22,7 +22,7 @@ psql_in "$database" -f sql/schema.sql -f sql/example-data.sql
 
 arguments=() # of the program
 
-# cgi VARIABLE=VALUE…: the whole answer to that request, and the exit status where it is not 0.
+# cgi VARIABLE=VALUE…: prints the answer to that request, and the exit status if it is not 0.
 cgi() {
     env -i KHEOPS_WEBHOOKS_DATABASE="host=$socket_directory user=postgres dbname=$database" \
         KHEOPS_WEBHOOKS_JWKS="$(scripts/token --public)" \
@@ -53,7 +53,7 @@ expect 'SCRIPT_NAME as path' '^Status: 200 OK$' \
 expect 'a query' '^\[\]$' \
     "$(cgi QUERY_STRING=limit=0 HTTP_AUTHORIZATION="$bearer" 2>/dev/null)"
 expect 'no token' '^Status: 401 Unauthorized$' "$(cgi 2>/dev/null)"
-expect 'its log line' '^link=false sourceIP=192\.0\.2\.9 .*status=401 ' \
+expect 'no token, log' '^link=false sourceIP=192\.0\.2\.9 .*status=401 ' \
     "$(cgi REMOTE_ADDR=192.0.2.9 2>&1 >/dev/null)"
 
 # A web server passes a query without `=` as arguments (RFC 3875 section 4.4).
@@ -71,13 +71,13 @@ expect 'a wrong setting and ?--help' '^Status: 500 Internal Server Error$' "$ans
 expect 'a wrong setting and ?--help' 'kheops-webhooks: KHEOPS_WEBHOOKS_THREADS=0: must ' "$answer"
 expect 'a wrong setting and ?--help' '^exit status 2$' "$answer"
 
-# Only a plain id is taken over into the log and an answer to a fault.
+# An id other than 1 to 64 letters and digits is replaced, in the log and in a 500.
 expect 'an id' ' id=4f0c9Z ' "$(cgi REQUEST_ID=4f0c9Z 2>&1 >/dev/null)"
 for id in 'a b' 'a=b' '"' $'a\nb' "$(printf 'x%.0s' {1..65})" 'é'; do
     expect "the id $id" ' id=[0-9A-Za-z]{20} ' "$(cgi REQUEST_ID="$id" 2>&1 >/dev/null)"
 done
 
-# Nobody reads the log: the answer comes all the same.
+# The log has no reader: the answer comes nevertheless.
 mkfifo "$directory/log"
 exec 3<>"$directory/log"
 exec 4>"$directory/log" 3>&-
@@ -85,27 +85,27 @@ expect 'a log whose reader is gone' '^Status: 200 OK$' \
     "$(cgi HTTP_AUTHORIZATION="$bearer" 2>&4)"
 exec 4>&-
 
-# Closed standard descriptors are not given to the connection to the database, which would take what
-# is written to them for messages, and say so in the server's log.
-nonsense() {
+# The database connection does not get the number of a closed standard descriptor. If it did, the
+# server would read output as messages and log them as invalid.
+rejected() {
     psql -X -A -t -h "$socket_directory" -U postgres -d postgres \
         -c "SELECT pg_read_file('../postgresql.log')" |
         grep -E 'invalid (frontend )?message (type|length)' || true
 }
-before=$(nonsense)
+before=$(rejected)
 cgi HTTP_AUTHORIZATION="$bearer" >&- 2>&-
 expect 'no standard error' '^Status: 200 OK$' "$(cgi HTTP_AUTHORIZATION="$bearer" 2>&-)"
 until [ "$(psql -X -A -t -h "$socket_directory" -U postgres -d postgres \
     -c "SELECT count(*) FROM pg_stat_activity WHERE datname = '$database'")" -eq 0 ]; do sleep 0.02; done
-if [ "$(nonsense)" != "$before" ]; then
-    printf 'something else went to the database: %s\n' "$(nonsense)" >&2
+if [ "$(rejected)" != "$before" ]; then
+    printf 'the database received output: %s\n' "$(rejected)" >&2
     failures=$((failures + 1))
 fi
 
 answer=$(cgi REQUEST_METHOD=HEAD HTTP_AUTHORIZATION="$bearer" 2>/dev/null)
 expect 'HEAD' '^Content-Length: [1-9]' "$answer"
 if grep -q QAdfIstxuOvwkcm39WEO <<<"$answer"; then
-    echo 'HEAD: there is a body' >&2
+    echo 'HEAD with a body' >&2
     failures=$((failures + 1))
 fi
 

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Holds the structure of src/: includes point downwards only, and one file knows each C library, or
-# of libpq, one for each subject.
+# Checks the structure of src/: files include only files of lower rings, and one file uses each C
+# library (libpq: one for each subject).
 set -eu
 cd "$(dirname "$0")/../../src"
 
-# From the bottom up. What stands on one line does not include each other, a folder's own files
-# apart.
+# The rings, the lowest first. Files of one ring do not include each other, except within a
+# folder.
 rings='
 deadline descriptor key_times settings variables webhook text/
 log regular_file http/
@@ -34,7 +34,7 @@ fail() {
     failures=$((failures + 1))
 }
 
-# ring_of FILE: the number of the ring that the file is in; nothing when it is in none.
+# ring_of FILE: prints the number of the file's ring; nothing if it has none.
 ring_of() {
     awk -v file="${1%.[ch]pp}" '{
         for (i = 1; i <= NF; i++)
@@ -53,7 +53,7 @@ for file in *.[ch]pp */*.[ch]pp; do
             */*) [ "$(dirname "$included")" != "$(dirname "$file")" ] || own=true ;;
         esac
         if [ -z "$below" ] || { [ "$own" = false ] && [ "$below" -ge "$ring" ]; }; then
-            fail "src/$file includes $included, which is not below it"
+            fail "src/$file includes $included, which is not in a lower ring"
         fi
     done < <(sed -n 's/^#include "\(.*\)".*/\1/p' "$file")
 done

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# make install puts everything where README.md says, and nothing else; make uninstall takes it away.
+# make install installs all files where README.md says, and no others; make uninstall removes them.
 set -eEu
 trap 'echo "$0: line $LINENO: status $?: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "$0")/../.."
@@ -12,7 +12,7 @@ if [ ! -x "$build/kheops-webhooks" ]; then
     echo "$build/kheops-webhooks is not built" >&2
     exit 1
 fi
-# A `make test` around this test has told its own make things that are not meant for this one.
+# This make must not inherit the options of a `make test` that runs this script.
 unset MAKEFLAGS MFLAGS MAKELEVEL
 failures=0
 
@@ -29,7 +29,7 @@ installed() {
     (cd "$directory" && find . -type f -printf '%m %P\n' | sort -k 2)
 }
 
-# expected PREFIX: what must be there.
+# expected PREFIX: the files to expect.
 expected() {
     {
         echo "755 $1/sbin/kheops-webhooks"
@@ -48,16 +48,16 @@ same() {
 $(diff <(echo "$2") <(echo "$3"))"
 }
 
-umask 077 # of a careful administrator: what is installed must be readable all the same
+umask 077 # a strict umask: installed files must be readable nevertheless
 run_make PREFIX=/usr install
 same 'PREFIX=/usr' "$(expected usr)" "$(installed)"
 "$directory/usr/sbin/kheops-webhooks" --version >/dev/null || fail 'the installed program does not run'
 for file in nginx/kheops-webhooks.conf nginx/kheops-drop-in.conf sql/schema.sql; do
-    cmp "$file" "$directory/usr/share/kheops-webhooks/$file" || fail "$file is not the same"
+    cmp "$file" "$directory/usr/share/kheops-webhooks/$file" || fail "$file is not the same as in the sources"
 done
 grep -qx 'ExecStart=/usr/sbin/kheops-webhooks' "$directory/usr/lib/systemd/system/kheops-webhooks.service" ||
     fail 'the unit starts another program than the one installed'
-[ -z "$(find "$directory/usr" -type d ! -perm 755)" ] || fail "others cannot enter: $(find "$directory/usr" -type d ! -perm 755)"
+[ -z "$(find "$directory/usr" -type d ! -perm 755)" ] || fail "not of mode 755: $(find "$directory/usr" -type d ! -perm 755)"
 run_make PREFIX=/usr uninstall
 same 'uninstalled' '' "$(installed)"
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# A libfcgi with CVE-2025-23016 is refused when the build is configured, and so is one of which it
-# cannot be told.
+# Configuring the build fails with a libfcgi that has CVE-2025-23016, and with one that cannot be
+# tested for it.
 set -eEu
 trap 'echo "$0: line $LINENO: status $?: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "$0")/../.."
@@ -10,7 +10,7 @@ directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-libfcgi.XXXXXX")
 trap 'rm -rf "$directory"' EXIT
 failures=0
 
-# check WHAT PATTERN LIBRARY: configuring with that library fails and says so.
+# check WHAT PATTERN LIBRARY: configuring with that library fails and prints a match.
 check() {
     if cmake -S . -B "$directory/build" -D KHEOPS_TESTS=OFF -D FCGI_LIBRARY="$3" \
         >"$directory/output" 2>&1 ||
@@ -27,13 +27,13 @@ compile() { # LIBRARY SOURCE
 }
 
 compile liboverrun.so tests/smoke/libfcgi_overrun.cpp
-check 'one with the mistake' 'liboverrun.so has CVE-2025-23016: ' "$directory/liboverrun.so"
+check 'a vulnerable one' 'liboverrun.so has CVE-2025-23016: ' "$directory/liboverrun.so"
 
-printf '#include <fcgiapp.h>\n' >"$directory/deaf.cpp"
+printf '#include <fcgiapp.h>\n' >"$directory/stub.cpp"
 printf '%s\n' 'int FCGX_Init() { return 1; }' \
     'int FCGX_InitRequest(FCGX_Request*, int, int) { return 1; }' \
-    'int FCGX_Accept_r(FCGX_Request*) { return -1; }' >>"$directory/deaf.cpp"
-compile libdeaf.so "$directory/deaf.cpp"
-check 'one that cannot be asked' 'cannot be told whether .*/libdeaf.so .* ended with .2.' "$directory/libdeaf.so"
+    'int FCGX_Accept_r(FCGX_Request*) { return -1; }' >>"$directory/stub.cpp"
+compile libstub.so "$directory/stub.cpp"
+check 'one that fails the test' 'cannot be told whether .*/libstub.so .* ended with .2.' "$directory/libstub.so"
 
 exit $((failures > 0))

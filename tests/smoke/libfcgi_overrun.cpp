@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// As much of libfcgi as cmake/libfcgi_overflow.cpp uses, with its old mistake: for
+// What cmake/libfcgi_overflow.cpp calls of libfcgi, with CVE-2025-23016. For
 // tests/smoke/libfcgi.sh.
 
 #include <fcgiapp.h>
@@ -22,9 +22,8 @@ int FCGX_InitRequest(FCGX_Request* request, int /*socket*/, int /*flags*/) {
 int FCGX_Accept_r(FCGX_Request* request) {
     unsigned char octets[4096];
     const ssize_t count = ::read(request->ipcFd, octets, sizeof octets);
-    const unsigned char* sizes =
-        octets + 16 + 8;  // behind the first record and the second's header
-    unsigned total = 2;   // unsigned wraps as the int did in practice
+    const unsigned char* sizes = octets + 16 + 8;  // after a record and a header
+    unsigned total = 2;                            // unsigned wraps as the int did in practice
     for (const unsigned char* size : {sizes, sizes + 4}) {
         total += (size[0] & 0x7FU) << 24U | size[1] * 0x10000U | size[2] * 0x100U | size[3];
     }

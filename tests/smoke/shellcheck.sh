@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# No shell script of the project gives shellcheck anything to say.
+# The shell scripts of the project pass shellcheck.
 set -eu
 cd "$(dirname "$0")/../.."
 if ! command -v shellcheck >/dev/null; then

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# How the program is started: --help, --version, by hand, and with wrong settings.
+# How the program starts: --help, --version, by hand, and with wrong settings.
 set -eEu
 trap 'echo "$0: line $LINENO: status $?: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "$0")/../.."
@@ -19,7 +19,7 @@ check() {
     { echo && cat "$directory/errors"; } >>"$directory/output"
     if [ "$got" -ne "$status" ] || ! grep -Eq -- "$pattern" "$directory/output"; then
         {
-            echo "$what: exit status $got (wanted: $status), or no match for: $pattern"
+            echo "$what: exit status $got (expected: $status), or no match for: $pattern"
             cat "$directory/output"
         } >&2
         failures=$((failures + 1))
@@ -27,7 +27,7 @@ check() {
 }
 
 # shellcheck disable=SC2317 # called by check
-# started SETTING…: as CGI, the shortest way to a configured start.
+# started SETTING…: as CGI, the simplest start with settings.
 started() {
     env -i REQUEST_METHOD=GET PATH_INFO=/ KHEOPS_WEBHOOKS_JWKS="$directory/keys.pem" \
         KHEOPS_WEBHOOKS_ISSUER=https://issuer.example "$@" "$program"
@@ -68,7 +68,7 @@ for file in empty text none.json short.json private.pem; do
         started KHEOPS_WEBHOOKS_JWKS="$directory/$file"
 done
 
-# One good key and one broken one: the good one serves, the other is named.
+# One good key and one broken one: the program uses the former, logs the latter.
 {
     cat "$directory/keys.pem"
     printf -- '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n'

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The units are what systemd understands, and leave the program few rights.
+# systemd accepts the units, and they leave the program few rights.
 set -eEu
 trap 'echo "$0: line $LINENO: status $?: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "$0")/../.."
 if ! command -v systemd-analyze >/dev/null; then
-    echo 'systemd-analyze is not there (Debian package: systemd)' >&2
+    echo 'skipped: no systemd-analyze (Debian package: systemd)' >&2
     exit 77
 fi
 directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-systemd.XXXXXX")
@@ -19,18 +19,18 @@ fail() {
 }
 
 cp systemd/*.s* "$directory"
-# Verified is also that the program is there, which it is not before it is installed.
+# systemd-analyze also checks that the program exists. It is not installed here.
 sed -i "s|^ExecStart=.*|ExecStart=$(command -v true)|" "$directory/kheops-webhooks.service"
-# It only says what it does not understand, and exits with 0.
-said=$(systemd-analyze verify --man=no --recursive-errors=no "$directory"/kheops-webhooks.* 2>&1) ||
+# For what it does not understand it warns, and exits with 0.
+warnings=$(systemd-analyze verify --man=no --recursive-errors=no "$directory"/kheops-webhooks.* 2>&1) ||
     fail 'systemd-analyze verify fails'
-[ -z "$said" ] || fail "systemd-analyze verify says: $said"
+[ -z "$warnings" ] || fail "systemd-analyze warns: $warnings"
 
 systemd-analyze security --offline=yes --no-pager --threshold=15 \
     systemd/kheops-webhooks.service >"$directory/security" 2>&1 ||
-    fail "more than 1.5: $(grep -v '^✓' "$directory/security")"
+    fail "exposure over 1.5: $(grep -v '^✓' "$directory/security")"
 
-# What others rely on: nginx on the socket, the program on its settings.
+# nginx uses the unit's socket, and the program knows the settings.
 grep -q "unix:$(sed -n 's/^ListenStream=//p' systemd/kheops-webhooks.socket);" nginx/kheops-webhooks.conf ||
     fail 'nginx/kheops-webhooks.conf has another socket than the unit'
 while IFS='=' read -r name _; do

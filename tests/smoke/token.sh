@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# scripts/token: its tokens verify and say what was asked for, and wrong use is refused.
+# scripts/token: its tokens verify and have the requested claims, and wrong use is refused.
 set -eEu
 trap 'echo "$0: line $LINENO: status $?: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "$0")/../.."
@@ -13,7 +13,7 @@ for tool in openssl jq; do
 done
 directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-token.XXXXXX")
 trap 'rm -rf "$directory"' EXIT
-export BUILD_DIR="$directory/build" # so that a key is made here, and not found
+export BUILD_DIR="$directory/build" # so that scripts/token makes a key
 failures=0
 
 fail() {
@@ -21,7 +21,7 @@ fail() {
     failures=$((failures + 1))
 }
 
-# part TOKEN NUMBER: that part, decoded.
+# part TOKEN NUMBER: prints that part, decoded.
 part() {
     local text
     text=$(cut -d. -f"$2" <<<"$1" | tr -- '-_' '+/')
@@ -29,7 +29,7 @@ part() {
     openssl base64 -d -A <<<"$text"
 }
 
-# verify WHAT TOKEN PUBLIC-KEY: three parts of base64url without padding, and the signature is good.
+# verify WHAT TOKEN PUBLIC-KEY: the token has three parts of base64url and a good signature.
 verify() {
     [[ $2 =~ ^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$ ]] || fail "$1: not three parts: $2"
     part "$2" 3 >"$directory/signature"
@@ -39,12 +39,12 @@ verify() {
     [ "$(part "$2" 1 | jq -c .)" = '{"alg":"RS256","typ":"JWT"}' ] || fail "$1: its header is $(part "$2" 1)"
 }
 
-# claim TOKEN NAME: the value, as JSON.
+# claim TOKEN NAME: prints the value as JSON.
 claim() {
     part "$1" 2 | jq -c ".$2"
 }
 
-# The first use, by several at once, and all with one key.
+# Four first uses at the same time sign with the same key.
 for i in 1 2 3 4; do
     scripts/token alice >"$directory/token$i" &
 done
@@ -53,7 +53,7 @@ public=$(scripts/token --public)
 for i in 1 2 3 4; do
     verify "first use, $i" "$(cat "$directory/token$i")" "$public"
 done
-[ "$(find "$BUILD_DIR" -type f | wc -l)" -eq 2 ] || fail "more than two files: $(find "$BUILD_DIR")"
+[ "$(find "$BUILD_DIR" -type f | wc -l)" -eq 2 ] || fail "not two files: $(find "$BUILD_DIR")"
 [ "$(stat -c %a "$BUILD_DIR/demo/private.pem")" = 600 ] || fail 'others can read the private key'
 
 token=$(scripts/token alice)
@@ -61,7 +61,7 @@ token=$(scripts/token alice)
 [ "$(claim "$token" iss)" = "\"$(scripts/token --print-issuer)\"" ] || fail "iss is $(claim "$token" iss)"
 [ "$(claim "$token" 'exp - .iat')" = 3600 ] || fail "exp - iat is $(claim "$token" 'exp - .iat')"
 [ "$(claim "$token" 'iat > now - 600 and .iat <= now')" = true ] || fail "iat is $(claim "$token" iat)"
-[ "$(claim "$token" 'aud')$(claim "$token" scope)" = nullnull ] || fail 'aud or scope without having been asked for'
+[ "$(claim "$token" 'aud')$(claim "$token" scope)" = nullnull ] || fail 'aud or scope is set without its option'
 
 openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$directory/private.pem"
 openssl pkey -in "$directory/private.pem" -pubout -out "$directory/public.pem"
@@ -70,7 +70,7 @@ token=$(scripts/token --key "$directory/private.pem" --issuer 'https://a.example
 verify 'all options' "$token" "$directory/public.pem"
 for expected in 'iss == "https://a.example/\"b\""' 'aud == "kheops"' 'scope == "read write"' \
     'exp == .iat - 120' 'sub == "-alice"'; do
-    [ "$(claim "$token" "$expected")" = true ] || fail "not so: $expected; the claims are $(part "$token" 2)"
+    [ "$(claim "$token" "$expected")" = true ] || fail "false: $expected; the claims are $(part "$token" 2)"
 done
 
 # shellcheck disable=SC2016 # nothing in there is to be expanded
@@ -78,17 +78,17 @@ for sub in 'quote " and \ backslash' '\u0041' '& $(echo) * %s %%' 'ü ÿ 漢字 
     "$(printf 'x%.0s' {1..300})"; do
     token=$(scripts/token "$sub")
     verify "sub $sub" "$token" "$public"
-    # Without jq's reading of the claims it would be compared with itself.
+    # jq decodes the claim, so that it is compared as plain text.
     [ "$(part "$token" 2 | jq -r .sub)" = "$sub" ] || fail "sub $sub became $(claim "$token" sub)"
 done
 
-# refused STATUS ARGUMENT…: nothing on standard output, a reason on standard error.
+# refused STATUS ARGUMENT…: it fails and prints only a reason, on standard error.
 refused() {
     local status=$1 got=0
     shift
     scripts/token "$@" >"$directory/output" 2>"$directory/errors" || got=$?
     if [ "$got" -ne "$status" ] || [ -s "$directory/output" ] || [ ! -s "$directory/errors" ]; then
-        fail "scripts/token $*: exit status $got (wanted: $status): $(cat "$directory/output" "$directory/errors")"
+        fail "scripts/token $*: exit status $got (expected: $status): $(cat "$directory/output" "$directory/errors")"
     fi
 }
 
@@ -108,6 +108,6 @@ refused 2 $'not UTF-8: \xff'
 refused 1 --key /no/such/file alice
 openssl genpkey -quiet -algorithm ED25519 -out "$directory/ed25519.pem"
 refused 1 --key "$directory/ed25519.pem" alice
-scripts/token --help | grep -q -- '--lifetime' || fail '--help does not help'
+scripts/token --help | grep -q -- '--lifetime' || fail '--help lacks --lifetime'
 
 exit $((failures > 0))
