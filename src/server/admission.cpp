@@ -5,7 +5,7 @@
 
 namespace kheops {
 
-void AdmissionControl::taken(Clock::time_point queued, Clock::time_point now, std::size_t left) {
+void AdmissionControl::on_taken(Clock::time_point queued, Clock::time_point now, std::size_t left) {
     constexpr int kWeight = 8;
     time_at_front_ += (now - std::max(last_taken_, queued) - time_at_front_) / kWeight;
     last_taken_ = now;
@@ -19,7 +19,7 @@ Clock::duration AdmissionControl::expected_wait(std::size_t waiting, Clock::time
     if (waiting == 0) {
         return {};
     }
-    // While no thread takes anything, the age of the front is all there is to go by.
+    // While no thread takes a request, only the age of the front request counts.
     return std::max(time_at_front_ * static_cast<Clock::rep>(waiting), now - oldest);
 }
 

@@ -7,23 +7,21 @@
 
 namespace kheops {
 
-/// Admission control for a queue: tells how long a request that comes now would wait in it, by how
-/// fast the queue moves now. Nothing of the past counts once the queue has been empty. Reads no
-/// clock; for one thread at a time.
+/// Admission control for a queue: predicts how long a request that arrives now would wait, from how
+/// fast the queue moves now. An empty queue resets the prediction. Reads no clock. Not thread-safe.
 class AdmissionControl {
   public:
-    /// A serving thread took the front of the queue at `now`. `queued` is when that request came
-    /// into the queue, `left` is how many requests are in the queue now.
-    void taken(Clock::time_point queued, Clock::time_point now, std::size_t left);
+    /// Records that a serving thread took the front request at `now`. `queued` is when that request
+    /// entered the queue, `left` is how many requests remain in it.
+    void on_taken(Clock::time_point queued, Clock::time_point now, std::size_t left);
 
-    /// How long a request that comes at `now` behind `waiting` others waits for a thread, as far as
-    /// can be told. `oldest` is when the front came into the queue; ignored when the queue is
-    /// empty.
+    /// Returns how long a request that arrives at `now` behind `waiting` others would wait for a
+    /// thread. `oldest` is when the front request entered the queue; unused if `waiting` is 0.
     [[nodiscard]] Clock::duration expected_wait(std::size_t waiting, Clock::time_point oldest,
                                                 Clock::time_point now) const;
 
   private:
-    Clock::duration time_at_front_{};  // how long a request stands at the front: a moving average
+    Clock::duration time_at_front_{};  // of a request, as a moving average
     Clock::time_point last_taken_;
 };
 

@@ -9,12 +9,12 @@ namespace kheops {
 
 namespace {
 
-/// The part of its budget that a request may spend waiting for a thread.
-constexpr int kWaitingShare = 4;
+/// A request may wait for a thread for its budget divided by this.
+constexpr int kWaitDivisor = 4;
 
 }  // namespace
 
-RequestQueue::RequestQueue(std::chrono::milliseconds budget) : max_wait_(budget / kWaitingShare) {}
+RequestQueue::RequestQueue(std::chrono::milliseconds budget) : max_wait_(budget / kWaitDivisor) {}
 
 void RequestQueue::add(ReadyRequest request) {
     const std::lock_guard lock(mutex_);
@@ -26,8 +26,8 @@ void RequestQueue::add(ReadyRequest request) {
         return;
     }
     admitted_.push_back(std::move(request));
-    // The thread that was busy last has what it needs in the processor's cache: under little load
-    // the others rest.
+    // Wake the thread that was busy last: what it needs is in the processor's cache. Under little
+    // load, the other threads stay asleep.
     if (!idle_.empty()) {
         idle_.back()->is_called = true;
         idle_.back()->called.notify_one();
@@ -62,15 +62,15 @@ std::optional<ReadyRequest> RequestQueue::next(Lane lane) {
     std::optional<ReadyRequest> request(std::move(requests.front()));
     requests.pop_front();
     if (lane == Lane::admitted) {
-        admission_.taken(request->whole, Clock::now(), requests.size());
+        admission_.on_taken(request->whole, Clock::now(), requests.size());
     }
     return request;
 }
 
 void RequestQueue::wait_for_admitted(std::unique_lock<std::mutex>& lock) {
-    // A thread that was called finds the queue empty when one that had just answered was quicker.
+    // A woken thread finds the queue empty if a thread that had just answered was faster.
     while (admitted_.empty() && !finished_) {
-        Idle thread;
+        IdleThread thread;
         idle_.push_back(&thread);
         thread.called.wait(lock, [&] { return thread.is_called || finished_; });
     }
@@ -84,7 +84,7 @@ bool RequestQueue::has_spare_thread() {
 void RequestQueue::finish() {
     const std::lock_guard lock(mutex_);
     finished_ = true;
-    for (Idle* thread : idle_) {
+    for (IdleThread* thread : idle_) {
         thread->called.notify_one();
     }
     idle_.clear();

@@ -16,55 +16,55 @@
 
 namespace kheops {
 
-/// A connection with a request to serve. The serving thread that takes it owns it until it gives it
-/// back (Dispatcher::next_after).
+/// A connection on which a whole request has arrived. The serving thread that takes it owns it
+/// until it calls Dispatcher::next_after().
 struct ReadyRequest {
-    std::uint64_t id;  ///< the connection's, for giving it back
+    std::uint64_t id;  ///< of the connection, for Dispatcher::next_after()
     Descriptor connection;
     RequestFraming framing;
-    Clock::time_point arrived;  ///< when the connection was accepted or the first octet came
-    Clock::time_point whole;    ///< when the rest of it had come
+    Clock::time_point arrived;  ///< at accept(2) or, on a kept connection, at the first octet
+    Clock::time_point whole;    ///< when its parameters had all arrived
     Deadline deadline;
 };
 
-/// The requests that wait for a thread. The dispatching thread adds them; the serving threads take
-/// the admitted ones in order, and a thread of its own takes the refused ones, so that a client is
-/// told at once while all serving threads are busy. Safe to use from several threads.
+/// Requests that wait for a thread. The dispatching thread adds them; the serving threads take the
+/// admitted ones in order. A separate thread takes the refused ones, so that their clients get an
+/// answer while all serving threads are busy. Safe to use from several threads.
 class RequestQueue {
   public:
-    /// `budget` bounds one request (contract section 7, KHEOPS_WEBHOOKS_TIMEOUT).
+    /// `budget` is the maximum time of a request (contract section 7, KHEOPS_WEBHOOKS_TIMEOUT).
     explicit RequestQueue(std::chrono::milliseconds budget);
 
     enum class Lane {
         admitted,
-        refused,  ///< would have waited, or has waited, too long for a thread
+        refused,  ///< would wait, or has waited, too long for a thread
     };
 
-    /// Adds a request: to the refused ones when it would wait for a thread longer than a quarter of
-    /// the budget, so that those who are served have time left for the database.
+    /// Adds a request. Refuses it if it would wait for a thread longer than a quarter of the
+    /// budget, so that requests that are served have time left for the database.
     void add(ReadyRequest request);
 
-    /// Moves the admitted requests whose deadline has passed to the refused ones.
+    /// Refuses the admitted requests whose deadline has passed at `now`.
     void refuse_overdue(Clock::time_point now);
 
-    /// The next request of that lane. Waits for it; nothing once finish() was called and the lane
-    /// is empty.
+    /// Waits for the next request of that lane and returns it. Empty once finish() was called and
+    /// the lane is empty.
     [[nodiscard]] std::optional<ReadyRequest> next(Lane lane);
 
-    /// Whether nothing waits and a serving thread is idle.
+    /// Whether no request is queued and a serving thread is idle.
     [[nodiscard]] bool has_spare_thread();
 
-    /// Lets the threads go, once they have served what is left. May be called again.
+    /// Makes next() return empty once the queued requests are taken. May be called again.
     void finish();
 
   private:
     /// A serving thread that waits for a request.
-    struct Idle {
+    struct IdleThread {
         std::condition_variable called;
         bool is_called = false;
     };
 
-    /// Waits for an admitted request, or for the end. \pre `lock` holds mutex_.
+    /// Waits for an admitted request or for finish(). \pre `lock` holds mutex_.
     void wait_for_admitted(std::unique_lock<std::mutex>& lock);
 
     const Clock::duration max_wait_;
@@ -72,7 +72,7 @@ class RequestQueue {
     std::deque<ReadyRequest> admitted_;
     std::deque<ReadyRequest> refused_;
     AdmissionControl admission_;
-    std::vector<Idle*> idle_;  // the last one is called first
+    std::vector<IdleThread*> idle_;  // the last one is woken first
     std::condition_variable refused_changed_;
     bool finished_ = false;
 };

@@ -26,7 +26,7 @@ TEST(Admission, AtASteadyRateTheWaitIsLengthTimesPace) {
     Clock::time_point now = kStart;
     for (int i = 0; i < 100; ++i) {
         now += 10ms;
-        admission.taken(kStart, now, 20);
+        admission.on_taken(kStart, now, 20);
     }
     const auto wait = admission.expected_wait(20, now, now);
     EXPECT_GT(wait, 199ms);
@@ -35,25 +35,25 @@ TEST(Admission, AtASteadyRateTheWaitIsLengthTimesPace) {
 
 TEST(Admission, OneSlowRequestWeighsAnEighth) {
     AdmissionControl admission;
-    admission.taken(kStart, kStart + 800ms, 10);
+    admission.on_taken(kStart, kStart + 800ms, 10);
     EXPECT_EQ(admission.expected_wait(10, kStart + 800ms, kStart + 800ms), 1s);
     // A request taken without delay reduces that by an eighth.
-    admission.taken(kStart, kStart + 800ms, 8);
+    admission.on_taken(kStart, kStart + 800ms, 8);
     EXPECT_EQ(admission.expected_wait(8, kStart + 800ms, kStart + 800ms), 700ms);
 }
 
 TEST(Admission, TimeWhileTheQueueIsEmptyDoesNotCount) {
     AdmissionControl admission;
-    admission.taken(kStart, kStart, 10);
+    admission.on_taken(kStart, kStart, 10);
     // A request an hour later is taken after 8 ms.
-    admission.taken(kStart + 1h, kStart + 1h + 8ms, 10);
+    admission.on_taken(kStart + 1h, kStart + 1h + 8ms, 10);
     EXPECT_EQ(admission.expected_wait(10, kStart + 1h + 8ms, kStart + 1h + 8ms), 10ms);
 }
 
 TEST(Admission, EarlierWaitsDoNotCountOnceTheQueueIsEmpty) {
     AdmissionControl admission;
-    admission.taken(kStart, kStart + 3s, 1);
-    admission.taken(kStart, kStart + 3s, 0);
+    admission.on_taken(kStart, kStart + 3s, 1);
+    admission.on_taken(kStart, kStart + 3s, 0);
     const Clock::time_point later = kStart + 4s;
     EXPECT_EQ(admission.expected_wait(60, later, later), 0s);
 }
