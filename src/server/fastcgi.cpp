@@ -11,7 +11,7 @@ namespace kheops {
 
 namespace {
 
-/// libfcgi's own listening socket, which it is never to accept on.
+/// libfcgi gets no listening socket: it must never accept.
 constexpr int kNoListener = -1;
 
 }  // namespace
@@ -20,7 +20,7 @@ void initialize_fastcgi() {
     if (FCGX_Init() != 0) {
         throw std::runtime_error("libfcgi cannot be initialized");
     }
-    // libfcgi installs a handler of its own for this one; a lost peer is no event for us.
+    // Replaces the handler that libfcgi has installed.
     static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
 }
 
@@ -34,9 +34,9 @@ FastCgi::~FastCgi() {
 
 bool FastCgi::begin(Descriptor connection) {
     request_->ipcFd = connection.release();
-    // Without this, FCGX_Accept_r would first finish "the request before" and close the descriptor.
+    // Without this, FCGX_Accept_r would first finish a previous request and close the descriptor.
     request_->keepConnection = 1;
-    // Where libfcgi closes a descriptor after all, because it broke, it does not wait for the peer.
+    // With this, libfcgi does not wait for the peer when it closes a broken connection.
     request_->detached = 1;
     return FCGX_Accept_r(request_.get()) == 0;
 }
@@ -58,9 +58,9 @@ void FastCgi::write(std::string_view text) {
     FCGX_FClose(request_->out);
 }
 
-FastCgi::Ended FastCgi::end() {
+FastCgi::EndedRequest FastCgi::end() {
     const bool keep = request_->keepConnection != 0;
-    request_->keepConnection = 1;  // closing is the business of whoever takes the connection back
+    request_->keepConnection = 1;  // the caller decides whether to close
     FCGX_Finish_r(request_.get());
     Descriptor connection(request_->ipcFd);
     request_->ipcFd = -1;

@@ -9,47 +9,46 @@
 
 struct FCGX_Request;
 
-/// One FastCGI request at a time on connections that were accepted elsewhere. The only file that
-/// uses libfcgi, of which it calls neither accept() nor close(): the first cannot be stopped in
-/// time, the second waits up to two seconds for the peer.
+/// FastCGI requests on connections that the dispatcher has accepted. The only file that uses
+/// libfcgi. libfcgi neither accepts nor closes here: its accept cannot be interrupted reliably, and
+/// its close waits up to two seconds for the peer.
 namespace kheops {
 
-/// Makes libfcgi ready; once, before any thread uses FastCgi. Leaves SIGPIPE ignored, so that a web
-/// server that went away is an error of write().
+/// Initializes libfcgi. Call it once, before any thread uses FastCgi. Ignores SIGPIPE, so that
+/// write() fails if the peer has hung up. Throws std::runtime_error if libfcgi fails.
 void initialize_fastcgi();
 
-/// What one thread needs to serve FastCGI requests, one after the other.
+/// Serves FastCGI requests one after the other. Each thread has its own.
 class FastCgi {
   public:
     FastCgi();
-    /// Closes the connection of a request that was begun and not ended.
+    /// Closes the connection if a request was begun and not ended.
     ~FastCgi();
     FastCgi(const FastCgi&) = delete;
     FastCgi& operator=(const FastCgi&) = delete;
 
-    /// Takes the connection over and reads the request, whose parameters have all arrived
-    /// (inspect_request). False when libfcgi does not find one; the connection is closed then.
+    /// Takes the connection and reads the request's parameters, all of which must have arrived
+    /// (inspect_request). Returns false, and closes the connection, if libfcgi finds no request.
     [[nodiscard]] bool begin(Descriptor connection);
 
-    /// The value of a parameter of the request begun; null when the web server did not pass it.
-    /// Valid until end().
+    /// Returns the value of a parameter; null if the web server did not pass it. Valid until end().
     [[nodiscard]] const char* parameter(const char* name) const;
 
-    /// Reads the rest of the body, which has all come (RequestFraming::ends_here), so that the next
-    /// request starts clean. To be called before write(): whoever has the answer may send the next
-    /// request, and libfcgi reads ahead.
+    /// Reads the body, all of which must have arrived (RequestFraming::body_complete), so that the
+    /// next request starts after it. Call this before write(): a peer that has the answer may send
+    /// its next request, and libfcgi would read ahead into it.
     void discard_body();
 
-    /// Writes the whole answer and the end of the request, as slowly as the peer reads. What cannot
-    /// be written is lost; end() then returns no connection. Closes nothing.
+    /// Writes the whole answer and the end of the request, as slowly as the peer reads. If writing
+    /// fails, the rest is dropped and end() returns no connection.
     void write(std::string_view text);
 
-    struct Ended {
-        Descriptor connection;  ///< none when it broke
+    struct EndedRequest {
+        Descriptor connection;  ///< empty if it broke
         bool keep;              ///< the web server wants to send its next request on it
     };
-    /// Gives the connection back.
-    [[nodiscard]] Ended end();
+    /// Ends the request and returns its connection.
+    [[nodiscard]] EndedRequest end();
 
   private:
     std::unique_ptr<FCGX_Request> request_;

@@ -26,21 +26,21 @@ struct Record {
     bool is_padded;
 };
 
-/// Walks over records.
+/// Reads records one by one.
 class Records {
   public:
     explicit Records(std::string_view octets) : rest_(octets) {}
 
     [[nodiscard]] bool at_end() const { return rest_.empty(); }
 
-    /// Whether what is there of the next record fits one of that type: a wrong one is refused
-    /// before the rest of it has come.
+    /// Whether the next record, as far as it has arrived, may be of that type. The caller can so
+    /// reject a wrong one before all of it has arrived.
     [[nodiscard]] bool may_continue_with(unsigned type) const {
         return (rest_.empty() || octet_at(rest_, 0) == kVersion) &&
                (rest_.size() < kHeaderSize || octet_at(rest_, 1) == type);
     }
 
-    /// The next record if all of it is there.
+    /// The next record; empty if a part of it is missing.
     std::optional<Record> take() {
         if (rest_.size() < kHeaderSize) {
             return std::nullopt;
@@ -61,14 +61,14 @@ class Records {
     std::string_view rest_;
 };
 
-/// Walks over the name-value pairs of a parameter stream (section 3.4).
+/// Reads the name-value pairs of a parameter stream (section 3.4).
 class Pairs {
   public:
     explicit Pairs(std::string_view stream) : rest_(stream) {}
 
     [[nodiscard]] bool at_end() const { return rest_.empty(); }
 
-    /// False when the pair overruns the stream.
+    /// False if the pair overruns the stream.
     bool take(std::string_view& name, std::string_view& value) {
         const std::optional<size_t> name_size = take_size();
         const std::optional<size_t> value_size = name_size ? take_size() : std::nullopt;
@@ -82,7 +82,7 @@ class Pairs {
     }
 
   private:
-    /// One octet, or four with the highest bit set.
+    /// One octet, or four with the highest bit set; empty if the stream ends too early.
     std::optional<size_t> take_size() {
         if (rest_.empty()) {
             return std::nullopt;
@@ -124,7 +124,7 @@ RequestFraming inspect_parameters(std::string_view stream) {
     return framing;
 }
 
-/// Whether `records` hold the rest of the request's body up to its end, and nothing behind it.
+/// Whether `records` hold the whole body of the request, and nothing after it.
 bool end_with_body(Records records, unsigned request) {
     while (records.may_continue_with(kBody)) {
         const std::optional<Record> record = records.take();
@@ -180,7 +180,7 @@ RequestFraming inspect_request(std::string_view octets) {
     }
 
     RequestFraming framing = inspect_parameters(parameters);
-    framing.ends_here = end_with_body(records, begin->request);
+    framing.body_complete = end_with_body(records, begin->request);
     return framing;
 }
 

@@ -3,30 +3,30 @@
 
 #include <string_view>
 
-/// The record layer of FastCGI 1.0 (its specification, section 3), as far as it tells whether a
-/// request may be handed to libfcgi: that blocks until a request is whole and, once it reads,
-/// cannot be called back.
+/// The record layer of FastCGI 1.0 (its specification, section 3), as far as it shows whether a
+/// request may be handed to libfcgi, which blocks until the parameters are complete and cannot be
+/// cancelled.
 namespace kheops {
 
-/// What the octets at the head of a connection hold.
+/// What the octets that have arrived on a connection hold.
 struct RequestFraming {
     enum class State {
-        partial,    ///< the beginning of a request; more must come
-        whole,      ///< a request whose parameters are all there
-        malformed,  ///< no request that a web server would send to a responder
+        partial,    ///< the beginning of a request; more must arrive
+        whole,      ///< a request whose parameters have all arrived
+        malformed,  ///< not a request that a web server sends to a responder
     };
     State state;
 
-    // The following are set for a whole request.
-    bool ends_here = false;      ///< the body's end is there too, and nothing behind it
+    // Set for a whole request only.
+    bool body_complete = false;  ///< the body has arrived too, and nothing after it
     bool nul_in_path = false;    ///< PATH_INFO or SCRIPT_NAME holds U+0000, which ends a C string
-    bool nul_elsewhere = false;  ///< another parameter's name or value does
+    bool nul_elsewhere = false;  ///< another parameter's name or value holds U+0000
 };
 
-/// Inspects what has arrived of one request on a connection, from its first octet. Management
-/// records, other roles than responder, a second request's records in between and parameters that
-/// overrun their stream are malformed, and so is padding behind the first record and behind the one
-/// that ends the parameters: it is allowed, but libfcgi takes it for the next record's header, and
+/// Inspects the octets of one request that have arrived, from its first octet. These are malformed:
+/// management records, roles other than responder, records of a second request, and parameters that
+/// overrun their stream. So is padding after the first record and after the record that ends the
+/// parameters: the specification allows it, but libfcgi takes it for the next record's header, and
 /// no web server sends it.
 [[nodiscard]] RequestFraming inspect_request(std::string_view octets);
 

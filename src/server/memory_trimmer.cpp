@@ -9,7 +9,7 @@ namespace kheops {
 
 namespace {
 
-/// Some three hundred webhooks. What smaller answers need is used again by the next ones.
+/// Some three hundred webhooks. The next answers reuse the memory of smaller ones.
 constexpr std::size_t kLargeAnswer = std::size_t{64} * 1024;
 
 /// How long freed memory is kept for the next large answer.
@@ -18,8 +18,8 @@ constexpr std::chrono::seconds kTrimDelay(2);
 }  // namespace
 
 MemoryTrimmer::MemoryTrimmer() {
-    // An answer of a thousand webhooks needs about as much. What is free at the top of a thread's
-    // arena is given back when it is more, and malloc_trim() gives back what is free below.
+    // An answer of a thousand webhooks needs about 1 MiB. If more is free at the top of an arena,
+    // free() returns it to the kernel; malloc_trim() returns what is free below.
     constexpr int kKeptByEachThread = 1024 * 1024;
     // There are no other threads yet. NOLINTBEGIN(concurrency-mt-unsafe)
     ::mallopt(M_TRIM_THRESHOLD, kKeptByEachThread);
@@ -27,7 +27,7 @@ MemoryTrimmer::MemoryTrimmer() {
     // NOLINTEND(concurrency-mt-unsafe)
 }
 
-void MemoryTrimmer::answered(std::size_t octets) {
+void MemoryTrimmer::on_answer(std::size_t octets) {
     if (octets < kLargeAnswer) {
         return;
     }

@@ -8,19 +8,19 @@
 
 namespace kheops {
 
-/// Gives the memory that large answers needed back to the kernel: soon after them, and once for
-/// many. After each, the next large answer would have to fetch it again page by page, which costs
-/// more than the rest of the answer's work in this process. Safe to use from several threads.
+/// Gives the memory that large answers needed back to the kernel, 2 s after them and once for many.
+/// Doing so after each would cost more: the next large answer would get its memory page by page,
+/// which takes longer than the rest of its work in this process. Safe to use from several threads.
 class MemoryTrimmer {
   public:
-    /// Tells the C library, for the whole process, to keep some of what is freed. To be made before
-    /// the threads that serve.
+    /// Sets, for the whole process, how much freed memory malloc keeps. Construct it before the
+    /// serving threads start.
     MemoryTrimmer();
 
-    /// An answer of that many octets was written.
-    void answered(std::size_t octets);
+    /// Records that an answer of that many octets was written.
+    void on_answer(std::size_t octets);
 
-    /// For a thread of its own: gives memory back until `stop` says so.
+    /// Runs in a thread of its own, until `stop` is requested.
     void run(const std::stop_token& stop);
 
   private:

@@ -23,8 +23,8 @@ namespace kheops {
 
 namespace {
 
-/// A request that came to a thread within this had not to wait for one.
-constexpr std::chrono::milliseconds kNoWait(1);
+/// A request that a thread takes within this time did not wait in the queue.
+constexpr std::chrono::milliseconds kMaxImmediate(1);
 
 Request read_request(const FastCgi& fastcgi, const RequestFraming& framing) {
     Request request =
@@ -34,66 +34,68 @@ Request read_request(const FastCgi& fastcgi, const RequestFraming& framing) {
     return request;
 }
 
-/// What each serving thread works with.
-struct Serving {
+/// What each serving thread uses.
+struct ServingContext {
     ActiveRequest& active;
     MemoryTrimmer& trimmer;
     const TokenVerifier& tokens;
     const Log& log;
 };
 
-/// What is to be given back of a request.
-struct Served {
-    Descriptor connection;  // none where it broke
+/// What the dispatcher gets back after a request.
+struct ServedRequest {
+    Descriptor connection;  // empty if it broke
     Dispatcher::Disposition disposition = Dispatcher::Disposition::close;
 };
 
-/// Writes the answer to the request that was begun.
+/// Writes the answer to the current request.
 void write_answer(FastCgi& fastcgi, const RequestFraming& framing, const Request& request,
                   const Response& response) {
-    if (framing.ends_here) {
+    if (framing.body_complete) {
         fastcgi.discard_body();
     }
     fastcgi.write(to_gateway_text(response, request));
 }
 
 /// Takes the connection back from libfcgi.
-Served end_request(FastCgi& fastcgi, const RequestFraming& framing) {
-    FastCgi::Ended ended = fastcgi.end();
-    const Dispatcher::Disposition disposition = !framing.ends_here ? Dispatcher::Disposition::drain
-                                                : ended.keep       ? Dispatcher::Disposition::keep
-                                                                   : Dispatcher::Disposition::close;
+ServedRequest end_request(FastCgi& fastcgi, const RequestFraming& framing) {
+    FastCgi::EndedRequest ended = fastcgi.end();
+    const Dispatcher::Disposition disposition = !framing.body_complete
+                                                    ? Dispatcher::Disposition::drain
+                                                : ended.keep ? Dispatcher::Disposition::keep
+                                                             : Dispatcher::Disposition::close;
     return {std::move(ended.connection), disposition};
 }
 
 /// Answers an admitted request.
-Served serve(ReadyRequest ready, FastCgi& fastcgi, ConnectionPool& database, const Serving& with) {
+ServedRequest serve(ReadyRequest ready, FastCgi& fastcgi, ConnectionPool& database,
+                    const ServingContext& context) {
     const int peer = ready.connection.number();
-    // The peer of a request that did not wait is there; the query notices one that leaves later.
-    const bool has_waited = Clock::now() - ready.whole > kNoWait;
+    // The peer of a request that did not wait is there; the query notices a later hang-up.
+    const bool has_waited = Clock::now() - ready.whole > kMaxImmediate;
     if (has_waited && ready.connection.has_hung_up()) {
-        with.log.event(LogLevel::debug, "request_abandoned");
+        context.log.event(LogLevel::debug, "request_abandoned");
         return {};
     }
     if (!fastcgi.begin(std::move(ready.connection))) {
         return {};
     }
     {
-        const ActiveRequest::Scope scope(with.active, peer, ready.deadline);
+        const ActiveRequest::Scope scope(context.active, peer, ready.deadline);
         const Request request = read_request(fastcgi, ready.framing);
         const Response response = ready.deadline.passed()
-                                      ? answer_too_busy(request, ready.arrived, with.log)
-                                      : answer(request, with.tokens, database, ready.arrived,
-                                               ready.deadline.with_peer(peer), with.log);
+                                      ? answer_too_busy(request, ready.arrived, context.log)
+                                      : answer(request, context.tokens, database, ready.arrived,
+                                               ready.deadline.with_peer(peer), context.log);
         write_answer(fastcgi, ready.framing, request, response);
-        with.trimmer.answered(response.body.size());
+        context.trimmer.on_answer(response.body.size());
     }
     return end_request(fastcgi, ready.framing);
 }
 
-/// Answers a refused request. The one thread that refuses waits for nobody: a peer that does not
-/// read loses its connection.
-Served refuse(ReadyRequest ready, FastCgi& fastcgi, const Log& log) {
+/// Answers a refused request. One thread does this for all and must not wait: it closes a
+/// connection whose peer does not read.
+ServedRequest refuse(ReadyRequest ready, FastCgi& fastcgi, const Log& log) {
     if (!ready.connection.is_writable()) {
         log.event(LogLevel::debug, "request_abandoned");
         return {};
@@ -106,9 +108,8 @@ Served refuse(ReadyRequest ready, FastCgi& fastcgi, const Log& log) {
     return end_request(fastcgi, ready.framing);
 }
 
-/// What each thread does until no request is to come in its lane: `handle` takes a request and the
-/// FastCgi to answer it with, and returns what is Served. While the thread waits for the next one,
-/// it holds nothing of the last.
+/// The loop of each thread, until the queue is finished. `handle` takes a request and the FastCgi
+/// to answer it with. While the thread waits for the next request, it holds nothing of the last.
 template <typename Handle>
 void serve_lane(RequestQueue::Lane lane, RequestQueue& queue, Dispatcher& dispatcher,
                 const Log& log, Handle handle) {
@@ -116,10 +117,10 @@ void serve_lane(RequestQueue::Lane lane, RequestQueue& queue, Dispatcher& dispat
     std::optional<ReadyRequest> ready = queue.next(lane);
     while (ready) {
         const std::uint64_t id = ready->id;
-        Served served;
+        ServedRequest served;
         try {
             served = handle(std::move(*ready), *fastcgi);
-        } catch (const std::exception& error) {  // such as std::bad_alloc: the others go on
+        } catch (const std::exception& error) {  // such as std::bad_alloc: the thread goes on
             fastcgi.emplace();                   // closes the connection
             log.event(LogLevel::error, "fault", {{"reason", error.what()}});
         }
@@ -127,8 +128,7 @@ void serve_lane(RequestQueue::Lane lane, RequestQueue& queue, Dispatcher& dispat
     }
 }
 
-/// The threads that serve. They end when the queue is finished, which its owner's end sees to,
-/// however it comes.
+/// The threads that serve and refuse. The destructor finishes the queue and joins them.
 class ServingThreads {
   public:
     explicit ServingThreads(RequestQueue& queue) : queue_(queue) {}
@@ -136,7 +136,7 @@ class ServingThreads {
     ServingThreads(const ServingThreads&) = delete;
     ServingThreads& operator=(const ServingThreads&) = delete;
 
-    /// Throws std::runtime_error when the kernel gives no thread.
+    /// Throws std::runtime_error if the kernel refuses a thread.
     template <typename Function>
     void start(Function function) {
         try {
@@ -163,7 +163,7 @@ int run_worker(int listener, const Config& config, KeySource& keys, const TokenV
     RequestQueue queue(config.timeout);
     Dispatcher dispatcher(
         listener, config.timeout, queue, manager, [&keys] { keys.reload(); }, log);
-    // Not sooner: libfcgi catches SIGTERM and forgets it, unless the dispatcher has blocked it.
+    // After the dispatcher has blocked SIGTERM, which libfcgi's handler would otherwise swallow.
     initialize_fastcgi();
     keys.start_refreshing();
     ConnectionPool database(config.database, config.threads, log);
@@ -172,10 +172,10 @@ int run_worker(int listener, const Config& config, KeySource& keys, const TokenV
     ServingThreads threads(queue);
     for (unsigned i = 0; i < config.threads; ++i) {
         threads.start([&, &active = dispatcher.add_serving_thread()] {
-            const Serving with = {active, trimmer, tokens, log};
+            const ServingContext context = {active, trimmer, tokens, log};
             serve_lane(RequestQueue::Lane::admitted, queue, dispatcher, log,
                        [&](ReadyRequest ready, FastCgi& fastcgi) {
-                           return serve(std::move(ready), fastcgi, database, with);
+                           return serve(std::move(ready), fastcgi, database, context);
                        });
         });
     }

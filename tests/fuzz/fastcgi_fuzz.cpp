@@ -26,7 +26,7 @@ using State = RequestFraming::State;
 struct NaiveRequest {
     State state;
     test::Parameters parameters;
-    bool ends_here = false;
+    bool body_complete = false;
 };
 
 size_t octet(const std::string& octets, size_t at) {
@@ -160,7 +160,7 @@ void check_libfcgi(const std::string& octets, const RequestFraming& framing,
         FUZZ_CHECK((found != nullptr ? std::optional<std::string>(found) : std::nullopt) ==
                    value_in(parameters, asked));
     }
-    if (framing.ends_here) {
+    if (framing.body_complete) {
         fastcgi.discard_body();
     }
     FUZZ_CHECK(fastcgi.end().connection.number() >= 0);
@@ -180,7 +180,7 @@ void check_splits(const std::string& stream) {
             test::fastcgi_record(test::kFastCgiParameters, stream.substr(at)) + end);
         FUZZ_CHECK(split.state == whole.state && split.nul_in_path == whole.nul_in_path &&
                    split.nul_elsewhere == whole.nul_elsewhere &&
-                   split.ends_here == whole.ends_here);
+                   split.body_complete == whole.body_complete);
     }
 }
 
@@ -194,7 +194,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const NaiveRequest naive = naive_read(octets);
     FUZZ_CHECK(framing.state == naive.state);
     if (framing.state == State::whole) {
-        FUZZ_CHECK(framing.ends_here == naive.ends_here);
+        FUZZ_CHECK(framing.body_complete == naive.body_complete);
         check_nul(framing, naive.parameters);
     }
 

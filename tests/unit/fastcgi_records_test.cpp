@@ -26,7 +26,7 @@ const std::string kWhole =
 TEST(FastCgiRecords, ARequestIsWholeOnceItsParametersEnd) {
     const RequestFraming framing = inspect_request(kWhole);
     EXPECT_EQ(framing.state, State::whole);
-    EXPECT_TRUE(framing.ends_here);
+    EXPECT_TRUE(framing.body_complete);
     EXPECT_FALSE(framing.nul_in_path);
     EXPECT_FALSE(framing.nul_elsewhere);
 }
@@ -39,22 +39,22 @@ TEST(FastCgiRecords, ARequestCutInItsParametersIsPartial) {
     for (size_t size = end_of_parameters; size < kWhole.size(); ++size) {
         const RequestFraming framing = inspect_request(kWhole.substr(0, size));
         EXPECT_EQ(framing.state, State::whole) << size;
-        EXPECT_FALSE(framing.ends_here) << size;
+        EXPECT_FALSE(framing.body_complete) << size;
     }
 }
 
 TEST(FastCgiRecords, AnEmptyRecordEndsTheBody) {
     const std::string head = begin() + kParameters + test::fastcgi_record(4, "");
-    EXPECT_FALSE(inspect_request(head + test::fastcgi_record(5, "body")).ends_here);
+    EXPECT_FALSE(inspect_request(head + test::fastcgi_record(5, "body")).body_complete);
     EXPECT_TRUE(
         inspect_request(head + test::fastcgi_record(5, "body") + test::fastcgi_record(5, ""))
-            .ends_here);
-    EXPECT_FALSE(inspect_request(head + test::fastcgi_record(5, "") + begin()).ends_here);
-    EXPECT_FALSE(inspect_request(head + test::fastcgi_record(5, "", 2)).ends_here);
-    EXPECT_FALSE(inspect_request(head + test::fastcgi_record(2, "")).ends_here);
+            .body_complete);
+    EXPECT_FALSE(inspect_request(head + test::fastcgi_record(5, "") + begin()).body_complete);
+    EXPECT_FALSE(inspect_request(head + test::fastcgi_record(5, "", 2)).body_complete);
+    EXPECT_FALSE(inspect_request(head + test::fastcgi_record(2, "")).body_complete);
     std::string of_another_version = test::fastcgi_record(5, "");
     of_another_version[0] = 0;
-    EXPECT_FALSE(inspect_request(head + of_another_version).ends_here);
+    EXPECT_FALSE(inspect_request(head + of_another_version).body_complete);
 }
 
 TEST(FastCgiRecords, ParametersMayBeSplitAnywhere) {
@@ -90,10 +90,10 @@ TEST(FastCgiRecords, PaddingThatLibfcgiReadsAsAHeaderIsRefused) {
     EXPECT_EQ(inspect_request(padded_begin).state, State::malformed);
     EXPECT_EQ(inspect_request(begin() + kParameters + test::fastcgi_record(4, "", 1, 1)).state,
               State::malformed);
-    EXPECT_FALSE(inspect_request(head + test::fastcgi_record(5, "", 1, 1)).ends_here);
+    EXPECT_FALSE(inspect_request(head + test::fastcgi_record(5, "", 1, 1)).body_complete);
     EXPECT_TRUE(
         inspect_request(head + test::fastcgi_record(5, "body", 1, 4) + test::fastcgi_record(5, ""))
-            .ends_here);
+            .body_complete);
 }
 
 TEST(FastCgiRecords, InvalidRecordsAreMalformed) {
