@@ -9,12 +9,12 @@ namespace kheops {
 
 namespace {
 
-/// What the answer to a request whose budget is spent may take to be written. A peer that reads
-/// takes it at once; most often it is a 503.
-constexpr std::chrono::milliseconds kTimeToWrite(500);
+/// How long after its deadline a request's answer may still be written. It is usually a 503, and a
+/// peer that reads receives it at once.
+constexpr std::chrono::milliseconds kWriteGrace(500);
 
-/// More than what libpq does without a limit of ours, such as looking up a host's name, takes
-/// unless something is wrong. The watchdog then waits for its own interval.
+/// An overdue request counts as stuck after this time. A library call without a timeout, such as
+/// libpq's lookup of a host name, takes less. The watchdog waits for its interval in addition.
 constexpr std::chrono::seconds kStuckAfter(10);
 
 }  // namespace
@@ -22,7 +22,7 @@ constexpr std::chrono::seconds kStuckAfter(10);
 void ActiveRequest::begin(int connection, Deadline deadline) {
     const std::lock_guard lock(mutex_);
     connection_ = connection;
-    overdue_ = deadline.end() + kTimeToWrite;
+    overdue_ = deadline.end() + kWriteGrace;
 }
 
 void ActiveRequest::end() {

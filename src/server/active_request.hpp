@@ -8,17 +8,17 @@
 
 namespace kheops {
 
-/// The request that one serving thread has in hand, for the dispatching thread to look at: libfcgi
-/// writes as slowly as the peer reads and cannot be called back, but its write fails at once when
-/// somebody else shuts the connection down. Safe to use from several threads.
+/// The request that one serving thread is answering. The dispatching thread shuts its connection
+/// down when it is overdue: a write of libfcgi has no timeout and cannot be cancelled, but it fails
+/// at once after shutdown(2). Safe to use from several threads.
 class ActiveRequest {
   public:
-    /// Held by the serving thread while it answers a request, until the answer is written or cannot
-    /// be.
+    /// The serving thread holds a Scope while it answers a request. Only then may the dispatching
+    /// thread shut the connection down.
     class Scope {
       public:
-        /// The descriptor `connection` stays open as long as this lives. After `deadline` the
-        /// answer still has a moment to be written.
+        /// `active` outlives this, and the descriptor `connection` stays open as long. The request
+        /// is overdue half a second after `deadline`.
         Scope(ActiveRequest& active, int connection, Deadline deadline) : active_(active) {
             active_.begin(connection, deadline);
         }
@@ -30,12 +30,12 @@ class ActiveRequest {
         ActiveRequest& active_;
     };
 
-    /// Shuts the connection down if its request is overdue at `now`. True when it did, which is
-    /// once for a request.
+    /// Shuts the connection down if its request is overdue at `now`. Returns true if it did, at
+    /// most once for each request.
     [[nodiscard]] bool shut_down_if_overdue(Clock::time_point now);
 
-    /// Whether the thread has not come back long after its request was overdue: nothing that is
-    /// bounded takes so long.
+    /// Whether the request is still not answered 10 s after it became overdue. No operation that
+    /// has a timeout takes so long.
     [[nodiscard]] bool is_stuck(Clock::time_point now) const;
 
   private:
@@ -43,8 +43,8 @@ class ActiveRequest {
     void end();
 
     mutable std::mutex mutex_;
-    int connection_ = -1;                       // below 0: none that can be shut down
-    std::optional<Clock::time_point> overdue_;  // nothing: the thread has no request
+    int connection_ = -1;                       // below 0: none to shut down
+    std::optional<Clock::time_point> overdue_;  // empty: no request
 };
 
 }  // namespace kheops

@@ -23,40 +23,39 @@ constexpr std::uint64_t kSignalsId = 1;
 constexpr std::uint64_t kWakeId = 2;
 constexpr std::uint64_t kFirstConnectionId = 3;
 
-/// More parameters than four of nginx's 32 KiB header buffers make; the rest is a mistake or worse.
+/// The maximum size of a request's parameters. nginx's four header buffers of 32 KiB need less.
 constexpr size_t kMaxRequestHead = size_t{256} * 1024;
 
-/// What nearly every request has: a token, an address and a few more parameters.
-constexpr size_t kUsualRequestHead = size_t{8} * 1024;
+/// Enough for nearly every request: a token, an address and a few more parameters.
+constexpr size_t kTypicalRequestHead = size_t{8} * 1024;
 
-/// How often deadlines are looked at while there are any.
-constexpr std::chrono::milliseconds kTick(100);
+/// How often deadlines are checked while there are any.
+constexpr std::chrono::milliseconds kTickInterval(100);
 
-/// What a connection on which nothing has come yet is given at the stop: a web server connects when
-/// it has a request, and would have to report an error for it. One that only drains gets as much.
+/// How long a new connection stays open at the stop: a web server connects when it has a request,
+/// and would have to answer it with an error. A draining connection gets the same time.
 constexpr std::chrono::milliseconds kGraceAtStop(250);
 
-/// What the stop may take beyond the budget of the last request: for its answer to be written, and
-/// for the threads to end.
+/// The maximum time that a stop takes beyond the budget of the last request: to write its answer,
+/// and to end the threads.
 constexpr std::chrono::seconds kMaxAfterBudget(5);
 
-// The events that a connection is watched for, by its state.
+// The events that epoll reports for a connection, by its state.
 
-/// Accepted or receiving. Without edges, a half-sent request would be reported as readable for
-/// ever.
+/// Accepted or receiving. Edge-triggered: a half-sent request stays readable all the time.
 constexpr std::uint32_t kReceivingEvents = EPOLLIN | EPOLLRDHUP | EPOLLET;
-/// Idle: once, so that what comes while a request is served disturbs nobody.
+/// Idle. One-shot: more input wakes the dispatching thread only after the request is answered.
 constexpr std::uint32_t kIdleEvents = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT;
 constexpr std::uint32_t kDrainingEvents = EPOLLIN | EPOLLRDHUP;
-/// A serving thread has it.
+/// A serving thread owns the connection.
 constexpr std::uint32_t kNoEvents = EPOLLONESHOT;
 
-/// How long an idle serving thread stays with a connection that it has answered. A busy web server
-/// sends the next request within that, on a busy machine too, and handing it over would cost more
-/// than reading it. Whoever comes meanwhile waits no longer than this.
+/// How long a serving thread waits for the next request on the connection that it has just
+/// answered. A busy web server sends it within this time, even on a busy machine, and handing it to
+/// another thread costs more than reading it. Others wait for this thread at most this long.
 constexpr std::chrono::milliseconds kLingerTime(3);
 
-/// How many connections are accepted before others have their turn.
+/// How many connections are accepted before other events are handled.
 constexpr int kMaxAccepts = 64;
 
 int require(int result, const char* what) {
@@ -75,17 +74,17 @@ sigset_t handled_signals() {
     return signals;
 }
 
-/// A bound for each single read that libfcgi does on the connection.
-void bound_reads(int descriptor, std::chrono::milliseconds limit) {
+/// Sets the timeout of each single read that libfcgi does on the connection.
+void set_read_timeout(int descriptor, std::chrono::milliseconds limit) {
     const timeval time = {.tv_sec = limit.count() / 1000, .tv_usec = limit.count() % 1000 * 1000};
     ::setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
 }
 
-bool means_out_of_resources(int error) {
+bool is_out_of_resources(int error) {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-bool means_lost_listener(int error) {
+bool is_lost_listener(int error) {
     return error == EBADF || error == EINVAL || error == ENOTSOCK || error == EOPNOTSUPP;
 }
 
@@ -103,7 +102,7 @@ Dispatcher::Dispatcher(int listener, std::chrono::milliseconds budget, RequestQu
       wake_(require(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       next_id_(kFirstConnectionId),
       peeked_(kMaxRequestHead) {
-    // Another process may take the connection that this one was told of.
+    // Another process may accept a connection first; accept() must not wait then.
     require(::fcntl(listener, F_SETFL, ::fcntl(listener, F_GETFL) | O_NONBLOCK), "fcntl");
 
     const sigset_t signals = handled_signals();
@@ -126,13 +125,13 @@ Dispatcher::End Dispatcher::run() {
         if (count < 0 && errno != EINTR) {
             throw std::system_error(errno, std::generic_category(), "epoll_wait");
         }
-        take_back();
+        take_returned();
         for (int i = 0; i < count; ++i) {
             handle(events.at(static_cast<size_t>(i)).data.u64,
                    events.at(static_cast<size_t>(i)).events);
         }
         tick();
-        if (!stuck_) {
+        if (!all_stuck_) {
             manager_.ping_watchdog(Clock::now());
         }
     }
@@ -142,8 +141,8 @@ Dispatcher::End Dispatcher::run() {
 int Dispatcher::epoll_timeout() const {
     constexpr std::chrono::milliseconds kNoTimeout(-1);
     const std::chrono::milliseconds max_wait = manager_.max_wait().value_or(kNoTimeout);
-    const bool tick_is_first = ticking_ && (max_wait == kNoTimeout || kTick < max_wait);
-    return static_cast<int>((tick_is_first ? kTick : max_wait).count());
+    const bool tick_is_first = ticking_ && (max_wait == kNoTimeout || kTickInterval < max_wait);
+    return static_cast<int>((tick_is_first ? kTickInterval : max_wait).count());
 }
 
 std::optional<ReadyRequest> Dispatcher::next_after(RequestQueue::Lane lane, std::uint64_t id,
@@ -173,7 +172,7 @@ std::optional<ReadyRequest> Dispatcher::linger(std::uint64_t id, Descriptor& con
         return std::nullopt;
     }
     const Clock::time_point now = Clock::now();
-    std::array<char, kUsualRequestHead> peeked{};
+    std::array<char, kTypicalRequestHead> peeked{};
     const ssize_t count =
         ::recv(connection.number(), peeked.data(), peeked.size(), MSG_PEEK | MSG_DONTWAIT);
     if (count <= 0) {
@@ -197,9 +196,9 @@ void Dispatcher::give_back(std::uint64_t id, Descriptor connection, Disposition 
         const std::lock_guard lock(mutex_);
         returned_.push_back({id, std::move(connection), disposition});
         needs_attention = needs_attention || stopping_;
-        // Under the lock, the dispatching thread cannot close it meanwhile.
+        // Under the lock, so that the dispatching thread cannot close the descriptor first.
         if (kept) {
-            watch_instead(descriptor, kIdleEvents, id);
+            change_events(descriptor, kIdleEvents, id);
         }
     }
     if (needs_attention) {
@@ -213,7 +212,7 @@ int Dispatcher::watch(int descriptor, std::uint32_t events, std::uint64_t id) co
     return ::epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, descriptor, &event);
 }
 
-void Dispatcher::watch_instead(int descriptor, std::uint32_t events, std::uint64_t id) const {
+void Dispatcher::change_events(int descriptor, std::uint32_t events, std::uint64_t id) const {
     epoll_event event = {.events = events, .data = {.u64 = id}};
     ::epoll_ctl(epoll_.number(), EPOLL_CTL_MOD, descriptor, &event);
 }
@@ -221,15 +220,15 @@ void Dispatcher::watch_instead(int descriptor, std::uint32_t events, std::uint64
 void Dispatcher::handle(std::uint64_t id, std::uint32_t events) {
     switch (id) {
         case kListenerId:
-            // Of a Unix socket that was shut down, accept() says no more than that nobody is there.
+            // On a Unix socket that was shut down, accept() only fails with EAGAIN.
             if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
-                lose_listener();
+                handle_lost_listener();
             } else {
                 accept_connections();
             }
             return;
         case kSignalsId:
-            take_signals();
+            read_signals();
             return;
         case kWakeId: {
             std::uint64_t times = 0;
@@ -241,12 +240,12 @@ void Dispatcher::handle(std::uint64_t id, std::uint32_t events) {
     }
     const auto position = connections_.find(id);
     if (position == connections_.end()) {
-        return;  // a serving thread has it, or it was closed a moment ago
+        return;  // a serving thread owns it, or it has just been closed
     }
     if (position->second.state == Connection::State::draining) {
         discard(position);
     } else {
-        examine(position, (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
+        inspect(position, (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
     }
 }
 
@@ -257,16 +256,16 @@ void Dispatcher::accept_connections() {
             if (errno == EAGAIN) {
                 return;
             }
-            if (means_lost_listener(errno)) {
-                lose_listener();
-            } else if (means_out_of_resources(errno)) {
+            if (is_lost_listener(errno)) {
+                handle_lost_listener();
+            } else if (is_out_of_resources(errno)) {
                 pause_accepting();
                 return;
             }
-            continue;  // that connection was gone before it was taken
+            continue;  // the peer closed that connection before accept()
         }
         out_of_resources_ = false;
-        bound_reads(descriptor.number(), budget_);
+        set_read_timeout(descriptor.number(), budget_);
         const std::uint64_t id = next_id_++;
         if (watch(descriptor.number(), kReceivingEvents, id) < 0) {
             pause_accepting();
@@ -276,7 +275,7 @@ void Dispatcher::accept_connections() {
         const auto [position, inserted] = connections_.emplace(
             id, Connection{Connection::State::accepted, std::move(descriptor), now, now + budget_});
         ticking_ = true;
-        examine(position, false);
+        inspect(position, false);
     }
 }
 
@@ -291,7 +290,7 @@ void Dispatcher::pause_accepting() {
     ticking_ = true;
 }
 
-void Dispatcher::take_signals() {
+void Dispatcher::read_signals() {
     signalfd_siginfo signal{};
     while (::read(signals_.number(), &signal, sizeof signal) == sizeof signal) {
         if (signal.ssi_signo == SIGHUP) {
@@ -302,7 +301,7 @@ void Dispatcher::take_signals() {
     }
 }
 
-void Dispatcher::lose_listener() {
+void Dispatcher::handle_lost_listener() {
     log_.event(LogLevel::error, "listener_lost");
     stop_accepting(End::listener_lost);
 }
@@ -316,20 +315,20 @@ void Dispatcher::stop_accepting(End end) {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
     }
-    take_back();  // what was given back before that
+    take_returned();  // what was returned before stopping_ was set
     end_ = end;
     accepting_ = false;
     ::epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, listener_, nullptr);
     ::epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, signals_.number(), nullptr);
 
-    // The next request on a kept connection may have come with the signal.
+    // The next request on a kept connection may have arrived together with the signal.
     const auto is_idle = [](const Connections::value_type& connection) {
         return connection.second.state == Connection::State::idle;
     };
     for (auto position = connections_.begin(); position != connections_.end();) {
         const auto current = position++;
         if (is_idle(*current)) {
-            examine(current, false);
+            inspect(current, false);
         }
     }
     std::erase_if(connections_, is_idle);
@@ -340,7 +339,7 @@ void Dispatcher::stop_accepting(End end) {
     }
 }
 
-void Dispatcher::take_back() {
+void Dispatcher::take_returned() {
     std::vector<Returned> returned;
     {
         const std::lock_guard lock(mutex_);
@@ -357,7 +356,7 @@ void Dispatcher::take_back() {
         if (back.disposition == Disposition::drain) {
             const int descriptor = connection.descriptor.number();
             ::shutdown(descriptor, SHUT_WR);
-            watch_instead(descriptor, kDrainingEvents, back.id);
+            change_events(descriptor, kDrainingEvents, back.id);
             connection.state = Connection::State::draining;
             connection.deadline = Clock::now() + (accepting_ ? budget_ : kGraceAtStop);
             ticking_ = true;
@@ -366,7 +365,7 @@ void Dispatcher::take_back() {
     }
 }
 
-void Dispatcher::examine(Connections::iterator position, bool hung_up) {
+void Dispatcher::inspect(Connections::iterator position, bool hung_up) {
     Connection& connection = position->second;
     const bool was_idle = connection.state == Connection::State::idle;
     const ssize_t count = ::recv(connection.descriptor.number(), peeked_.data(), peeked_.size(),
@@ -376,7 +375,7 @@ void Dispatcher::examine(Connections::iterator position, bool hung_up) {
         if (!nothing_yet || hung_up) {
             connections_.erase(position);
         } else if (was_idle) {
-            watch_instead(connection.descriptor.number(), kIdleEvents, position->first);
+            change_events(connection.descriptor.number(), kIdleEvents, position->first);
         }
         return;
     }
@@ -391,9 +390,9 @@ void Dispatcher::examine(Connections::iterator position, bool hung_up) {
     const RequestFraming framing = inspect_request({peeked_.data(), size});
     if (framing.state == RequestFraming::State::whole) {
         if (!was_idle) {
-            watch_instead(connection.descriptor.number(), kNoEvents, position->first);
+            change_events(connection.descriptor.number(), kNoEvents, position->first);
         }
-        hand_over(position, framing);
+        enqueue(position, framing);
     } else if (framing.state == RequestFraming::State::malformed) {
         close(position, "not a FastCGI request");
     } else if (size == peeked_.size()) {
@@ -401,7 +400,7 @@ void Dispatcher::examine(Connections::iterator position, bool hung_up) {
     } else if (hung_up) {
         close(position, "request cut off");
     } else if (was_idle) {
-        watch_instead(connection.descriptor.number(), kReceivingEvents, position->first);
+        change_events(connection.descriptor.number(), kReceivingEvents, position->first);
     }
 }
 
@@ -413,7 +412,7 @@ void Dispatcher::discard(Connections::iterator position) {
     }
 }
 
-void Dispatcher::hand_over(Connections::iterator position, const RequestFraming& framing) {
+void Dispatcher::enqueue(Connections::iterator position, const RequestFraming& framing) {
     Connection& connection = position->second;
     ReadyRequest request{position->first, std::move(connection.descriptor),
                          framing,         connection.arrived,
@@ -434,7 +433,7 @@ void Dispatcher::tick() {
     if (!ticking_ || now < next_tick_) {
         return;
     }
-    next_tick_ = now + kTick;
+    next_tick_ = now + kTickInterval;
     if (paused_ && accepting_) {
         paused_ = watch(listener_, EPOLLIN, kListenerId) < 0;
     }
@@ -445,12 +444,12 @@ void Dispatcher::tick() {
                        {{"reason", "answer not written within the request's budget"}});
         }
     }
-    stuck_ = !active_requests_.empty() &&
-             std::ranges::all_of(active_requests_, [now](const ActiveRequest& thread) {
-                 return thread.is_stuck(now);
-             });
-    const bool others_wait = close_overdue(now);
-    ticking_ = paused_ || in_service_ > 0 || others_wait;
+    all_stuck_ = !active_requests_.empty() &&
+                 std::ranges::all_of(active_requests_, [now](const ActiveRequest& thread) {
+                     return thread.is_stuck(now);
+                 });
+    const bool any_pending = close_overdue(now);
+    ticking_ = paused_ || in_service_ > 0 || any_pending;
 }
 
 bool Dispatcher::close_overdue(Clock::time_point now) {

@@ -21,57 +21,57 @@
 
 namespace kheops {
 
-/// Accepts connections and lets each wait, outside any thread, until its request has arrived whole;
-/// then puts it into the queue for the serving threads and takes the connection back for the next
-/// request. One thread runs it; silent clients, half-sent requests and connections that the web
-/// server keeps open cost that thread a descriptor and nothing else. It also shuts connections down
-/// whose request is overdue, whoever has them.
+/// Accepts connections and keeps each until a whole request has arrived on it; then queues the
+/// request for the serving threads, which give the connection back for the next one. One thread
+/// runs the dispatcher; a silent client, a half-sent request or a connection that the web server
+/// keeps open costs a descriptor and no thread. Also shuts down connections whose request is
+/// overdue, even those that a serving thread owns.
 class Dispatcher {
   public:
-    /// `listener` is a listening socket and stays the caller's. `budget` bounds one request from
-    /// its first octet, a new connection from its acceptance. `queue` takes the requests; `manager`
-    /// hears of the stop and, at every turn, that the worker serves; both and `log` outlive this.
-    /// `on_hangup` is called at each SIGHUP, by the thread that dispatches, and must not wait.
-    /// SIGTERM, SIGINT and SIGHUP are blocked in the calling thread, and so in every thread that it
-    /// starts from here on. Throws std::system_error when the kernel refuses.
+    /// `listener` is a listening socket that the caller owns. `budget` is the maximum time of a
+    /// request, from accept(2) or, on a kept connection, from its first octet. `manager` gets
+    /// watchdog pings and the notice of the stop. `queue`, `manager` and `log` outlive this. The
+    /// dispatching thread calls `on_hangup`, which must not wait, at each SIGHUP. Blocks SIGTERM,
+    /// SIGINT and SIGHUP in the calling thread, and so in the threads that it starts later. Throws
+    /// std::system_error if a system call fails.
     Dispatcher(int listener, std::chrono::milliseconds budget, RequestQueue& queue,
                ServiceManager& manager, std::function<void()> on_hangup, const Log& log);
 
-    /// Where a serving thread says what it has in hand, as long as this lives. For the thread that
-    /// makes this, before run().
+    /// Returns where one serving thread records its request; valid as long as this. Call it in the
+    /// constructing thread, before run().
     [[nodiscard]] ActiveRequest& add_serving_thread() { return active_requests_.emplace_back(); }
 
     enum class End { stopped, listener_lost };
-    /// Serves until SIGTERM or SIGINT, or until the listening socket is lost, and then until every
-    /// request in hand is answered, which takes little longer than the budget. Throws
-    /// std::system_error when the kernel refuses.
+    /// Serves until SIGTERM or SIGINT arrives or the listening socket is lost, then finishes the
+    /// active requests, which takes little longer than the budget. Returns why it ended. Throws
+    /// std::system_error if epoll_wait(2) fails.
     [[nodiscard]] End run();
 
-    /// What is to become of a connection whose request was answered.
+    /// What the dispatcher does with a connection whose request was answered.
     enum class Disposition {
         keep,   ///< the web server may send another request on it
-        close,  ///< all was read, and it wants no more
-        drain,  ///< the peer may still be sending a body; closed now, its answer could be lost
+        close,  ///< the request was read to its end, and no other one follows
+        drain,  ///< the peer may still send a body; closing now could lose the answer
     };
-    /// For serving threads: gives the connection of a request back, or none where it broke, and
-    /// returns what the queue has next in that lane; or, where the same connection brings another
-    /// request at once and nobody needs this thread, that one.
+    /// For serving threads: gives the connection `id` back (empty if it broke), waits for the next
+    /// request of `lane` and returns it; empty once the queue is finished. If the connection brings
+    /// its next request within 3 ms while another thread is idle, returns that one instead.
     [[nodiscard]] std::optional<ReadyRequest> next_after(RequestQueue::Lane lane, std::uint64_t id,
                                                          Descriptor connection,
                                                          Disposition disposition);
 
   private:
-    /// A connection that no serving thread has.
+    /// A connection that the dispatching thread owns.
     struct Connection {
         enum class State {
-            accepted,   ///< new, and nothing has come yet
-            receiving,  ///< a part of a request has come
-            idle,       ///< kept after an answer, and nothing of the next request has come
-            draining,   ///< answered, and only waits for the peer to close
+            accepted,   ///< new; nothing has arrived
+            receiving,  ///< a part of a request has arrived
+            idle,       ///< kept after an answer; nothing of the next request has arrived
+            draining,   ///< answered; input is discarded until the peer closes
         };
         State state;
         Descriptor descriptor;
-        Clock::time_point arrived;   ///< when it was accepted or, once idle, when octets came
+        Clock::time_point arrived;   ///< at accept(2) or, if kept, at the first octet
         Clock::time_point deadline;  ///< Clock::time_point::max() while idle
     };
     struct Returned {
@@ -81,32 +81,32 @@ class Dispatcher {
     };
     using Connections = std::unordered_map<std::uint64_t, Connection>;
 
-    /// How long to wait for events, as epoll_wait(2) takes it.
+    /// The timeout for epoll_wait(2): milliseconds, or -1 for none.
     [[nodiscard]] int epoll_timeout() const;
-    /// As epoll_ctl(2) returns; `id` comes back with the events.
+    /// Adds a descriptor to epoll; its events carry `id`. Returns what epoll_ctl(2) returns.
     [[nodiscard]] int watch(int descriptor, std::uint32_t events, std::uint64_t id) const;
-    /// Watches for other events than before.
-    void watch_instead(int descriptor, std::uint32_t events, std::uint64_t id) const;
+    /// Replaces the events that epoll reports for a descriptor.
+    void change_events(int descriptor, std::uint32_t events, std::uint64_t id) const;
     void handle(std::uint64_t id, std::uint32_t events);
     void accept_connections();
     void pause_accepting();
-    void take_signals();
-    void lose_listener();
+    void read_signals();
+    void handle_lost_listener();
     void stop_accepting(End end);
-    /// For serving threads: what comes on the connection within a moment, if it is a whole request.
+    /// For serving threads: returns the next request if it arrives within 3 ms.
     [[nodiscard]] std::optional<ReadyRequest> linger(std::uint64_t id, Descriptor& connection);
     void give_back(std::uint64_t id, Descriptor connection, Disposition disposition);
-    void take_back();
-    /// Looks at what has come on a connection that is not draining, without taking it.
-    void examine(Connections::iterator position, bool hung_up);
-    /// Drops some of what comes on a draining connection, and the connection at its end.
+    void take_returned();
+    /// Peeks at the input of a connection that is not draining; enqueues a whole request.
+    void inspect(Connections::iterator position, bool hung_up);
+    /// Discards input of a draining connection. Closes it when the peer has closed it.
     void discard(Connections::iterator position);
-    void hand_over(Connections::iterator position, const RequestFraming& framing);
+    void enqueue(Connections::iterator position, const RequestFraming& framing);
     void close(Connections::iterator position, const char* reason);
-    /// Looks at all deadlines, at most every so often: of connections that wait, of requests in the
-    /// queue, and of those that serving threads have in hand.
+    /// Checks all deadlines, at most every 100 ms: of connections, of queued requests, and of
+    /// requests that serving threads are answering.
     void tick();
-    /// Closes the connections that are overdue at `now`; whether others have a deadline.
+    /// Closes connections that are overdue at `now`. Returns whether others have a deadline.
     bool close_overdue(Clock::time_point now);
 
     int listener_;
@@ -117,18 +117,18 @@ class Dispatcher {
     const Log& log_;
     Descriptor epoll_;
     Descriptor signals_;
-    Descriptor wake_;  // an eventfd: a connection was given back that needs attention now
+    Descriptor wake_;  // an eventfd: a returned connection needs attention now
 
-    // The dispatching thread's own.
+    // Only for the dispatching thread.
     Connections connections_;
     std::uint64_t next_id_;
-    size_t in_service_ = 0;                      // and not yet given back
+    size_t in_service_ = 0;                      // requests enqueued whose connection is not back
     std::deque<ActiveRequest> active_requests_;  // one for each serving thread
     bool accepting_ = true;
-    bool out_of_resources_ = false;  // descriptors or memory; has been logged
-    bool paused_ = false;            // for that reason; accepts again at the next tick
+    bool out_of_resources_ = false;  // descriptors or memory; already logged
+    bool paused_ = false;            // accepting, for that reason, until the next tick
     bool ticking_ = false;           // there may be a deadline
-    bool stuck_ = false;             // all serving threads are
+    bool all_stuck_ = false;         // all serving threads are stuck
     Clock::time_point next_tick_;
     End end_ = End::stopped;
     std::vector<char> peeked_;
@@ -136,7 +136,7 @@ class Dispatcher {
     // Shared with the serving threads.
     std::mutex mutex_;
     std::vector<Returned> returned_;
-    bool stopping_ = false;  // whatever is given back needs attention now
+    bool stopping_ = false;  // each returned connection needs attention now
 };
 
 }  // namespace kheops
