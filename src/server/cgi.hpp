@@ -7,17 +7,17 @@
 #include "log.hpp"
 #include "token/access_token.hpp"
 
-/// Plain CGI (RFC 3875): one process, one request, in the environment and on standard output.
+/// Plain CGI (RFC 3875): one process reads one request from its environment and answers it on
+/// standard output.
 namespace kheops {
 
-/// Whether the program was started to answer one request.
+/// Whether the environment describes a request: REQUEST_METHOD is set.
 [[nodiscard]] bool is_cgi_request();
 
-/// Answers the request that the environment describes.
+/// Answers the environment's request and logs it. Throws std::system_error if no thread can start.
 void answer_as_cgi(const Config& config, const TokenVerifier& tokens, const Log& log);
 
-/// Answers it with a 500 because the program cannot be run as it is configured. Returns the id that
-/// the answer names, for the log.
+/// Answers it with a 500, as the settings are wrong. Returns the log id that the answer shows.
 [[nodiscard]] std::string answer_fault_as_cgi();
 
 }  // namespace kheops

@@ -13,7 +13,7 @@ namespace kheops {
 
 namespace {
 
-/// The client as the first proxy saw it.
+/// The client's address as the first proxy saw it.
 std::string source_address(const Request& request) {
     std::string_view first = request.forwarded_for;
     first = first.substr(0, first.find(','));
@@ -32,7 +32,7 @@ std::string milliseconds(Clock::duration duration) {
     return {text.data(), written.ptr};
 }
 
-/// The detail of a 503: what is being waited for, in general words.
+/// The detail of a 503, in general words for the client.
 std::string unavailable_detail(const DatabaseError& error) {
     switch (error.kind()) {
         case DatabaseError::Kind::timed_out:
@@ -52,7 +52,7 @@ HttpError unavailable(const std::string& detail,
         503, "Service Unavailable", detail, {{"Retry-After", std::to_string(retry_after.count())}}};
 }
 
-/// Throws HttpError for whatever keeps the request from its list.
+/// Calls list_webhooks(). Turns missing keys and an unavailable database into a 503.
 Response list_or_refuse(const Request& request, const TokenVerifier& tokens,
                         ConnectionPool& database, Deadline deadline, RequestRecord& record) {
     try {
@@ -62,24 +62,24 @@ Response list_or_refuse(const Request& request, const TokenVerifier& tokens,
         throw unavailable("The keys that verify tokens are not there yet", error.retry_after());
     } catch (const DatabaseError& error) {
         if (error.kind() == DatabaseError::Kind::untranslatable) {
-            throw;  // what is stored cannot be read, however often it is asked for
+            throw;  // stored text cannot be read; a retry would not help
         }
         throw unavailable(unavailable_detail(error));
     }
 }
 
-/// How one request went, for its line in the log.
+/// What the log line of one request reports.
 struct RequestOutcome {
     std::string id;
     Clock::time_point arrived;
     Clock::time_point started;
     RequestRecord record;
     int status = 0;
-    std::string refusal;  ///< what was wrong, as the client was told; empty when nothing was
+    std::string refusal;  ///< the detail in the client's answer; empty: no refusal
 };
 
-/// The pairs that Kheops' own line has come first (contract section 8).
-LogPairs line_of(const Request& request, const RequestOutcome& outcome) {
+/// The pairs of a request's log line, in the order of contract section 8.
+LogPairs request_pairs(const Request& request, const RequestOutcome& outcome) {
     const Clock::time_point now = Clock::now();
     LogPairs pairs;
     constexpr size_t kMaxPairs = 12;
@@ -109,7 +109,7 @@ LogPairs line_of(const Request& request, const RequestOutcome& outcome) {
     return pairs;
 }
 
-/// Answers as `respond` does, or with the error that it throws, and logs the request's line.
+/// Returns what `respond` returns, or the error answer if it throws. Logs the request's line.
 template <typename Respond>
 Response answer_and_log(const Request& request, Clock::time_point arrived, const Log& log,
                         const Respond& respond) {
@@ -128,7 +128,7 @@ Response answer_and_log(const Request& request, Clock::time_point arrived, const
         response = fault_response(outcome.id);
     }
     outcome.status = response.status;
-    log.line(LogLevel::info, line_of(request, outcome));
+    log.line(LogLevel::info, request_pairs(request, outcome));
     return response;
 }
 

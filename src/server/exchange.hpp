@@ -11,24 +11,24 @@
 
 namespace kheops {
 
-/// Answers one request whatever happens: a refusal, missing keys, a silent database or a fault of
-/// our own becomes the error that contract section 3 names, and one line goes to the log. `arrived`
-/// is when the request's connection was accepted or, kept alive, its first octet came. Never
-/// throws, short of memory apart.
+/// Answers one request and logs one line. A refusal, missing keys, an unavailable database or any
+/// other exception becomes the error of contract section 3. `arrived` is when the connection was
+/// accepted or, if kept, the request's first octet came; `deadline` bounds the waits. Throws only
+/// if memory or random numbers run out.
 [[nodiscard]] Response answer(const Request& request, const TokenVerifier& tokens,
                               ConnectionPool& database, Clock::time_point arrived,
                               Deadline deadline, const Log& log);
 
-/// Answers with the 503 of a worker whose threads are all busy, whatever the request is, and logs
-/// its line. Asks neither keys nor database, and so never waits.
+/// Answers any request with a 503, as all threads are busy, and logs its line. Uses neither keys
+/// nor database, so it never waits.
 [[nodiscard]] Response answer_too_busy(const Request& request, Clock::time_point arrived,
                                        const Log& log);
 
-/// The web server's id of the request where it passed a plain one, else 20 random letters and
-/// digits (contract section 3).
+/// Returns the web server's request id if it is 1 to 64 letters and digits, else 20 random letters
+/// and digits (contract section 3).
 [[nodiscard]] std::string request_id(const Request& request);
 
-/// The answer to a fault of our own; the log has more under that id.
+/// Returns the 500 answer to an internal error. It shows `id`, under which the log has the reason.
 [[nodiscard]] Response fault_response(const std::string& id);
 
 }  // namespace kheops

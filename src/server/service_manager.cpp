@@ -15,8 +15,8 @@ namespace kheops {
 
 namespace {
 
-/// Within this time the watchdog of this process wants to hear of it.
-std::optional<std::chrono::milliseconds> watchdog_in(const Variables& environment) {
+/// Returns the watchdog's interval; empty if it is off or watches another process.
+std::optional<std::chrono::milliseconds> watchdog_interval(const Variables& environment) {
     const std::string text = environment["WATCHDOG_USEC"];
     const std::string process = environment["WATCHDOG_PID"];
     std::int64_t microseconds = 0;
@@ -32,7 +32,7 @@ std::optional<std::chrono::milliseconds> watchdog_in(const Variables& environmen
 }  // namespace
 
 ServiceManager::ServiceManager(const Variables& environment)
-    : address_(environment["NOTIFY_SOCKET"]), watchdog_(watchdog_in(environment)) {}
+    : address_(environment["NOTIFY_SOCKET"]), watchdog_(watchdog_interval(environment)) {}
 
 void ServiceManager::ping_watchdog(Clock::time_point now) {
     if (watchdog_ && now - last_ping_ >= *watchdog_ / 4) {
