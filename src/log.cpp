@@ -16,15 +16,15 @@ namespace kheops {
 
 namespace {
 
-/// The most octets of one write: a longer one to a pipe may mix with another's.
+/// The maximum size of a write, in octets: a longer one to a pipe may mix with another process's.
 constexpr std::size_t kMaxWrite = 4096;
 static_assert(kMaxWrite <= PIPE_BUF);
 
-/// The most octets of a line, so that the number of dropped ones fits into the same write.
+/// The maximum size of a line, in octets, so that log_dropped's line fits into the same write.
 constexpr std::size_t kMaxLine = kMaxWrite - 64;
 
-/// Most lines of a request fit without another allocation.
-constexpr std::size_t kUsualLine = 384;
+/// Most request lines have at most this many octets: one allocation.
+constexpr std::size_t kTypicalLine = 384;
 
 constexpr std::string_view kCutMark = "…";
 
@@ -32,9 +32,9 @@ bool is_plain_ascii(char c) {
     return c > ' ' && c < 0x7F && c != '"';
 }
 
-/// Whether a character has to stand in a JSON string. Above ASCII: the C1 controls, which move the
-/// cursor of some terminals; every space and line separator of Unicode; and what is invisible and
-/// reorders or joins what stands beside it.
+/// Whether a value with this character must be a JSON string. Above ASCII: the C1 controls, which
+/// move the cursor of some terminals; all spaces and line separators of Unicode; and invisible
+/// characters that reorder or join their neighbours.
 bool is_special(std::uint32_t c) {
     if (c < 0x80) {
         return !is_plain_ascii(static_cast<char>(c));
@@ -44,7 +44,7 @@ bool is_special(std::uint32_t c) {
            c == 0xFEFF;
 }
 
-/// `code` is below U+10000, as all that is escaped is.
+/// `code` is below U+10000, like all characters that are escaped.
 void append_escape(std::string& out, std::uint32_t code) {
     constexpr std::string_view kDigits = "0123456789abcdef";
     out += "\\u";
@@ -53,9 +53,9 @@ void append_escape(std::string& out, std::uint32_t code) {
     }
 }
 
-/// The octets of the first `count` characters, or of all where there are fewer; more than the text
-/// has where one of them is not well-formed.
-std::size_t length_of(std::string_view text, std::size_t count) {
+/// The octets of the first `count` characters, or of all if there are fewer; more than the text has
+/// if one of them is not well-formed.
+std::size_t prefix_length(std::string_view text, std::size_t count) {
     std::size_t length = 0;
     for (; count > 0 && length < text.size(); --count) {
         const std::size_t octets = first_character(text.substr(length)).octets;
@@ -68,26 +68,25 @@ std::size_t length_of(std::string_view text, std::size_t count) {
 }
 
 /// The part of a value that is shown.
-struct Shown {
+struct ShownText {
     std::string_view text;
     bool is_utf8;
     bool is_cut;
 };
 
-/// Looks at no more of the value than is shown. Each octet of a value that is no UTF-8 counts as a
-/// character.
-Shown cut(std::string_view value, std::size_t max_characters) {
-    const std::size_t length = length_of(value, max_characters);
+/// Reads no more of the value than is shown. If that is not UTF-8, each octet is a character.
+ShownText shorten(std::string_view value, std::size_t max_characters) {
+    const std::size_t length = prefix_length(value, max_characters);
     const bool is_utf8 = length <= value.size();
     const bool is_cut = is_utf8 ? length < value.size() : value.size() > max_characters;
     if (is_cut) {
-        const std::size_t kept = max_characters - 1;  // and the mark
-        value = value.substr(0, is_utf8 ? length_of(value, kept) : kept);
+        const std::size_t kept = max_characters - 1;  // one for the mark
+        value = value.substr(0, is_utf8 ? prefix_length(value, kept) : kept);
     }
     return {value, is_utf8, is_cut};
 }
 
-bool is_bare(const Shown& shown) {
+bool is_bare(const ShownText& shown) {
     if (shown.text.empty() || !shown.is_utf8) {
         return false;
     }
@@ -101,10 +100,10 @@ bool is_bare(const Shown& shown) {
     return true;
 }
 
-void append_quoted(std::string& out, const Shown& shown) {
+void append_quoted(std::string& out, const ShownText& shown) {
     out += '"';
     for (std::size_t i = 0; i < shown.text.size();) {
-        // Octets that are no UTF-8 are shown by their codes: a log is read to find out what came.
+        // Octets of invalid UTF-8 are shown as escapes, so that an operator sees what arrived.
         const Character character = shown.is_utf8
                                         ? first_character(shown.text.substr(i))
                                         : Character{static_cast<unsigned char>(shown.text[i]), 1};
@@ -132,7 +131,7 @@ void append_value(std::string& out, std::string_view value, std::size_t max_char
         out += value;
         return;
     }
-    const Shown shown = cut(value, max_characters);
+    const ShownText shown = shorten(value, max_characters);
     if (is_bare(shown)) {
         out += shown.text;
         out += shown.is_cut ? kCutMark : "";
@@ -141,11 +140,10 @@ void append_value(std::string& out, std::string_view value, std::size_t max_char
     }
 }
 
-/// The line with its newline. Where it would be too long, its long values get less room, and the
-/// short ones stay whole.
-std::string line_of(const LogPairs& pairs) {
+/// The line with its newline. If it would be too long, long values are cut further.
+std::string format_line(const LogPairs& pairs) {
     std::string text;
-    text.reserve(kUsualLine);
+    text.reserve(kTypicalLine);
     for (std::size_t max = kMaxLogCharacters; max > 1; max /= 2) {
         text.clear();
         for (const LogPair& pair : pairs) {
@@ -187,7 +185,7 @@ Log::Log(LogLevel level) : level_(level) {
 Log::~Log() {
     const std::lock_guard lock(mutex_);
     if (dropped_ > 0) {
-        static_cast<void>(write_now(dropped_line()));
+        static_cast<void>(try_write(dropped_line()));
     }
 }
 
@@ -200,7 +198,7 @@ void Log::event(LogLevel level, std::string_view event, const LogPairs& pairs) c
 
 void Log::line(LogLevel level, const LogPairs& pairs) const {
     if (level <= level_) {
-        write_or_drop(line_of(pairs));
+        write_or_drop(format_line(pairs));
     }
 }
 
@@ -216,18 +214,18 @@ void Log::message(std::string_view text) const {
 
 void Log::write_or_drop(std::string_view line) const {
     const std::lock_guard lock(mutex_);
-    // In one write: the number alone would fit where the line does not, and be told for each.
-    const bool written = dropped_ == 0 ? write_now(line) : write_now(dropped_line().append(line));
+    // One write: if only the number fitted, it would be logged again for each dropped line.
+    const bool written = dropped_ == 0 ? try_write(line) : try_write(dropped_line().append(line));
     dropped_ = written ? 0 : dropped_ + 1;
 }
 
 std::string Log::dropped_line() const {
-    return (is_torn_ ? "\nevent=log_dropped level=warning lines="
-                     : "event=log_dropped level=warning lines=") +
+    return (line_incomplete_ ? "\nevent=log_dropped level=warning lines="
+                             : "event=log_dropped level=warning lines=") +
            std::to_string(dropped_) + '\n';
 }
 
-bool Log::write_now(std::string_view text) const {
+bool Log::try_write(std::string_view text) const {
     if (may_block_) {
         pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
         if (::poll(&room, 1, 0) <= 0 || (room.revents & POLLOUT) == 0) {
@@ -239,7 +237,7 @@ bool Log::write_now(std::string_view text) const {
         is_socket_ ? ::send(descriptor, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
                    : ::write(descriptor, text.data(), text.size());
     const bool is_whole = written == static_cast<ssize_t>(text.size());
-    is_torn_ = !is_whole && (is_torn_ || written > 0);
+    line_incomplete_ = !is_whole && (line_incomplete_ || written > 0);
     return is_whole;
 }
 

@@ -12,8 +12,8 @@
 
 #include "descriptor.hpp"
 
-/// Lines of `key=value` on standard error, at most 4,096 octets each and written at once, so that
-/// lines of several threads and processes never mix. Tokens and secrets are never given to it.
+/// Lines of `key=value` on standard error. A line has at most 4,096 octets and is one write, so
+/// that lines of several threads and processes never mix. Callers never log tokens or secrets.
 namespace kheops {
 
 enum class LogLevel { error, warning, info, debug };
@@ -22,10 +22,10 @@ enum class LogLevel { error, warning, info, debug };
 inline constexpr std::array<std::string_view, 4> kLogLevelNames = {"error", "warning", "info",
                                                                    "debug"};
 
-/// The most characters that a value may have (contract section 8).
+/// The maximum number of characters of a value (contract section 8).
 inline constexpr std::size_t kMaxLogCharacters = 256;
 
-/// One `key=value`. Keys are short literals.
+/// One `key=value`. The key is a short literal; it is not copied.
 struct LogPair {
     LogPair(std::string_view name, std::string text, std::size_t max = kMaxLogCharacters)
         : key(name), value(std::move(text)), max_characters(max) {}
@@ -35,55 +35,55 @@ struct LogPair {
     std::size_t max_characters;  ///< a longer value is cut and ends in `…`
 };
 
-/// At most some twenty of them make a line.
+/// The pairs of a line, at most about twenty.
 using LogPairs = std::vector<LogPair>;
 
-/// `value` as it stands behind `key=`: bare, or as a JSON string where it is empty or holds a
-/// space, a quote, a control character or invalid UTF-8, so that no value can forge another pair or
-/// line. Spaces and controls are those of Unicode, with the invisible characters that reorder what
-/// is shown. A value of more than `max_characters` is cut and ends in `…`.
+/// Returns `value` as it follows `key=`: bare, or as a JSON string if it is empty or holds a space,
+/// a quote, a control character or invalid UTF-8, so that no value can forge another pair or line.
+/// Spaces and control characters are those of Unicode, and invisible characters that reorder the
+/// text count as such. A value of more than `max_characters` is cut and ends in `…`.
 [[nodiscard]] std::string log_value(std::string_view value,
                                     std::size_t max_characters = kMaxLogCharacters);
 
-/// Where the lines go and which are wanted. Safe to use from several threads.
-///
-/// A line that cannot be written at once is dropped and counted. `event=log_dropped` tells the
-/// number, whatever the level, before the next line that can be written or at the destruction. Only
-/// two things can still delay a writer: a slow disk, and another process that fills the same pipe
-/// at the same moment where this one may not open the pipe again.
+/// Writes lines to standard error. Safe to use from several threads. A line that cannot be written
+/// at once is dropped and counted. `event=log_dropped` reports the number, at any level, before the
+/// next line that can be written or in the destructor. Two things can still delay a caller: a slow
+/// disk, and another process that fills the same pipe at the same moment, if this process could not
+/// open the pipe again.
 class Log {
   public:
+    /// Lines that are less severe than `level` are not written.
     explicit Log(LogLevel level);
     ~Log();
     Log(const Log&) = delete;
     Log& operator=(const Log&) = delete;
 
-    /// Writes `event=… key=value …` if `level` is wanted.
+    /// Writes `event=… level=… key=value …`.
     void event(LogLevel level, std::string_view event, const LogPairs& pairs = {}) const;
 
-    /// Writes the pairs as they are, for the one line of a request, if `level` is wanted.
+    /// Writes only the pairs, for the line of a request.
     void line(LogLevel level, const LogPairs& pairs) const;
 
-    /// Writes `kheops-webhooks: text`, whatever the level: why the program ends.
+    /// Writes `kheops-webhooks: text` at any level: the reason why the program ends.
     void message(std::string_view text) const;
 
   private:
-    /// Writes a line with its newline or counts it as dropped.
+    /// Writes a line, which ends in a newline, or counts it as dropped.
     void write_or_drop(std::string_view line) const;
-    /// The line that tells how many were dropped.
+    /// The line that reports the number of dropped lines.
     [[nodiscard]] std::string dropped_line() const;
-    /// False when not all of it was written.
-    [[nodiscard]] bool write_now(std::string_view text) const;
+    /// Returns false if not all of the text could be written at once.
+    [[nodiscard]] bool try_write(std::string_view text) const;
 
     LogLevel level_;
     bool is_socket_ = false;
     bool may_block_ = false;  // a pipe or terminal that could not be opened again
-    Descriptor own_;          // standard error opened again, so that O_NONBLOCK is ours alone
+    Descriptor own_;          // standard error opened again, for an O_NONBLOCK of our own
 
-    /// Held while a line is written, which waits for nobody.
+    /// Held during one write, which does not wait.
     mutable std::mutex mutex_;
     mutable std::uint64_t dropped_ = 0;
-    mutable bool is_torn_ = false;  // a part of a line was written, without its end
+    mutable bool line_incomplete_ = false;  // the last write ended within a line
 };
 
 }  // namespace kheops
