@@ -38,12 +38,12 @@ constexpr const char* kAuthDbPasswordFile = "/run/secrets/kheops_authdb_pass";
     throw ConfigError(setting, value, std::string("must be ") + setting.allowed);
 }
 
-/// The value of a setting whose default is a value too.
+/// For a setting whose default_value is a value and not a description.
 std::string value_or_default(const Variables& variables, const Setting& setting) {
     return variables.is_set(setting.name) ? variables[setting.name] : setting.default_value;
 }
 
-/// A whole number or a plain decimal fraction, and nothing else.
+/// Parses a whole number or a decimal fraction; empty for anything else.
 template <typename Number, typename... Format>
 std::optional<Number> parse_number(const std::string& text, Format... format) {
     Number number{};
@@ -54,8 +54,8 @@ std::optional<Number> parse_number(const std::string& text, Format... format) {
 
 constexpr unsigned kMaxThreads = 256;
 
-/// Those that the process may use; 0 where the kernel does not tell.
-unsigned processors() {
+/// The number of processors that this process may use; 0 if unknown.
+unsigned processor_count() {
     cpu_set_t usable;
     return ::sched_getaffinity(0, sizeof usable, &usable) == 0
                ? static_cast<unsigned>(CPU_COUNT(&usable))
@@ -64,7 +64,7 @@ unsigned processors() {
 
 unsigned read_threads(const Variables& variables) {
     if (!variables.is_set(kThreads.name)) {
-        return default_threads(processors());
+        return default_threads(processor_count());
     }
     const auto threads = parse_number<unsigned>(variables[kThreads.name]);
     if (!threads || *threads < 1 || *threads > kMaxThreads) {
@@ -91,7 +91,7 @@ LogLevel read_log_level(const Variables& variables) {
     return static_cast<LogLevel>(name - kLogLevelNames.begin());
 }
 
-/// A connection string may hold a password, so no message shows one.
+/// Throws ConfigError if libpq rejects the settings. Shows no value: it may hold a password.
 void require_connection(const Setting& setting, const DatabaseSettings& settings) {
     if (const std::optional<std::string> refusal = conninfo_error(settings)) {
         throw ConfigError(
@@ -105,16 +105,16 @@ void require_connection(const Setting& setting, const DatabaseSettings& settings
 DatabaseSettings read_database(const Variables& variables) {
     DatabaseSettings settings;
     settings.connection = variables[kDatabase.name];
-    const std::array<const Setting*, 3> kheops = {&kAuthDbUrl, &kAuthDbName, &kAuthDbUser};
+    const std::array<const Setting*, 3> authdb = {&kAuthDbUrl, &kAuthDbName, &kAuthDbUser};
     const auto is_set = [&variables](const Setting* setting) {
         return variables.is_set(setting->name);
     };
-    if (!settings.connection.empty() || std::none_of(kheops.begin(), kheops.end(), is_set)) {
+    if (!settings.connection.empty() || std::none_of(authdb.begin(), authdb.end(), is_set)) {
         require_connection(kDatabase, settings);
         return settings;
     }
-    const auto* missing = std::find_if_not(kheops.begin(), kheops.end(), is_set);
-    if (missing != kheops.end()) {
+    const auto* missing = std::find_if_not(authdb.begin(), authdb.end(), is_set);
+    if (missing != authdb.end()) {
         throw ConfigError(**missing, "",
                           "must be set where one of KHEOPS_AUTHDB_URL, KHEOPS_AUTHDB_NAME and "
                           "KHEOPS_AUTHDB_USER is");
@@ -131,7 +131,7 @@ DatabaseSettings read_database(const Variables& variables) {
     return settings;
 }
 
-/// The provider's setting that counts; null where none is set.
+/// The provider setting that applies; null if none is set.
 const Setting* provider_setting(const Variables& variables) {
     for (const Setting* setting : {&kAuthProvider, &kProvider}) {
         if (variables.is_set(setting->name)) {
@@ -152,7 +152,7 @@ bool read_provider_http(const Variables& variables) {
 std::string read_provider_url(const Setting& setting, const Variables& variables, bool allow_http) {
     std::string url = variables[setting.name];
     const std::optional<Transport> transport = transport_of(url);
-    if (!transport && url.find('@') != std::string::npos) {  // a password may stand before it
+    if (!transport && url.find('@') != std::string::npos) {  // a password may be before it
         throw ConfigError(setting,
                           "must be the provider's URL without a user name and a password, such as "
                           "https://keycloak.example/realms/kheops (value not shown)");
@@ -169,7 +169,7 @@ std::string read_provider_url(const Setting& setting, const Variables& variables
     return url.ends_with('/') ? url.substr(0, url.size() - 1) : url;
 }
 
-/// Keys that are fetched in time, and once missed, are never too old.
+/// At least twice min_refresh, so that keys do not expire when one fetch fails.
 std::chrono::seconds read_keys_max_age(const Variables& variables, const KeyTimes& times) {
     constexpr unsigned kMaxAge = 30 * 86400;
     const auto min_age = std::chrono::ceil<std::chrono::seconds>(2 * times.min_refresh).count();
@@ -228,7 +228,7 @@ ConfigError::ConfigError(const Setting& setting, const std::string& problem)
 
 unsigned default_threads(unsigned processors) {
     constexpr unsigned kMinThreads = 4;
-    // Some of them wait for the database.
+    // More than processors, as some wait for the database.
     return std::clamp(2 * processors, kMinThreads, kMaxThreads);
 }
 

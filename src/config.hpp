@@ -18,12 +18,12 @@ namespace kheops {
 /// The program's settings (contract section 7).
 struct Config {
     DatabaseSettings database;
-    std::string key_file;  ///< a JWK Set, or public keys or certificates in PEM; empty: a provider
+    std::string key_file;  ///< a JWK Set, or public keys or certificates in PEM; empty: `provider`
     std::string issuer;    ///< empty: the provider's own
     ProviderSettings provider;
     TokenRules token_rules;
     unsigned threads = 4;                     ///< requests served at once
-    std::chrono::milliseconds timeout{5000};  ///< one request's whole budget
+    std::chrono::milliseconds timeout{5000};  ///< the budget of one request
     LogLevel log_level = LogLevel::info;
 };
 
@@ -36,12 +36,11 @@ class ConfigError : public std::runtime_error {
     ConfigError(const Setting& setting, const std::string& problem);
 };
 
-/// How many requests are served at once on a machine of that many processors where nothing else is
-/// set.
+/// Returns the default of KHEOPS_WEBHOOKS_THREADS. `processors` is 0 if the number is unknown.
 [[nodiscard]] unsigned default_threads(unsigned processors);
 
-/// Reads and checks all variables; an empty one counts as not set. `key_times` are how a provider
-/// is to be asked. Throws ConfigError.
+/// Reads and checks all settings; an empty one counts as not set. `key_times` bound how often a
+/// provider is asked. Throws ConfigError for the first wrong setting.
 [[nodiscard]] Config read_config(const Variables& variables, const KeyTimes& key_times);
 
 }  // namespace kheops

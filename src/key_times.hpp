@@ -5,21 +5,21 @@
 
 namespace kheops {
 
-/// How a provider is asked for its keys. Not settings: these protect the provider from us, and the
-/// administrator from a wrong guess.
+/// When a provider is asked for its keys. These are not settings: they protect the provider from
+/// this program, and the administrator from a wrong guess.
 struct KeyTimes {
-    /// After a fetch, nobody causes the next one for this long.
+    /// The minimum time from a fetch to the next that a request causes. SIGHUP ignores it.
     std::chrono::milliseconds cool_down;
-    /// Keys that are well are not fetched again sooner than this, whatever the provider says of
-    /// caching, and a provider that fails is not left alone for longer.
+    /// The minimum time from a successful fetch to the next scheduled one, whatever the provider's
+    /// caching headers say, and the maximum backoff after failed ones.
     std::chrono::milliseconds min_refresh;
-    /// Nor later than this.
+    /// The maximum time from a successful fetch to the next one.
     std::chrono::milliseconds max_refresh;
-    /// One fetch's time, the discovery document and the key set together.
+    /// The timeout of one fetch: discovery document and key set together.
     std::chrono::milliseconds fetch_timeout;
 };
 
-/// Those of the program. Defined beside main(), so that the tests can link the program with others.
+/// The program's values. In a file of their own, so that tests can link the program with others.
 extern const KeyTimes kKeyTimes;
 
 }  // namespace kheops

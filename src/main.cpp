@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// Wiring only: what was asked for, how the program was started, and the exit status.
+// Wiring only: the command line, how the program was started, and the exit status.
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -28,9 +28,9 @@
 
 namespace {
 
-constexpr int kWrongUse = 2;
+constexpr int kUsageError = 2;
 
-/// FastCGI's convention: a worker finds its listening socket as descriptor 0.
+/// Whether a descriptor is a listening socket, which a FastCGI worker has as descriptor 0.
 bool is_listening(int descriptor) {
     int listening = 0;
     socklen_t size = sizeof listening;
@@ -41,37 +41,37 @@ bool is_listening(int descriptor) {
 void print_help() {
     std::cout << R"(kheops-webhooks answers GET /albums/{album_id}/webhooks from a Kheops database.
 
-It is started by something else:
-  as a FastCGI worker, with a listening socket as descriptor 0, such as
+Start it in one of two ways:
+  as a FastCGI worker, with a listening socket as descriptor 0, for example
       spawn-fcgi -n -s /run/kheops-webhooks/worker.sock -- kheops-webhooks
   as plain CGI, by a web server, with one request in its environment
 
-  --help     this text
-  --version  the version
+  --help     print this text
+  --version  print the version
 
 )" << kheops::settings_help()
               << R"(
-Exit status: 0 stopped by SIGTERM or SIGINT, or one CGI request answered; 1 the listening socket
-was lost, or something failed; 2 wrong use or a wrong setting.
+Exit status: 0 stopped by SIGTERM or SIGINT, or one CGI request answered; 1 listening socket lost,
+or another failure; 2 wrong command line or setting.
 )";
 }
 
-/// Says why the program ends. At that point nothing is known of the level, or it does not matter.
+/// Logs why the program ends, at any log level.
 void report(const std::string& reason) {
     kheops::Log(kheops::LogLevel::error).message(reason);
 }
 
-int report_wrong_use(const std::string& reason) {
+int report_usage_error(const std::string& reason) {
     report(
         reason +
         "; it needs a listening socket as descriptor 0 (FastCGI) or a request in its environment "
         "(CGI); see kheops-webhooks --help");
-    return kWrongUse;
+    return kUsageError;
 }
 
-/// Opens /dev/null as each of the descriptors 0 to 2 that is closed, as FastCGI's convention has it
-/// for 1 and 2: a socket opened later would get that number, and the log would go there. Throws
-/// std::system_error where there is no /dev/null.
+/// Opens /dev/null as each closed descriptor from 0 to 2. FastCGI workers may be started with 1 and
+/// 2 closed: a socket could get number 2, and the log would go to that socket. Throws
+/// std::system_error if /dev/null cannot be opened.
 void open_standard_descriptors() {
     for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
         if (::fcntl(descriptor, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) {
@@ -80,8 +80,8 @@ void open_standard_descriptors() {
     }
 }
 
-/// A core dump would hold tokens and the database's password. A limit of its size would not do: the
-/// kernel overlooks that where it hands dumps to a program (core(5)).
+/// A core dump would hold tokens and the database's password. RLIMIT_CORE is not enough: the kernel
+/// ignores it when it pipes core dumps to a program (core(5)).
 void forbid_core_dumps() {
     ::prctl(PR_SET_DUMPABLE, 0);
 }
@@ -90,7 +90,7 @@ int run() {
     forbid_core_dumps();
     const bool is_worker = is_listening(STDIN_FILENO);
     if (!is_worker && !kheops::is_cgi_request()) {
-        return report_wrong_use("started by hand");
+        return report_usage_error("started by hand");
     }
     try {
         const kheops::Config config =
@@ -100,7 +100,7 @@ int run() {
         const kheops::TokenVerifier tokens(*keys, config.token_rules);
         if (is_worker) {
             const int status = kheops::run_worker(STDIN_FILENO, config, *keys, tokens, log);
-            keys.reset();  // ends its threads
+            keys.reset();  // ends its threads before the last log line
             log.event(kheops::LogLevel::info, "stopped");
             return status;
         }
@@ -109,14 +109,14 @@ int run() {
     } catch (const kheops::ConfigError& error) {
         const std::string id = is_worker ? "" : kheops::answer_fault_as_cgi();
         report(std::string(error.what()) + (id.empty() ? "" : " (log id " + id + ")"));
-        return kWrongUse;
+        return kUsageError;
     }
 }
 
 }  // namespace
 
 int main(int count, char** arguments) {
-    // Before the first write. A reader that went away is an error of that write.
+    // Before the first write, which then fails with EPIPE if its reader is gone.
     static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
     try {
         open_standard_descriptors();
@@ -133,7 +133,7 @@ int main(int count, char** arguments) {
             std::cout << "kheops-webhooks " << KHEOPS_VERSION << '\n';
             return EXIT_SUCCESS;
         }
-        return report_wrong_use("unknown argument '" + option + "'");
+        return report_usage_error("unknown argument '" + option + "'");
     } catch (const std::exception& error) {
         report(error.what());
         return EXIT_FAILURE;

@@ -9,9 +9,9 @@
 
 namespace kheops {
 
-/// The configured source of keys; `log`, which hears of keys that are left out, outlives it. Throws
-/// ConfigError when the key file cannot be read or no key in it can be used; what a provider has is
-/// found out later.
+/// Returns the configured source of keys. `log`, to which skipped keys are logged, outlives it.
+/// Throws ConfigError if the key file cannot be read or holds no usable key. A provider is not
+/// asked yet.
 [[nodiscard]] std::unique_ptr<KeySource> open_keys(const Config& config, const Log& log);
 
 }  // namespace kheops

@@ -8,54 +8,54 @@
 
 namespace kheops {
 
-/// A variable of the environment that sets the program up (contract section 7).
+/// An environment variable that configures the program (contract section 7).
 struct Setting {
     const char* name;
-    /// What the variable would hold, or in words what there is without it; empty: nothing.
+    /// The default value, or a description of it; empty: no default.
     const char* default_value;
-    const char* allowed;  ///< what the value must be; empty: any text
-    const char* meaning;
+    const char* allowed;  ///< what the value must be; empty: any text. Error messages quote it
+    const char* meaning;  ///< for --help
 };
 
-/// All of them, in the order of the help. README's table says the same; tests/smoke/settings.sh
-/// compares the names and defaults.
+/// In the order of the help. tests/smoke/settings.sh compares README's table with these names and
+/// defaults.
 inline constexpr std::array<Setting, 16> kSettings = {{
     {"KHEOPS_WEBHOOKS_DATABASE", "libpq's own PG* variables and files",
      "a connection string or URI of libpq; several hosts are allowed",
-     "where the database is, and who connects"},
+     "the database, and the user who connects"},
     {"KHEOPS_AUTHDB_URL", "", "a URL such as postgresql://host:5432",
-     "Kheops' own setting of the server, used where KHEOPS_WEBHOOKS_DATABASE is not set"},
+     "Kheops' own setting for the server, used if KHEOPS_WEBHOOKS_DATABASE is not set"},
     {"KHEOPS_AUTHDB_NAME", "", "", "the name of the database on that server"},
     {"KHEOPS_AUTHDB_USER", "", "",
      "the user; the password is read from /run/secrets/kheops_authdb_pass at each connect"},
     {"KHEOPS_OIDC_PROVIDER", "",
      "the provider's URL, such as https://keycloak.example/realms/kheops",
-     "the OpenID Connect provider that signs the tokens; its keys are fetched and kept fresh"},
+     "the OpenID Connect provider that signs the tokens; its keys are fetched and refreshed"},
     {"KHEOPS_AUTH_OIDC_PROVIDER", "",
      "the provider's URL, such as https://keycloak.example/realms/kheops",
-     "the same as Kheops sets it; wins where both are set"},
+     "the same setting under Kheops' own name; it wins if both are set"},
     {"KHEOPS_WEBHOOKS_JWKS", "",
      "a file of at most 1 MiB with a JWK Set, or public keys or certificates in PEM",
-     "the keys that verify tokens, instead of a provider's; read again at SIGHUP"},
+     "the keys that verify tokens, instead of a provider; read again at SIGHUP"},
     {"KHEOPS_WEBHOOKS_ISSUER", "the provider's issuer", "the issuer (iss) of the tokens",
      "what a token's iss must equal; required with KHEOPS_WEBHOOKS_JWKS"},
     {"KHEOPS_WEBHOOKS_KEYS_MAX_AGE", "86400", "whole seconds from 600 to 2592000",
-     "how long a provider's keys serve while it is down"},
+     "how long a provider's keys stay in use while it is down"},
     {"KHEOPS_WEBHOOKS_KEYS_CACHE", "", "the name of a file",
-     "keeps a provider's keys for a restart while it is down"},
+     "keeps a provider's keys, for a restart while it is down"},
     {"KHEOPS_WEBHOOKS_PROVIDER_HTTP", "", "allow, or not be set",
-     "allow: the provider may be reached by plain http on another machine"},
+     "allow: plain http is accepted for a provider on another machine"},
     {"KHEOPS_WEBHOOKS_AUDIENCE", "not checked", "", "what a token's aud must contain"},
     {"KHEOPS_OAUTH_SCOPE", "not checked", "one word", "what a token's scope must contain"},
     {"KHEOPS_WEBHOOKS_THREADS", "twice the processors, at least 4", "a whole number from 1 to 256",
      "requests served at once"},
     {"KHEOPS_WEBHOOKS_TIMEOUT", "5", "seconds from 0.1 to 300, such as 2.5",
-     "one request's whole budget, the database included; nginx must wait longer"},
+     "budget of one request, the database included; nginx's timeout must be longer"},
     {"KHEOPS_WEBHOOKS_LOG", "info", "error, warning, info or debug",
      "the lowest level that is logged"},
 }};
 
-/// The setting of that name. Does not compile for any other.
+/// Returns the setting of that name. Does not compile for an unknown name.
 consteval const Setting& setting(std::string_view name) {
     for (const Setting& known : kSettings) {
         if (known.name == name) {
