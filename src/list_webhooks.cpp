@@ -19,18 +19,18 @@ bool is_album_id(std::string_view text) {
     return text.size() == 10 && std::all_of(text.begin(), text.end(), is_alphanumeric);
 }
 
-/// Gate 1.
+/// Gate 1 of contract section 3.
 AlbumId album_in_path(const Request& request) {
-    constexpr std::string_view kBefore = "/albums/";
-    constexpr std::string_view kAfter = "/webhooks";
+    constexpr std::string_view kPrefix = "/albums/";
+    constexpr std::string_view kSuffix = "/webhooks";
     std::string_view path = request.path;
     if (path.ends_with('/')) {
         path.remove_suffix(1);
     }
-    if (!request.nul_in_path && path.starts_with(kBefore) && path.ends_with(kAfter) &&
-        path.size() > kBefore.size() + kAfter.size()) {
-        path.remove_prefix(kBefore.size());
-        path.remove_suffix(kAfter.size());
+    if (!request.nul_in_path && path.starts_with(kPrefix) && path.ends_with(kSuffix) &&
+        path.size() > kPrefix.size() + kSuffix.size()) {
+        path.remove_prefix(kPrefix.size());
+        path.remove_suffix(kSuffix.size());
         if (is_album_id(path)) {
             return AlbumId{std::string(path)};
         }
@@ -46,14 +46,14 @@ void require_allowed_method(std::string_view method) {
     }
 }
 
-/// What a browser asks before a page of another origin may call.
+/// Answers a browser's preflight request, which precedes a request from another origin.
 Response answer_options() {
     Response response{204, cross_origin_headers(), {}};
     response.headers.emplace_back("Allow", kAllowedMethods);
     return response;
 }
 
-/// Between gates 2 and 3. U+0000 in the path is gate 1's.
+/// Between gates 2 and 3. Gate 1 refuses U+0000 in the path.
 void require_no_nul(const Request& request) {
     if (request.nul_elsewhere) {
         throw HttpError(400, "Bad Request", "The request holds U+0000");
@@ -71,7 +71,7 @@ void require_json_accepted(std::string_view accept) {
     }
 }
 
-/// Gates 7 to 9, all decided in the same snapshot as the page.
+/// Gates 7 to 9. The statement that reads the page decides them too, in the same snapshot.
 void require_administrator(const Caller& caller) {
     if (!caller.known) {
         throw HttpError(404, "User Not Found", "The user does not exist");

@@ -12,20 +12,19 @@
 
 namespace kheops {
 
-/// What became known of a request on its way through the gates, for its log line; what was learned
-/// stays there when a later gate refuses.
+/// What the gates found out about a request, for its log line. It stays set when a later gate
+/// refuses the request.
 struct RequestRecord {
-    std::string album;                          ///< empty until the path matched
-    std::string user;                           ///< empty until the token verified
-    std::optional<Clock::time_point> asked_at;  ///< when the database was asked
-    std::optional<Clock::time_point>
-        answered_at;  ///< when its answer was received; it may have none
+    std::string album;                          ///< empty: the path did not match
+    std::string user;                           ///< empty: the token did not verify
+    std::optional<Clock::time_point> asked_at;  ///< when the database was asked; empty: it was not
+    std::optional<Clock::time_point> answered_at;  ///< when its answer arrived; empty: none did
 };
 
-/// Answers `GET /albums/{album_id}/webhooks`, and HEAD with the same body, which the gateway leaves
-/// out. `now` is the time that the token's claims are held against; `deadline` bounds the waiting
-/// for keys and for the database. Throws HttpError where a gate refuses (contract section 3),
-/// KeysUnavailable and DatabaseError where the keys or the database are not there in time.
+/// Answers `GET /albums/{album_id}/webhooks`, and HEAD with the same body, which the gateway omits.
+/// Checks the token's claims at the time `now`. `deadline` bounds the waits for keys and for the
+/// database. Throws HttpError if a gate refuses (contract section 3), KeysUnavailable or
+/// DatabaseError if the keys or the database are not available in time.
 [[nodiscard]] Response list_webhooks(const Request& request, const TokenVerifier& tokens,
                                      ConnectionPool& database,
                                      std::chrono::system_clock::time_point now, Deadline deadline,
