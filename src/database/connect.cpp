@@ -145,7 +145,7 @@ void require_supported(const Connection& connection) {
     if (version != 0 && version < kFirstSupported) {
         throw DatabaseError(DatabaseError::Kind::statement_failed, "",
                             "the server is PostgreSQL " + std::to_string(version / 10000) +
-                                ": too old, 12 or later will do");
+                                ": too old, 12 or later is required");
     }
 }
 

@@ -321,7 +321,7 @@ void ConnectionPool::add_opened(std::unique_ptr<Connection> connection) {
         events_.push_back(
             {LogLevel::warning,
              "database_pooler",
-             {{"reason", "statements are not prepared, and the role's own settings hold"}}});
+             {{"reason", "statements are not prepared, and the role's settings apply"}}});
     }
     set_up();
     const milliseconds life = lifetime(times_.max_lifetime, random_number());

@@ -151,9 +151,9 @@ Listing answer_untranslatable(ConnectionPool& pool, const std::string& subject,
     if (ask_without_page(filter.url)) {
         throw DatabaseError(error.kind(), error.sqlstate(),
                             "SQLSTATE " + error.sqlstate() +
-                                ": a stored text is not valid in the database's encoding or has no "
-                                "UTF-8: look for it in id, url and name of webhooks and in id of "
-                                "webhook_triggers");
+                                ": a stored text is not valid in the database's encoding or "
+                                "cannot be converted to UTF-8: check id, url and name of webhooks "
+                                "and id of webhook_triggers");
     }
     std::optional<Listing> listing = ask_without_page(std::nullopt);
     if (!listing) {  // no user has that `sub`

@@ -88,7 +88,7 @@ void Result::Clear::operator()(pg_result* result) const {
 
 void Result::expect(bool holds, const char* promise) {
     if (!holds) {
-        throw protocol_violation(std::string("the statement promises ") + promise);
+        throw protocol_violation(std::string("expected ") + promise);
     }
 }
 

@@ -75,7 +75,7 @@ KeySet parse_published_keys(const std::string& jwk_set) {
     const auto shared_secrets =
         std::erase_if(set.keys, [](const Key& key) { return key.key.fits(Algorithm::HS256); });
     for (size_t i = 0; i < shared_secrets; ++i) {
-        set.skipped.add("a key of the type oct: its secret is published");
+        set.skipped.add("a key of the type oct: a shared secret must not be published");
     }
     if (set.keys.empty()) {
         throw KeySetError("the key set holds no public key");

@@ -160,7 +160,7 @@ class Transfer {
                 throw DownloadError("stopped");
             }
             if (deadline.passed()) {
-                throw DownloadError("no whole answer in time");
+                throw DownloadError("no complete answer in time");
             }
             const auto wait = std::min(deadline.remaining(), kMaxWait);
             curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(wait.count()), nullptr);
@@ -194,7 +194,7 @@ class Transfer {
     template <typename Value>
     void set(CURLoption option, Value value) {
         if (curl_easy_setopt(easy_.get(), option, value) != CURLE_OK) {
-            throw DownloadError("libcurl lacks what is needed here");
+            throw DownloadError("libcurl lacks an option that is needed");
         }
     }
 
@@ -282,7 +282,7 @@ Document download(const std::string& url, Deadline deadline, const std::stop_tok
         }
         next = transfer.redirect();
         if (next.empty()) {
-            throw DownloadError("status " + std::to_string(transfer.status()));
+            throw DownloadError("HTTP status " + std::to_string(transfer.status()));
         }
         if (!have_same_origin(url, next)) {
             throw DownloadError("a redirect to another host");

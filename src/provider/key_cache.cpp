@@ -29,7 +29,7 @@ constexpr std::size_t kMaxFileSize = std::size_t{8} * 1024 * 1024;
 void require_private_file(const struct stat& file) {
     if ((file.st_mode & (S_IWGRP | S_IWOTH)) != 0 ||
         (file.st_uid != ::geteuid() && file.st_uid != 0)) {
-        throw CacheError("can be written by others than its owner");
+        throw CacheError("can be written by other users");
     }
 }
 
@@ -81,7 +81,7 @@ std::chrono::seconds age_of(const CachedKeys& keys, std::chrono::seconds max_age
     constexpr std::chrono::seconds kClockSkew(60);
     const std::chrono::seconds age = now - keys.fetched;
     if (age < -kClockSkew) {
-        throw CacheError("is from the future");
+        throw CacheError("has a date in the future");
     }
     if (age >= max_age) {
         throw CacheError("is too old");

@@ -240,7 +240,7 @@ void ProviderKeys::load_cache() {
         }
         const Provider& provider = settings_.provider;
         if (cached->provider != provider.url || !is_issuer_of_tokens(cached->issuer, provider)) {
-            ignore("is of another provider or issuer");
+            ignore("belongs to another provider or issuer");
             return;
         }
         const std::chrono::seconds age = age_of(*cached, settings_.max_age, system_seconds());

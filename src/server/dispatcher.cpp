@@ -396,7 +396,7 @@ void Dispatcher::inspect(Connections::iterator position, bool hung_up) {
     } else if (framing.state == RequestFraming::State::malformed) {
         close(position, "not a FastCGI request");
     } else if (size == peeked_.size()) {
-        close(position, "parameters beyond 256 KiB");
+        close(position, "parameters exceed 256 KiB");
     } else if (hung_up) {
         close(position, "request cut off");
     } else if (was_idle) {
@@ -460,7 +460,7 @@ bool Dispatcher::close_overdue(Clock::time_point now) {
         if (now < connection.deadline) {
             others = others || connection.state != Connection::State::idle;
         } else if (connection.state == Connection::State::receiving) {
-            close(current, "request not whole within its budget");
+            close(current, "request not complete within its budget");
         } else {
             connections_.erase(current);
         }

@@ -64,7 +64,7 @@ VerificationKey parse_key_material(const json::View& jwk) {
     if (type == "oct") {
         return VerificationKey::hmac(octets_member(jwk, "k"));
     }
-    throw KeyError("its kty is none of RSA, EC, oct and OKP with the curve Ed25519");
+    throw KeyError("its kty is not RSA, EC, oct, or OKP with the curve Ed25519");
 }
 
 /// The algorithm in the JWK's `alg`. Null if it has no `alg`.

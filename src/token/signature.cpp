@@ -206,7 +206,7 @@ Algorithm algorithm_of_ec(EVP_PKEY* key) {
         return std::string_view(known.group) == group.data();
     });
     if (curve == kCurves.end()) {
-        throw KeyError("its curve is none of P-256, P-384 and P-521");
+        throw KeyError("its curve is not P-256, P-384 or P-521");
     }
     const KeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr));
     if (!context || EVP_PKEY_public_check(context.get()) != 1) {
@@ -295,7 +295,7 @@ std::vector<Algorithm> algorithms_of(EVP_PKEY* key) {
         require_valid_ed25519(key);
         return {Algorithm::EdDSA};
     }
-    throw KeyError("its type is none of RSA, RSA-PSS, EC and Ed25519");
+    throw KeyError("its type is not RSA, RSA-PSS, EC or Ed25519");
 }
 
 // --- Verifying
@@ -395,7 +395,7 @@ VerificationKey VerificationKey::rsa(std::string_view modulus, std::string_view 
     OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get());
     PublicKey key(public_key_of("RSA", builder.get()));
     if (!key) {
-        throw KeyError("its modulus and exponent are no RSA key");
+        throw KeyError("its modulus and exponent are not a valid RSA key");
     }
     return VerificationKey(std::move(key));
 }
@@ -406,10 +406,10 @@ VerificationKey VerificationKey::ec(std::string_view curve, std::string_view x,
     const auto* const known = std::find_if(kCurves.begin(), kCurves.end(),
                                            [&](const Curve& c) { return c.name == curve; });
     if (known == kCurves.end()) {
-        throw KeyError("its curve is none of P-256, P-384 and P-521");
+        throw KeyError("its curve is not P-256, P-384 or P-521");
     }
     if (x.size() != known->field_octets || y.size() != known->field_octets) {
-        throw KeyError("its coordinates are not as long as its curve asks for");
+        throw KeyError("its coordinates have the wrong length for its curve");
     }
     const std::string point = std::string("\x04").append(x).append(y);  // SEC 1 section 2.3.3
     const ParameterBuilder builder(OSSL_PARAM_BLD_new());
@@ -444,7 +444,7 @@ VerificationKey VerificationKey::pem(std::string_view block) {
     const ClearErrors clear;
     PublicKey key(public_key_in_pem(block));
     if (!key) {
-        throw KeyError("it is no public key and no certificate, or it is damaged");
+        throw KeyError("it is not a valid public key or certificate");
     }
     return VerificationKey(std::move(key));
 }

@@ -161,7 +161,7 @@ TEST_F(HostileBytes, ParametersThatNeverEndAreCutOff) {
     }
     client.send(parameters);
     client.await_close();
-    site_.worker().await_log("reason=\"parameters beyond 256 KiB\"");
+    site_.worker().await_log("reason=\"parameters exceed 256 KiB\"");
     expect_others_served();
 }
 

@@ -156,7 +156,7 @@ TEST_F(HostileDatabase, WhatIsNoAnswerIsAnErrorThatTheLogNames) {
         EXPECT_NE(log.find(reason), std::string::npos) << log;
     }
     EXPECT_NE(log.find("event=database_lost level=error sqlstate=08P01 reason=\"the server broke "
-                       "the protocol: the statement promises a count that is not negative\""),
+                       "the protocol: expected a count that is not negative\""),
               std::string::npos)
         << log;
     EXPECT_EQ(log.find("event=fault"), std::string::npos) << log;

@@ -251,7 +251,7 @@ TEST_F(Lifecycle, ARequestThatDoesNotBecomeWholeInTimeIsClosedAndLogged) {
     half.send(request(true).substr(0, 40));
     half.await_close();
     silent.await_close();
-    worker.await_log("event=connection_closed level=warning reason=\"request not whole within");
+    worker.await_log("event=connection_closed level=warning reason=\"request not complete within");
 }
 
 TEST_F(Lifecycle, ABodyNeverConfusesTheNextRequest) {

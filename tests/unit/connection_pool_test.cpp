@@ -391,8 +391,8 @@ TEST_F(Pool, AServerThatIsTooOldIsLoggedAsSuch) {
     EXPECT_THROW(ask(pool), DatabaseError);
     await("it is logged", [&] {
         return logged_.text().find(
-                   "reason=\"the server is PostgreSQL 11: too old, 12 or later will "
-                   "do\"") != std::string::npos;
+                   "reason=\"the server is PostgreSQL 11: too old, 12 or later is "
+                   "required\"") != std::string::npos;
     });
 }
 

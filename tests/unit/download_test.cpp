@@ -140,9 +140,9 @@ INSTANTIATE_TEST_SUITE_P(
     Of, ProviderFault,
     testing::Combine(
         testing::Values(Document::discovery, Document::keys),
-        testing::Values(Fault{Behaviour::server_error, ": status 500"},
-                        Fault{Behaviour::silent, ": no whole answer in time", true},
-                        Fault{Behaviour::dripping, ": no whole answer in time", true},
+        testing::Values(Fault{Behaviour::server_error, ": HTTP status 500"},
+                        Fault{Behaviour::silent, ": no complete answer in time", true},
+                        Fault{Behaviour::dripping, ": no complete answer in time", true},
                         Fault{Behaviour::truncated, ": Transferred a partial file"},
                         Fault{Behaviour::web_page, " is not JSON with "},
                         Fault{Behaviour::broken_json, " is not JSON with "},
@@ -264,7 +264,7 @@ TEST(ProviderProxy, IsUsedForAnotherMachine) {
     TestProvider proxy;  // it answers 404
     const EnvironmentVariable http("http_proxy", proxy.url());
     EXPECT_EQ(refusal_of(provider_at("http://keycloak.invalid/realms/kheops")),
-              "discovery document: status 404");
+              "discovery document: HTTP status 404");
 }
 
 // --- How long a document is fresh

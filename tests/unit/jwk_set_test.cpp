@@ -212,7 +212,7 @@ TEST(JwkSet, RefusesASetWithoutAUsableKeyAndSaysWhy) {
     expect_refused(R"({"keys":{}})", "no usable key");
     expect_refused("{}", "no usable key");
     expect_refused(jwk_set({ec().jwk(R"("kid":"a","use":"enc")"), R"({"kty":"x"})"}),
-                   "no usable key: key \"a\": its use is not sig; key 2: its kty is none of");
+                   "no usable key: key \"a\": its use is not sig; key 2: its kty is not");
 }
 
 TEST(PemSet, HoldsSeveralKeysAndCertificates) {
@@ -242,8 +242,7 @@ TEST(PemSet, SkipsBlocksWithoutAValidKey) {
         parse_key_set(damaged + ec().public_pem() + SigningKey::rsa(1024).public_pem());
     EXPECT_EQ(set.keys.size(), 1U);
     ASSERT_EQ(set.skipped.count(), 2U);
-    EXPECT_EQ(set.skipped.reasons()[0],
-              "key 1: it is no public key and no certificate, or it is damaged");
+    EXPECT_EQ(set.skipped.reasons()[0], "key 1: it is not a valid public key or certificate");
     EXPECT_EQ(set.skipped.reasons()[1].find("key 3: its RSA modulus of 1024 bits"), 0U);
 }
 
@@ -259,7 +258,8 @@ TEST(PemSet, RefusesAPrivateKeyAnywhere) {
 
 TEST(PemSet, RefusesATextWithoutAUsableKeyAndSaysWhy) {
     expect_refused(SigningKey::rsa(1024).public_pem(), "no usable key: key 1: its RSA modulus");
-    expect_refused("-----BEGIN PUBLIC KEY-----\n", "no usable key: key 1: it is no public key");
+    expect_refused("-----BEGIN PUBLIC KEY-----\n",
+                   "no usable key: key 1: it is not a valid public key");
 }
 
 }  // namespace

@@ -105,7 +105,7 @@ TEST(KeyCache, IsRefusedIfAnotherUserOwnsIt) {
     write_key_cache(path, kKeys);
     constexpr uid_t kNobody = 65534;
     ASSERT_EQ(::chown(path.c_str(), kNobody, kNobody), 0);
-    EXPECT_EQ(refusal_of(path), "can be written by others than its owner");
+    EXPECT_EQ(refusal_of(path), "can be written by other users");
 }
 
 /// The age at second 10,000 of keys fetched at second `fetched`, or why they cannot be used. The
@@ -132,7 +132,7 @@ TEST(KeyCache, FromTheFutureIsRefusedBeyond60Seconds) {
     EXPECT_EQ(age_at_10000(seconds(10'060)), "0");
     for (const std::int64_t fetched :
          {std::int64_t{10'061}, std::int64_t{20'242'000'000}, std::int64_t{100'000'000'000}}) {
-        EXPECT_EQ(age_at_10000(seconds(fetched)), "is from the future") << fetched;
+        EXPECT_EQ(age_at_10000(seconds(fetched)), "has a date in the future") << fetched;
     }
 }
 
