@@ -33,7 +33,8 @@ installed() {
 expected() {
     {
         echo "755 $1/sbin/kheops-webhooks"
-        printf "644 $1/share/doc/kheops-webhooks/%s\n" CHANGELOG.md LICENSE README.md SECURITY.md
+        printf "644 $1/share/doc/kheops-webhooks/%s\n" \
+            CHANGELOG.md LICENSE README.md SECURITY.md docs/*.md
         for file in nginx/*.conf sql/*; do
             echo "644 $1/share/kheops-webhooks/$file"
         done
