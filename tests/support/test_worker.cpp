@@ -8,6 +8,7 @@
 
 #include "support/await.hpp"
 #include "support/files.hpp"
+#include "support/log_reference.hpp"
 #include "support/sockets.hpp"
 #include "support/test_keys.hpp"
 
@@ -48,6 +49,11 @@ TestWorker::TestWorker(const Settings& settings, Patience patience)
     write_file(directory_.file("keys.json"), test_key_set());
     write_file(directory_.file("log"), "");
     process_ = std::make_unique<ChildProcess>(command_);
+}
+
+TestWorker::~TestWorker() {
+    process_.reset();
+    expect_documented(log());
 }
 
 int TestWorker::restart() {

@@ -27,11 +27,15 @@ enum class Patience { usual, shortened };
 [[nodiscard]] Settings worker_environment(const Settings& settings, const std::string& key_file);
 
 /// The real program as a FastCGI worker on a Unix socket in a directory of its own. It trusts the
-/// tests' key and issuer (mint_token), or a provider. Ended when this is destroyed.
+/// tests' key and issuer (mint_token), or a provider. Ended when this is destroyed, which expects
+/// that docs/log-events.md has all that it logged.
 class TestWorker {
   public:
     /// `settings` win over the key file and the issuer.
     explicit TestWorker(const Settings& settings, Patience patience = Patience::usual);
+    ~TestWorker();
+    TestWorker(const TestWorker&) = delete;
+    TestWorker& operator=(const TestWorker&) = delete;
 
     [[nodiscard]] std::string socket_path() const { return directory_.file("worker.sock"); }
 
