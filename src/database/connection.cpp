@@ -31,10 +31,6 @@ std::string one_line(const char* message) {
     return line;
 }
 
-/// libpq would print it to standard error. What a server says as it ends a connection is told again
-/// by the query that finds it ended.
-void ignore_notice(void* /*argument*/, const PGresult* /*notice*/) {}
-
 DatabaseError::Kind kind_of(std::string_view sqlstate) {
     using Kind = DatabaseError::Kind;
     // query_canceled (statement_timeout)
@@ -158,7 +154,6 @@ std::string line_for_each_server(const std::string& message) {
 
 Connection::Connection(PgConnection established) : connection_(std::move(established)) {
     PQsetnonblocking(connection_.get(), 1);
-    PQsetNoticeReceiver(connection_.get(), ignore_notice, nullptr);
 }
 
 /// What `function` returns. Nothing can be asked afterwards where it fails in any way but by an

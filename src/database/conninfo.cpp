@@ -98,6 +98,10 @@ constexpr std::array<const char*, 6> kIntegers = {"connect_timeout",  "keepalive
 
 using Option = std::pair<const char*, const char*>;  // keyword and value
 
+/// By default, libpq prints each notice to standard error. What a server reports as it ends a
+/// connection is also the error of the next query.
+void ignore_notice(void* /*argument*/, const PGresult* /*notice*/) {}
+
 /// Begins to connect with the settings; `overriding` win over them where not empty.
 PgConnection start(const DatabaseSettings& settings, const std::vector<Option>& overriding) {
     std::vector<const char*> keywords;
@@ -134,6 +138,8 @@ PgConnection start(const DatabaseSettings& settings, const std::vector<Option>& 
     if (connection == nullptr) {
         throw std::bad_alloc();
     }
+    // Before the server can send any: it may send notices while the session starts.
+    PQsetNoticeReceiver(connection.get(), ignore_notice, nullptr);
     return connection;
 }
 
