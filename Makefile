@@ -81,7 +81,7 @@ install: ## into DESTDIR and PREFIX
 	install -D -m 755 "$(BUILD)/kheops-webhooks" "$(DESTDIR)$(PREFIX)/sbin/kheops-webhooks"
 	install -d "$(SHARE)/nginx" "$(SHARE)/sql" "$(SHARE)/systemd" "$(DOC)" "$(UNITS)"
 	install -m 644 nginx/*.conf "$(SHARE)/nginx"
-	install -m 644 sql/* "$(SHARE)/sql"
+	install -m 644 sql/*.sql "$(BUILD)/sql/list_webhooks_accelerated.sql" sql/README.md "$(SHARE)/sql"
 	install -m 644 systemd/environment "$(SHARE)/systemd"
 	install -m 644 systemd/kheops-webhooks.* "$(UNITS)"
 	sed -i 's|/usr/local/|$(PREFIX)/|' "$(UNITS)/kheops-webhooks.service" "$(UNITS)/kheops-webhooks.socket"

@@ -28,6 +28,7 @@
 #include "support/database.hpp"
 #include "support/files.hpp"
 #include "support/http_client.hpp"
+#include "support/list_statement.hpp"
 #include "support/psql.hpp"
 #include "support/test_keys.hpp"
 #include "support/test_provider.hpp"
@@ -35,8 +36,6 @@
 
 namespace kheops::bench {
 namespace {
-
-const std::string kSources = KHEOPS_SOURCE_DIR;
 
 /// How much is measured: a run whose figures mean something, or one that shows that it works.
 struct Extent {
@@ -159,8 +158,7 @@ class Data {
 };
 
 std::string statement_file(bool accelerated) {
-    return kSources +
-           (accelerated ? "/sql/list_webhooks_accelerated.sql" : "/sql/list_webhooks.sql");
+    return accelerated ? test::kAccelerated : test::kStock;
 }
 
 // --- One sample ---

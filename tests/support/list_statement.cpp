@@ -44,7 +44,7 @@ void prepare_list(TestConnection& connection, const std::string& statement) {
         "SET jit = off");
     connection.execute(
         "PREPARE list(pg_catalog.text, pg_catalog.text, pg_catalog.text, bigint, bigint) AS " +
-        read_file(std::string(KHEOPS_SOURCE_DIR) + "/" + statement));
+        read_file(statement));
 }
 
 Rows list(TestConnection& connection, const ListQuestion& question) {

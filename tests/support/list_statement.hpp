@@ -9,9 +9,9 @@
 
 namespace kheops::test {
 
-/// The two statements that answer a ListQuestion, named from the source tree's root.
-constexpr const char* kStock = "sql/list_webhooks.sql";
-constexpr const char* kAccelerated = "sql/list_webhooks_accelerated.sql";
+/// The files of the two statements that answer a ListQuestion.
+constexpr const char* kStock = KHEOPS_SOURCE_DIR "/sql/list_webhooks.sql";
+constexpr const char* kAccelerated = KHEOPS_BINARY_DIR "/sql/list_webhooks_accelerated.sql";
 
 /// What is asked of them.
 struct ListQuestion {
