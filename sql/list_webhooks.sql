@@ -1,58 +1,58 @@
 -- SPDX-License-Identifier: MIT
--- One page of an album's webhooks and whether the caller may see it: gates 7 to 9, the page and the
--- total in one round trip and one snapshot. Built into the program from this file and prepared once
--- per connection.
+-- Answers one request: whether the caller may list the album's webhooks (gates 7 to 9), one page of
+-- them and their total, in one round trip and one snapshot. Built into the program from this file and
+-- prepared once per connection.
 --
 -- Parameters: $1 text    the caller's sub            $2 text    the album's id
 --             $3 text    only this URL, or NULL      $4 bigint  limit, or NULL
 --             $5 bigint  offset
--- There is always a row. user_known, member and admin say how far the caller gets; total means
--- something only to an administrator. From id on, columns are NULL in the only row when the page is
--- empty. last_trigger_ids and last_trigger_passes are parallel, newest first, NULL without triggers.
--- accelerated names the count of accelerate.sql, by the oid of its table ready, when that is there and
--- no trigger that keeps it is missing or disabled: list_webhooks_accelerated.sql may be asked then, and
--- says whether that count is in force.
+-- The result has at least one row. user_known, member and admin are the results of the gates; total is
+-- valid for an administrator only. When the page is empty, the only row has NULL from id to
+-- last_trigger_passes. last_trigger_ids and last_trigger_passes are parallel, newest first, NULL
+-- without triggers. accelerated identifies the count of accelerate.sql by the oid of its table ready;
+-- it is NULL if that is missing, or a trigger that keeps the count is missing or disabled. Otherwise the
+-- program may send list_webhooks_accelerated.sql, which checks whether the count is in force.
 --
--- Every operator, function, type and catalog is named with its schema, so that nobody else's can be
--- taken for it: the tables alone are looked for in the search_path (README.md, "Names"). BETWEEN, IN,
--- LIKE and USING have no such form and are not used. Below, operators stand without their schema.
+-- Every operator, function, type and catalog is named with its schema, so that no object of another
+-- role is used instead; only the tables are found by the search_path (README.md, "Names"). BETWEEN, IN,
+-- LIKE and USING cannot name a schema and are not used. The notes below omit the schemas.
 --
--- What it must withstand: the only index on the history is webhook_triggers (webhook_fk), histories
--- may be long and of any shape, and the plan is the generic one, made without knowing which webhook.
+-- Why this form: the only index on the history is webhook_triggers (webhook_fk), a history can be
+-- long and of any shape, and the plan is the generic one, made without knowing the webhook.
 --   x = y AND x >= y AND x <= y
---       "=" alone is taken to match as many rows as the average value of the column: all of them
---       when one webhook has the whole history, and then a webhook that has none costs a scan of the
---       table. A range between unknown bounds is taken to match 0.5 % whatever the statistics say,
---       which keeps the index; "=" beside it makes the estimate, and the cost, smaller still.
+--       The planner expects "=" alone to match as many rows as the average value of the column: all
+--       when one webhook has the whole history, and then a webhook without triggers costs a scan of the
+--       table. It expects a range between unknown bounds to match 0.5 %, whatever the statistics say,
+--       and uses the index; "=" beside the range makes the estimate, and the cost, smaller still.
 --   recent
---       The last 250 triggers by index. Of a short history these are all, and nothing else is read.
---       The index holds rows of one webhook in their order in the table, so the last are usually the
---       newest; but a scan backwards returns a list of duplicates, of at most 222 rows, in ascending
---       order (PostgreSQL 13 and later). 250 rows contain such a list whole.
+--       The last 250 triggers by index. A short history has no others, and nothing else is read. The
+--       index holds the rows of one webhook in the order of the table, so the last are usually the
+--       newest; but a backward scan returns a posting list, of at most 222 rows, in ascending order
+--       (PostgreSQL 13 and later). 250 rows contain such a list whole.
 --   newest
---       The keys of the newest five of a long history; NULL where recent has them all. The fifth of
---       recent is a lower bound to them. If fewer keys lie between it and the end of the table than
---       this webhook has triggers, the primary key is walked from the end until five are found. Else
---       this webhook's own triggers are read, and the bound leaves next to nothing to sort.
---       A part of CASE that is not chosen costs nothing for each webhook.
+--       The keys of the newest five of a long history; NULL where recent has them all. The fifth key of
+--       recent is a lower bound of them. If fewer keys lie between it and the end of the table than this
+--       webhook has triggers, the primary key is read backward until five are found. Otherwise this
+--       webhook's own triggers are read, of which the bound leaves few to sort.
+--       A branch of CASE that is not chosen is not executed.
 --   last - (number_of_triggers - 1)
---       Cannot overflow, whatever the keys are: so many different keys are not above the last.
+--       Cannot overflow, whatever the keys are: that many different keys are not above the last.
 --   t.pk >= recent.fifth AND t.pk <= 9223372036854775807, t.webhook_fk + 0
---       The walk is on the primary key, and only there; the upper end, which excludes nothing, makes
---       it a range.
+--       "+ 0" leaves the primary key as the only index; the upper bound excludes nothing, but makes the
+--       condition a range.
 --   ORDER BY t.webhook_fk DESC with LIMIT
---       Reads that index from its end, row by row: of many rows, PostgreSQL would otherwise make a
---       bitmap, which forgets the rows and keeps the pages when it is larger than work_mem; in a mixed
---       history these are all pages, for each webhook again. With "=" beside the range the order would
---       mean nothing and be dropped. LIMIT number_of_triggers cuts nothing off; like least(), it is no
---       constant, so that a tenth of the rows is taken to be read and the order of the index to pay.
+--       Reads that index from its end, row by row. For many rows PostgreSQL would otherwise make a
+--       bitmap, which keeps pages instead of rows when it is larger than work_mem; in a mixed history
+--       these are all pages, for each webhook again. With "=" beside the range, the planner would drop
+--       the order as redundant. LIMIT number_of_triggers excludes nothing; like least(), it is no
+--       constant, so the planner expects to read a tenth of the rows and prefers the order of the index.
 --   t.pk >= coalesce(recent.fifth, t.pk)
---       t.pk on the right keeps this a filter: the primary key is no way in here.
+--       t.pk on the right makes this a filter: the planner cannot use the primary key here.
 --   MATERIALIZED, OFFSET 0, LATERAL
---       Keep each part apart, so that it is asked with the values of the part before it. Without an
---       administrator, album_pk is NULL and nothing behind the gate reads a page.
+--       Keep the parts separate, so that each runs with the values of the part before it. Unless the
+--       caller is an administrator, album_pk is NULL and no part after gate reads any table page.
 --   array_agg without an order of its own
---       takes the rows in the order of the subquery, which is its only input.
+--       Takes the rows in the order of the subquery, which is its only input.
 WITH gate AS MATERIALIZED (
     SELECT u.pk IS NOT NULL AS user_known,
            au.pk IS NOT NULL AS member,
