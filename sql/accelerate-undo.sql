@@ -1,27 +1,27 @@
 -- SPDX-License-Identifier: MIT
--- Takes back all that accelerate.sql did: its triggers, its schema, its index.
+-- Removes all that accelerate.sql made: its triggers, its schema, its index.
 --
 --     psql -v ON_ERROR_STOP=1 -d KHEOPS_DATABASE -f accelerate-undo.sql
 --
 -- Run it before an upgrade of Kheops, and accelerate.sql again after it. Workers may go on running:
 -- they count for themselves again, and no request fails.
--- Who runs it: who could run accelerate.sql. Not inside a transaction. It can be run again, and where
---   accelerate.sql never was.
--- What it locks: webhook_triggers, ACCESS EXCLUSIVE, while its triggers are dropped: readers and writers
---   wait for that moment, and at most 0.1 s for each attempt to get the lock. Where a longer
---   transaction holds the table, this file gives up and tries again, for up to ten minutes. The index is
---   dropped beside readers and writers; that waits for transactions that are using the table.
+-- Who runs it: the roles that may run accelerate.sql. Not inside a transaction. It can be run again, and
+--   in a database where accelerate.sql never ran.
+-- What it locks: webhook_triggers, ACCESS EXCLUSIVE, while it drops the triggers, which is short:
+--   readers and writers wait for that, and at most 0.1 s for each attempt to get the lock. While a
+--   longer transaction holds the table, this file tries again each second, for up to ten minutes.
+--   Dropping the index blocks neither readers nor writers; it waits for transactions that use the table.
 -- Where accelerate.sql ran in spite of a publication of all tables: drop the tables on the subscribers
 --   after this, when they have replayed it.
 
 \set ON_ERROR_STOP on
 \set QUIET on
--- PostgreSQL's own operators, functions and types, whatever other roles have made (README.md, "Names").
+-- Only PostgreSQL's own operators, functions and types are used (README.md, "Names").
 SET search_path = pg_catalog, pg_temp;
-SET client_min_messages = warning;  -- INFO is shown nevertheless
+SET client_min_messages = warning;  -- psql still shows INFO
 SET default_transaction_isolation = 'read committed';
 
--- One run at a time of this file and accelerate.sql, or each would undo half of the other.
+-- This file and accelerate.sql run one at a time: otherwise each would undo half of the other.
 DO $$
 BEGIN
     IF NOT pg_try_advisory_lock('pg_namespace'::regclass::oid::integer, hashtext('kheops_webhooks_accelerate')) THEN
@@ -39,7 +39,7 @@ BEGIN
         RAISE INFO 'schema kheops_webhooks_accelerate: not there';
         RETURN;
     END IF;
-    -- What an earlier version of accelerate.sql has made is dropped too.
+    -- Objects of earlier versions of accelerate.sql are dropped too.
     PERFORM set_config('lock_timeout', '100ms', true);
     LOOP
         BEGIN
@@ -60,7 +60,7 @@ BEGIN
             IF tries = 1 THEN
                 RAISE INFO 'triggers: waiting for transactions that use webhook_triggers';
             ELSIF tries = 600 THEN
-                RAISE EXCEPTION 'webhook_triggers was never free in ten minutes: try again when no long transaction uses it';
+                RAISE EXCEPTION 'other transactions kept webhook_triggers locked for ten minutes: try again when no long transaction uses it';
             END IF;
         END;
         PERFORM pg_sleep(0.9);
@@ -70,7 +70,7 @@ BEGIN
         kheops_webhooks_accelerate.fold_now_and_then(bigint), kheops_webhooks_accelerate.fold(bigint),
         kheops_webhooks_accelerate.count_changes(),
         kheops_webhooks_accelerate.add_to_count(bigint, bigint);
-    -- Refused when somebody put something of their own there.
+    -- Fails if the schema contains anything else.
     DROP SCHEMA kheops_webhooks_accelerate;
     RAISE INFO 'triggers and schema kheops_webhooks_accelerate: dropped';
 END

@@ -1,65 +1,64 @@
 -- SPDX-License-Identifier: MIT
--- Makes the list take the same time however long the history of triggers is: an index that finds the
--- newest triggers of a webhook, and a count of its triggers that the database itself keeps exact.
+-- Makes the list take the same time however long the history of triggers is: creates an index that finds
+-- the newest triggers of a webhook, and a count of its triggers that the database itself keeps exact.
 --
 --     psql -v ON_ERROR_STOP=1 -d KHEOPS_DATABASE -f accelerate.sql
 --
--- Optional. A running worker notices by itself that this is in force, or no longer is, and gives the
--- same answers either way. accelerate-undo.sql removes it. Run that before an upgrade of Kheops, and
--- this file again after it; a migration that comes without it fails no writer (see below).
+-- Optional. A running worker notices by itself whether the count is in force, and gives the same answers
+-- either way. accelerate-undo.sql removes everything. Run it before an upgrade of Kheops, and this file
+-- again after the upgrade; a migration without that makes no writer fail (see below).
 --
 -- Who runs it: the owner of the Kheops tables if that role may create schemas in the database, or a
 --   superuser; on the primary, with Kheops running. Not inside a transaction (no --single-transaction).
---   It says what it did, and can be run again: to check and repair, to finish what was interrupted, to
---   take the place of an earlier version, and whenever the count is not in force.
---   It refuses what another role has made under its names, and runs no code of the owner's as the
+--   It reports what it did, and can be run again: to check and repair, to finish an interrupted run, to
+--   replace an earlier version, and whenever the count is not in force.
+--   It rejects objects of its names that another role has made, and runs no code of the owner as the
 --   superuser (README.md, "Names").
 -- What it makes: the index kheops_webhooks_newest on webhook_triggers; five triggers
 --   kheops_webhooks_count_… on webhook_triggers; and the schema kheops_webhooks_accelerate with the
 --   tables counts, changes, doubts and ready, and their functions. Everything belongs to the owner of
 --   webhook_triggers. Every role may read these tables: how many triggers a webhook has, by the
 --   webhook's primary key, which transactions changed that lately, and nothing else.
--- What it locks: no reader of Kheops' tables. Writers of webhook_triggers wait while the triggers are
---   made, which is a moment, and at most 0.1 s for each attempt to get that lock: where a longer
---   transaction holds it, this file gives up and tries again, for up to ten minutes. Run again, it also
---   waits for readers of its own tables, such as pg_dump, and they for it. The index is built, and the
---   triggers are counted, beside readers and writers. Building the index waits for transactions that
---   are older than it.
+-- What it locks: readers of Kheops' tables never wait. Writers of webhook_triggers wait while this file
+--   makes the triggers, which is short, and at most 0.1 s for each attempt to get that lock: where a
+--   transaction holds it longer, this file tries again each second, for up to ten minutes. Run again, it
+--   also waits for readers of its own tables, such as pg_dump, and they wait for it. Building the index
+--   and counting the triggers block neither readers nor writers. Building the index waits for
+--   transactions that are older than it.
 -- How long: one pass over webhook_triggers to build the index, another to count.
 -- Space: the index has about 30 bytes for each trigger; the count 150 bytes for each webhook.
 -- What it costs afterwards: each statement that inserts or deletes triggers adds one row for each
 --   webhook concerned, in the same transaction. scripts/insert-cost measures it.
--- What it never does, while its tables are there: make a writer wait or fail. A writer adds rows to
---   changes and looks at no row of others. One of 64 also folds: it replaces the changes of that
---   webhook, some dozens on average, by their sum in counts, unless another is doing so. Where a
---   migration has made counting impossible (webhook_fk renamed, dropped, or no longer a whole number),
---   the writer passes, a row in doubts and a line in the server's log say so, and the worker counts for
+-- What it never does, while its tables exist: make a writer wait or fail. A writer adds rows to changes
+--   and reads no row of other writers. One of 64 also folds: it replaces the changes of that webhook,
+--   some dozens on average, by their sum in counts, unless another writer is doing so. Where a migration
+--   has made counting impossible (webhook_fk renamed, dropped, or no longer a whole number), the writer
+--   succeeds, a row in doubts and a line in the server's log report it, and the worker counts for
 --   itself.
---   Beside a transaction that has written and stays open, anywhere in the server, PostgreSQL can remove
---   no row: folds and lists then pass over the folded changes of the webhook, some ms after 60,000.
---   A SERIALIZABLE transaction folds only where it finds no other that has written. One that begins
---   before the end of the first can still be one more reason for the serialization failures for which
---   these must be ready.
+--   While a transaction that has written stays open, anywhere in the server, PostgreSQL cannot remove
+--   dead rows: folds and lists then scan the folded changes of the webhook, some ms for 60,000 of them.
+--   A SERIALIZABLE transaction folds only where it finds no other that has written. A transaction that
+--   begins before it ends can still get a serialization failure from it, which SERIALIZABLE always may.
 --
--- When the count is not in force: until this file has been run again, after any of
---   * a trigger of it was disabled or dropped, even if it was enabled again (pg_restore
+-- The count is not in force, until this file has been run again, after any of these:
+--   * one of its triggers was disabled or dropped, even if it was enabled again (pg_restore
 --     --disable-triggers). Changes under session_replication_role = replica are counted.
---   * a restore of a dump, and an upgrade by pg_upgrade: the count belongs to the database where it
---     was made. A restore of data only into a database that has this ends it too.
+--   * a restore of a dump, or an upgrade by pg_upgrade: the count belongs to the database where it was
+--     made. A data-only restore into a database that has the count ends it too.
 --   * webhook_triggers was made anew, or is or was subscribed to (logical replication fires no triggers
 --     of this kind: this file refuses to be installed there).
 --   * another column has become webhook_fk (DROP, ADD, RENAME COLUMN).
---   * a doubt, as above.
---   Nor is it for a role from which row level security hides triggers. Two things are not noticed: a
---   table that is made to inherit from webhook_triggers later, and ALTER COLUMN webhook_fk TYPE … USING
---   where that changes values. Run accelerate-undo.sql before either.
+--   * a row was added to doubts, as above.
+--   It is never in force for a role from which row level security hides triggers. Two changes are not
+--   noticed: a table that later inherits from webhook_triggers, and ALTER COLUMN webhook_fk TYPE … USING
+--   that changes values. Run accelerate-undo.sql before either.
 -- To compare the count with the triggers at any time, beside readers and writers, as the owner of the
--- tables; it corrects what is wrong, tells how many webhooks that were, and folds all changes:
+-- tables; it corrects wrong counts, returns how many webhooks had one, and folds all changes:
 --
 --     SELECT kheops_webhooks_accelerate.check_and_repair();
 --
--- Publications: where all tables are published (CREATE PUBLICATION … FOR ALL TABLES), a subscriber that
---   has not the tables of this file stops for good at their first change, and the primary keeps its WAL
+-- Publications: where all tables are published (CREATE PUBLICATION … FOR ALL TABLES), a subscriber
+--   without the tables of this file stops for good at their first change, and the primary keeps its WAL
 --   until its disk is full; accelerate-undo.sql does not help then. This file therefore refuses to be
 --   installed in such a database. To install it nevertheless, run this on each subscriber first,
 --
@@ -70,17 +69,17 @@
 --     CREATE TABLE kheops_webhooks_accelerate.ready (triggers regclass, webhook_fk smallint, triggers_made_by xid, counted_by xid);
 --
 --   then this file with -v subscribers_have_tables=yes, and on each subscriber afterwards
---   ALTER SUBSCRIPTION … REFRESH PUBLICATION. The same goes, in this order, before a later
+--   ALTER SUBSCRIPTION … REFRESH PUBLICATION. Do the same, in this order, before a later
 --   CREATE PUBLICATION … FOR ALL TABLES. On a subscriber the count is not in force.
 
 \set ON_ERROR_STOP on
 \set QUIET on
--- PostgreSQL's own operators, functions and types, whatever other roles have made (README.md, "Names").
+-- Only PostgreSQL's own operators, functions and types are used (README.md, "Names").
 SET search_path = pg_catalog, pg_temp;
-SET client_min_messages = warning;  -- INFO is shown nevertheless
+SET client_min_messages = warning;  -- psql still shows INFO
 SET default_transaction_isolation = 'read committed';
 
--- One run at a time of this file and accelerate-undo.sql, or each would undo half of the other.
+-- This file and accelerate-undo.sql run one at a time: otherwise each would undo half of the other.
 DO $$
 BEGIN
     IF NOT pg_try_advisory_lock('pg_namespace'::regclass::oid::integer, hashtext('kheops_webhooks_accelerate')) THEN
@@ -119,7 +118,7 @@ BEGIN
     END IF;
     IF EXISTS (SELECT FROM pg_inherits
                WHERE 'public.webhook_triggers'::regclass IN (inhrelid, inhparent)) THEN
-        RAISE EXCEPTION 'webhook_triggers is part of an inheritance, where changes of one table fire no triggers of another: nothing was done';
+        RAISE EXCEPTION 'webhook_triggers is part of an inheritance: a change of one table fires no triggers of the other; nothing was done';
     END IF;
     IF to_regclass('public.kheops_webhooks_newest') IS NOT NULL
        AND NOT EXISTS (SELECT FROM pg_index
@@ -130,7 +129,7 @@ BEGIN
 END
 $$;
 
--- A publication of the schema can only be there where the schema is.
+-- Where the schema does not exist yet, no publication can name it.
 \if :{?subscribers_have_tables}
 \else
     DO $$
@@ -142,7 +141,7 @@ $$;
                      WHERE pnnspid = to_regnamespace(''kheops_webhooks_accelerate'') LIMIT 1' INTO publication;
         END IF;
         IF publication IS NOT NULL THEN
-            RAISE EXCEPTION 'publication % publishes all tables, also those of this file: subscribers that have them not would stop, and the primary keep its WAL; see "Publications" in the header; nothing was done',
+            RAISE EXCEPTION 'publication % publishes all tables, also those of this file: subscribers without them would stop, and the primary would keep its WAL; see "Publications" in the header; nothing was done',
                 publication;
         END IF;
     END
@@ -158,11 +157,11 @@ DECLARE
     kheops constant name := pg_get_userbyid(owner);
     place constant oid := to_regnamespace('kheops_webhooks_accelerate');
 BEGIN
-    -- What another role has put there would be run as, or read by, those who use Kheops.
+    -- Users of Kheops would run functions, and read tables, that another role has put there.
     IF EXISTS (SELECT FROM pg_namespace WHERE oid = place AND nspowner <> owner
                UNION ALL SELECT FROM pg_class WHERE relnamespace = place AND relowner <> owner
                UNION ALL SELECT FROM pg_proc WHERE pronamespace = place AND proowner <> owner) THEN
-        RAISE EXCEPTION 'schema kheops_webhooks_accelerate, or something in it, does not belong to %, the owner of webhook_triggers: see whose it is, and drop it; nothing was done',
+        RAISE EXCEPTION 'schema kheops_webhooks_accelerate, or something in it, does not belong to %, the owner of webhook_triggers: check whose it is, and drop it; nothing was done',
             kheops;
     END IF;
     IF place IS NULL THEN
@@ -175,22 +174,22 @@ BEGIN
 END
 $$;
 
--- Replaces changes of one webhook by their sum in counts. Called by the functions after it only.
+-- Replaces changes of one webhook by their sum in counts. Only the functions below call it.
 --
--- The advisory lock keeps out others that fold the same webhook, until this transaction ends; nobody
--- waits for it. It is one of 64, so that a transaction that changes many webhooks holds no more.
+-- The advisory lock keeps other transactions from folding the same webhook until this one ends; nobody
+-- waits for it. There are 64 of them, so that a transaction that changes many webhooks holds no more.
 --
--- changes_from bounds what this function and the statement of the list look at: rows that were folded
--- stay in the index, for as long as an old snapshot may need them. The horizon is older than every
--- transaction in progress: all changes before it can be seen here, and none will come. This
--- transaction's own changes are left to others: it would pass over them again at each fold.
+-- changes_from bounds what this function and the statement of the list read: folded rows stay in the
+-- index as long as an old snapshot may need them. The horizon is older than every transaction in
+-- progress: this transaction sees all changes before it, and no more can come. It leaves its own changes
+-- to later folds: it would scan them again at each fold.
 --
--- In REPEATABLE READ, what was folded behind the snapshot is an error, and nothing is folded.
+-- In REPEATABLE READ, folding fails if another one has folded since the snapshot; nothing is folded.
 CREATE OR REPLACE FUNCTION kheops_webhooks_accelerate.fold(webhook bigint)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
-    most constant integer := 10000;
+    max_rows constant integer := 10000;
     horizon constant bigint := txid_snapshot_xmin(txid_current_snapshot());
     folded_before bigint;
 BEGIN
@@ -205,13 +204,13 @@ BEGIN
         FROM kheops_webhooks_accelerate.changes
         WHERE webhook_fk = webhook AND txid >= coalesce(folded_before, 0) AND txid < txid_current()
         ORDER BY webhook_fk, txid
-        LIMIT most
+        LIMIT max_rows
     ), deleted AS (
         DELETE FROM kheops_webhooks_accelerate.changes WHERE ctid = ANY (ARRAY(SELECT ctid FROM old))
     )
     INSERT INTO kheops_webhooks_accelerate.counts AS k (webhook_fk, n, changes_from)
     SELECT webhook, coalesce(sum(n), 0),
-           CASE WHEN count(*) < most THEN horizon ELSE least(horizon, max(txid)) END
+           CASE WHEN count(*) < max_rows THEN horizon ELSE least(horizon, max(txid)) END
     FROM old HAVING count(*) > 0 OR folded_before < horizon
     ON CONFLICT (webhook_fk)
         DO UPDATE SET n = k.n + excluded.n, changes_from = excluded.changes_from;
@@ -223,11 +222,11 @@ EXCEPTION
 END
 $$;
 
--- Folds the webhook and, so that none has many changes for long, one that is found by chance: the more
--- changes a webhook has, the likelier. A webhook that is deleted gets no other turn.
+-- Folds the webhook and, so that none has many changes for long, one that is chosen at random: the more
+-- changes a webhook has, the likelier. A deleted webhook is folded in no other way.
 --
--- In SERIALIZABLE, a fold reads what others may be adding to, for which PostgreSQL may end one of them:
--- there, only a transaction that finds no other that has written folds, and its own webhook only.
+-- In SERIALIZABLE, PostgreSQL may end a transaction that reads what another one is adding to, as a fold
+-- does: a transaction folds only if no other one has written, and only its own webhook.
 CREATE OR REPLACE FUNCTION kheops_webhooks_accelerate.fold_now_and_then(webhook bigint)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -248,14 +247,13 @@ BEGIN
 END
 $$;
 
--- Adds what a statement has changed to the count. Called for each statement that changes
--- webhook_triggers: it is short, and names everything with its schema instead of setting a
--- search_path. The common statement is about one webhook, for which min() and max() are the same.
+-- Adds what a statement has changed to the count. It runs for each statement that changes
+-- webhook_triggers: it is short, and names the schema of everything instead of setting a search_path.
+-- The common statement concerns one webhook: then min() and max() are equal.
 --
--- What looks at webhook_fk stands in a block of its own: a migration may have renamed, dropped or
--- altered it, and nobody is to fail for that. int8up() takes whole numbers only; others would be
--- rounded. Nothing but the doubt is written in there, or each statement would take a transaction
--- number more.
+-- What reads webhook_fk is in a block of its own: a migration may have renamed, dropped or altered the
+-- column, and no writer may fail for that. int8up() takes whole numbers only; others would be rounded.
+-- That block writes nothing but the doubt, or each statement would take one more transaction number.
 CREATE OR REPLACE FUNCTION kheops_webhooks_accelerate.count_triggers()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
@@ -321,16 +319,16 @@ BEGIN
             LIMIT 100
         ) AS c;
     ELSIF TG_OP OPERATOR(pg_catalog.=) 'TRUNCATE' THEN
-        -- Like the table's own TRUNCATE, it leaves nothing to any snapshot.
+        -- As after the table's own TRUNCATE, no snapshot sees the rows any more.
         TRUNCATE kheops_webhooks_accelerate.counts, kheops_webhooks_accelerate.changes;
     END IF;
     RETURN NULL;
 END
 $$;
 
--- Called for each row under session_replication_role = replica. What a subscription applies fires no
--- trigger for each statement, and after DROP SUBSCRIPTION nothing else would tell of it. Such a worker
--- is known by having no statement from a client.
+-- Runs for each row under session_replication_role = replica. What a subscription applies fires no
+-- trigger for each statement, and after DROP SUBSCRIPTION nothing else would show that it was there. Its
+-- apply worker is recognized by having no statement from a client.
 CREATE OR REPLACE FUNCTION kheops_webhooks_accelerate.doubt_replicated()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
@@ -343,9 +341,9 @@ BEGIN
 END
 $$;
 
--- Compares each webhook's count with its triggers in one snapshot, and adds what is missing: at first
--- everything. Then folds all changes. Returns how many webhooks had another count. Fails where a policy
--- hides triggers from their owner (FORCE ROW LEVEL SECURITY).
+-- Compares each webhook's count with its triggers in one snapshot, and adds the difference: the whole
+-- count in the first run. Then folds all changes. Returns how many webhooks had a wrong count. Fails
+-- where a policy hides triggers from their owner (FORCE ROW LEVEL SECURITY).
 CREATE OR REPLACE FUNCTION kheops_webhooks_accelerate.check_and_repair()
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET row_security = off AS $$
@@ -354,14 +352,14 @@ DECLARE
     horizon bigint;
 BEGIN
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        RAISE EXCEPTION 'check_and_repair() must see what others committed'
+        RAISE EXCEPTION 'check_and_repair() needs the isolation level READ COMMITTED'
             USING HINT = 'BEGIN ISOLATION LEVEL READ COMMITTED; SELECT kheops_webhooks_accelerate.check_and_repair(); COMMIT;';
     END IF;
-    -- Nobody folds meanwhile, and no other of these runs. This waits for transactions that have folded,
-    -- and so before any table is locked: they may be about to lock it from everyone.
+    -- No other session folds or runs this function meanwhile. This waits for transactions that have
+    -- folded, and comes before any table lock: they may be about to lock a table ACCESS EXCLUSIVE.
     PERFORM pg_advisory_xact_lock('kheops_webhooks_accelerate.counts'::regclass::oid::integer, lock)
     FROM generate_series(0, 63) AS lock;
-    -- Before the tables of this file, as writers do.
+    -- Before the tables of this file: writers lock in this order.
     LOCK TABLE public.webhook_triggers IN ACCESS SHARE MODE;
     INSERT INTO kheops_webhooks_accelerate.changes (webhook_fk, txid, n)
     SELECT webhook_fk, txid_current(), coalesce(there.n, 0) - coalesce(counted.n, 0)
@@ -436,17 +434,17 @@ SELECT to_regclass('public.kheops_webhooks_newest') IS NOT NULL AS is_there,
     DO $$ BEGIN RAISE INFO 'index kheops_webhooks_newest: built'; END $$;
 \endif
 
--- From the end of this transaction on every change is counted, for the lock is granted when nobody
--- has changes in hand. What an earlier version of this file has made is replaced in the same moment.
+-- Every change after this transaction is counted: the lock is granted only when no other transaction
+-- has uncommitted changes. The same transaction replaces what an earlier version of this file made.
 --
 -- The four that count are ENABLE ALWAYS: they also fire under session_replication_role = replica.
 --
--- The table ready is there only when the count is whole. It names the table and the column that were
--- counted, and the transactions in which the five triggers and its own row were made: those that were
--- disabled since, or restored, were made by another.
+-- The table ready exists only while the count is complete. It names the table and the column that were
+-- counted, and the transactions that made the five triggers and its own row: a trigger that was
+-- disabled since, or restored, has another xmin.
 --
--- The tables are made anew, and what is in them is read in a view that the owner refreshes: they belong
--- to the owner, whose triggers, rules and views would run as the superuser (README.md, "Names").
+-- The tables are made anew, and their rows are read in a view that the owner refreshes: they belong to
+-- the owner, whose triggers, rules and views would run as the superuser (README.md, "Names").
 DO $$
 DECLARE
     kheops constant name := (
@@ -485,7 +483,7 @@ BEGIN
     LOOP
         BEGIN
             LOCK TABLE public.webhook_triggers IN SHARE ROW EXCLUSIVE MODE;
-            -- Changes were missed: nobody may read the count until it is made anew below.
+            -- The count lacks changes: nobody may read it until it is made anew below.
             DROP TABLE IF EXISTS kheops_webhooks_accelerate.ready, kheops_webhooks_accelerate.doubts,
                 kheops_webhooks_accelerate.counts, kheops_webhooks_accelerate.changes,
                 kheops_webhooks_accelerate.trigger_counts;
@@ -502,31 +500,31 @@ BEGIN
             IF tries = 1 THEN
                 RAISE INFO 'triggers: waiting for transactions that have changed webhook_triggers';
             ELSIF tries = 600 THEN
-                RAISE EXCEPTION 'webhook_triggers was never free in ten minutes: try again when no long transaction changes it';
+                RAISE EXCEPTION 'other transactions kept webhook_triggers locked for ten minutes: try again when no long transaction changes it';
             END IF;
         END;
         PERFORM pg_sleep(0.9);
     END LOOP;
-    -- The count of a webhook is n in counts and the sum of n in changes. Half of each page of
-    -- counts is kept free, so that a row can be changed where it is.
+    -- The count of a webhook is n in counts plus the sum of n in changes. Half of each page of
+    -- counts is kept free for HOT updates.
     CREATE TABLE kheops_webhooks_accelerate.counts (
         webhook_fk   bigint PRIMARY KEY,
         n            bigint NOT NULL,
-        changes_from bigint NOT NULL  -- the changes of transactions before this one are all in n
+        changes_from bigint NOT NULL  -- n has all changes of transactions before this one
     ) WITH (fillfactor = 50);
     CREATE TABLE kheops_webhooks_accelerate.changes (
         webhook_fk bigint NOT NULL,
-        txid       bigint NOT NULL,  -- the transaction that made it, as txid_current() numbers them
+        txid       bigint NOT NULL,  -- the transaction that made it, by txid_current()
         n          bigint NOT NULL
     );
     CREATE INDEX changes_webhook_fk_txid_index
         ON kheops_webhooks_accelerate.changes (webhook_fk, txid);
-    -- A row here says that changes were not counted.
+    -- A row here means that changes were not counted.
     CREATE TABLE kheops_webhooks_accelerate.doubts (
         since    timestamptz NOT NULL,
         sqlstate text NOT NULL
     );
-    -- Where all tables are published, deleting a row without an identity would be an error.
+    -- Where all tables are published, DELETE fails in a table without a replica identity.
     ALTER TABLE kheops_webhooks_accelerate.changes REPLICA IDENTITY FULL;
     ALTER TABLE kheops_webhooks_accelerate.doubts REPLICA IDENTITY FULL;
     EXECUTE format('ALTER TABLE kheops_webhooks_accelerate.counts OWNER TO %I', kheops);
@@ -559,11 +557,11 @@ BEGIN
 END
 $$;
 
--- What was there before is counted now.
+-- Counts the triggers that existed before.
 --
 -- The function belongs to the owner of the tables, who may have changed it since, and reads and writes
--- tables with that role's triggers. Refreshing a view is how a superuser can run it: as the view's
--- owner, with nothing left to run at the commit and no way to another role.
+-- tables with that role's triggers. A superuser can run it by refreshing a view: it runs as the view's
+-- owner, leaves nothing to run at the commit, and cannot change to another role.
 DO $$
 DECLARE
     kheops constant name := (
@@ -577,7 +575,7 @@ BEGIN
     IF to_regclass('kheops_webhooks_accelerate.ready') IS NULL THEN
         CREATE TABLE kheops_webhooks_accelerate.ready (
             triggers         regclass NOT NULL,
-            webhook_fk       smallint NOT NULL,  -- the number of that column
+            webhook_fk       smallint NOT NULL,  -- attnum of that column
             triggers_made_by xid NOT NULL,
             counted_by       xid NOT NULL
         );
