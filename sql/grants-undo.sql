@@ -1,26 +1,26 @@
 -- SPDX-License-Identifier: MIT
--- Takes back all that grants.sql did, in this database, and drops the role kheops_webhooks unless
--- another database of the server still needs it.
+-- Removes all that grants.sql made in this database, and drops the role kheops_webhooks unless another
+-- database of the server still needs it.
 --
 --     psql -v ON_ERROR_STOP=1 -d KHEOPS_DATABASE -f grants-undo.sql
 --
--- Run it before an upgrade of Kheops, and grants.sql again after it: see there. A password of the
--- role, and a connection limit of its own, are lost with it.
--- Who runs it: the role that ran grants.sql, or a superuser. Another owner of the tables is refused
---   by PostgreSQL 16 and later; before, what a superuser granted on database and schema stays, and
---   with it the role. All or nothing; it can be run again, and where grants.sql never was.
--- What it locks: of Kheops' tables nothing but what reading them does (ACCESS SHARE, and that from
---   PostgreSQL 18 on). It waits for the worker's statements that are running. Sessions of the role
---   that are connected stay, but can read nothing any more.
+-- Run it before an upgrade of Kheops, and grants.sql again after it: see there. The password of the
+-- dropped role, and a connection limit that you set, are lost.
+-- Who runs it: the role that ran grants.sql, or a superuser. PostgreSQL 16 and later refuses another
+--   owner of the tables; earlier versions then keep what a superuser granted on database and schema,
+--   and so the role. All or nothing; it can be run again, and where grants.sql never ran.
+-- What it locks: of Kheops' tables only what readers lock (ACCESS SHARE, and that from PostgreSQL 18
+--   on). It waits for statements of the worker that are running. Sessions of the role stay connected,
+--   but can read nothing any more.
 
 BEGIN;
--- PostgreSQL's own operators, functions and types, whatever other roles have made (README.md, "Names").
+-- Only PostgreSQL's own operators, functions and types are used (README.md, "Names").
 SET LOCAL search_path = pg_catalog, pg_temp;
 
 DO $$
 BEGIN
     DROP VIEW IF EXISTS kheops_webhooks.webhooks;
-    -- Refused when somebody put something of their own there.
+    -- Fails if the schema contains anything else.
     DROP SCHEMA IF EXISTS kheops_webhooks;
     RAISE NOTICE 'schema kheops_webhooks: not there any more';
 
@@ -31,7 +31,7 @@ BEGIN
 
     EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM kheops_webhooks', current_database());
     REVOKE USAGE ON SCHEMA public FROM kheops_webhooks;
-    -- Column by column, as it was granted: a REVOKE on the whole table would leave its mark.
+    -- Column by column, as granted: a REVOKE on the whole table would leave an entry in its ACL.
     REVOKE SELECT (pk, sub, inbox_fk) ON public.users FROM kheops_webhooks;
     REVOKE SELECT (pk, id) ON public.albums FROM kheops_webhooks;
     REVOKE SELECT (pk, album_fk, user_fk, admin) ON public.album_user FROM kheops_webhooks;
