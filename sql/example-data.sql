@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- A small data set for demonstrations and tests. Load it once, after schema.sql:
 --     psql -v ON_ERROR_STOP=1 -f schema.sql -f example-data.sql
--- Never in a real Kheops: its users and album would be among Kheops' own, with no file to undo it.
+-- Never load it into a real Kheops: its users and album would stay there, and no file removes them.
 --
--- Album DemoAlbum1 has alice (administrator) and bob (member); carol is no member. The list that
--- alice gets begins with the example of the API's documentation.
+-- Album DemoAlbum1 has alice (administrator) and bob (member); carol is no member. The list for alice
+-- begins with the example of the API's documentation.
 BEGIN;
 SET LOCAL client_encoding = 'UTF8';
 
