@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# The front door over CMake; `make help` lists what there is. Set on the command line:
+# Short commands that call CMake; `make help` lists them. Set on the command line:
 #   BUILD    the build tree (default: build)
 #   PREFIX   where `make install` puts things (default: /usr/local)
 #   DESTDIR  a directory to put before PREFIX, for packagers
@@ -9,11 +9,11 @@ BUILD = build
 PREFIX ?= /usr/local
 
 JOBS := $(shell nproc)
-# What was said to this make is not meant for those that CMake and the tests start.
+# CMake and the tests start make too, which must not inherit the options of this one.
 ALONE = env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 COMPILE = $(ALONE) cmake --build
 CTEST = $(ALONE) ctest --output-on-failure --no-tests=error --parallel $(JOBS) --test-dir
-# In continuous integration a warning is an error; elsewhere a newer compiler may have new ones.
+# A warning is an error in continuous integration only: another compiler may have new ones.
 CONFIGURE = cmake -S . -D KHEOPS_TESTS=ON $(if $(CI),-D KHEOPS_WERROR=ON) -B
 SHARE = $(DESTDIR)$(PREFIX)/share/kheops-webhooks
 DOC = $(DESTDIR)$(PREFIX)/share/doc/kheops-webhooks
@@ -23,10 +23,10 @@ SOURCES = find src tests cmake -name '*.[ch]pp' -print0
 .PHONY: all test asan tsan build-test build-asan build-tsan tidy format check-format
 .PHONY: fuzz bench build-bench install uninstall clean help prove
 
-# No target is a file: CMake knows what is up to date, and a path may have spaces.
+# No target is a file: CMake knows what is up to date, and a path may contain spaces.
 
-# Configured without the tests, so that the program alone does not need what only they use. A tree
-# that is configured stays as it is.
+# Configured without the tests, so that building the program does not need what only the tests use. A
+# configured build tree stays as it is.
 all: ## the program, build/kheops-webhooks (the default)
 	@test -f "$(BUILD)/cmake_install.cmake" || cmake -S . -B "$(BUILD)" -D KHEOPS_TESTS=OFF
 	$(COMPILE) "$(BUILD)" --parallel $(JOBS) --target kheops-webhooks
@@ -52,10 +52,10 @@ build-tsan:
 	$(CONFIGURE) "$(BUILD)/tsan" -D KHEOPS_SANITIZE=thread
 	$(COMPILE) "$(BUILD)/tsan" --parallel $(JOBS)
 
-bench: ## what it costs, beside what it could be compared with (scripts/bench)
+bench: ## measure the program and other implementations (scripts/bench)
 	BUILD_DIR="$(BUILD)" scripts/bench
 
-build-bench: # a tree that is configured stays as it is
+build-bench: # a configured build tree stays as it is
 	@test -d "$(BUILD)/tests" || $(CONFIGURE) "$(BUILD)"
 	$(COMPILE) "$(BUILD)" --parallel $(JOBS) --target kheops-webhooks bench bench_minimal
 
@@ -75,7 +75,7 @@ format: ## clang-format over the sources, in place
 check-format: ## an error where `make format` would change something
 	$(SOURCES) | xargs -0 clang-format --dry-run --Werror
 
-# What was built is installed; so `make && sudo make install` builds nothing as root.
+# Builds only if nothing was built, so that `make && sudo make install` builds nothing as root.
 install: ## into DESTDIR and PREFIX
 	@test -x "$(BUILD)/kheops-webhooks" || $(MAKE) all
 	install -D -m 755 "$(BUILD)/kheops-webhooks" "$(DESTDIR)$(PREFIX)/sbin/kheops-webhooks"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-// Whether the libfcgi at hand writes beyond what it allocates for a parameter whose name and value
-// say that they are 2 GiB long (CVE-2025-23016): old ones add the two sizes and 2 in an int, which
-// makes 0. Run when the build is configured; exit status 0: it does not, 1: it does, 2: no answer.
+// Tests whether libfcgi writes beyond the memory that it allocates for a parameter whose name and
+// value claim lengths of 2 GiB (CVE-2025-23016): old versions add the two lengths and 2 in an int,
+// which gives 0. CMake runs it; exit status 0: it does not, 1: it does, 2: unknown.
 
 #include <fcgiapp.h>
 
@@ -46,12 +46,12 @@ bool is_overrun(const Allocation& allocation) {
 
 }  // namespace
 
-// The process's own malloc, which libfcgi then uses too. What is freed is not used again.
+// These replace the C library's allocation functions, for libfcgi too. Freed memory is not reused.
 extern "C" {
 
 void* malloc(std::size_t size) {
     if (size > std::size_t{1} << 30U) {
-        finish(0);  // it asks for what it would need
+        finish(0);  // libfcgi has computed the right size
     }
     if (used == 0) {
         std::memset(arena, kUntouched, sizeof arena);
@@ -87,8 +87,8 @@ void* realloc(void* old, std::size_t size) {
 }  // extern "C"
 
 int main() {
-    // Begin a request of a responder; then one parameter, both sizes 0x7FFFFFFF, and what there is
-    // of its name.
+    // Begins a responder's request, then sends one parameter, both lengths 0x7FFFFFFF, and the
+    // beginning of its name.
     std::string octets("\x01\x01\0\x01\0\x08\0\0\0\x01\0\0\0\0\0\0", 16);
     octets += std::string("\x01\x04\0\x01\x02\x08\0\0", 8);
     octets += std::string(8, '\xFF') + std::string(512, 'n');
@@ -103,12 +103,12 @@ int main() {
     FCGX_Request request;
     FCGX_InitRequest(&request, -1, 0);
     request.ipcFd = ends[1];
-    request.keepConnection = 1;  // or it would close the connection and accept another
+    request.keepConnection = 1;  // otherwise it closes the connection and accepts another
     request.detached = 1;
     const std::size_t before = allocated;
     FCGX_Accept_r(&request);
     if (allocated == before) {
-        finish(2);  // it has read nothing
+        finish(2);  // libfcgi has read nothing
     }
     for (std::size_t i = 0; i < allocated; ++i) {
         if (is_overrun(allocations[i])) {

@@ -34,6 +34,6 @@ printf '%s\n' 'int FCGX_Init() { return 1; }' \
     'int FCGX_InitRequest(FCGX_Request*, int, int) { return 1; }' \
     'int FCGX_Accept_r(FCGX_Request*) { return -1; }' >>"$directory/stub.cpp"
 compile libstub.so "$directory/stub.cpp"
-check 'one that fails the test' 'cannot be told whether .*/libstub.so .* ended with .2.' "$directory/libstub.so"
+check 'one that fails the test' 'Cannot find out whether .*/libstub.so .* ended with .2.' "$directory/libstub.so"
 
 exit $((failures > 0))
