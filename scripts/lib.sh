@@ -3,8 +3,8 @@
 
 # --- A private PostgreSQL -----------------------------------------------------------------------
 
-# The directory of a PostgreSQL server's programs: the one that KHEOPS_TEST_POSTGRESQL names, else that
-# of the newest server where Debian puts them, which is not on PATH there.
+# Prints the directory of a PostgreSQL server's programs: KHEOPS_TEST_POSTGRESQL if set, otherwise that
+# of the newest server in Debian's directories, which are not in PATH.
 postgres_bindir() {
     local initdb newest=
     if [ -n "${KHEOPS_TEST_POSTGRESQL:-}" ]; then
@@ -33,11 +33,11 @@ postgres_run() { # DIR COMMAND...
     fi
 }
 
-# Makes a cluster in DIR (created, or empty) and starts it. It listens on a Unix socket only, whose
-# directory nobody else can enter and which is written to DIR/socket-dir; port 5432; everyone who
-# reaches the socket is trusted, the superuser is "postgres". Passwords are stored as PostgreSQL 14
-# and later store them. Nothing is flushed to disk: not for data that anyone wants to keep. For root,
-# DIR is given to the user postgres (or nobody), who must be able to reach it. The server's log is
+# Makes a cluster in DIR (created, or empty) and starts it. It listens only on a Unix socket, in a
+# directory that no other user can enter and whose path is in DIR/socket-dir; port 5432. Whoever reaches
+# the socket is trusted; the superuser is "postgres". Passwords are stored as in PostgreSQL 14 and
+# later. Nothing is flushed to disk: do not store data that you need. If root runs this, DIR is given
+# to the user postgres (or nobody), who must be able to reach it. The server's log is
 # DIR/postgresql.log. Each SETTING is a line for postgresql.conf.
 postgres_start() { # DIR [SETTING...]
     local dir bin owner socket_dir
@@ -98,13 +98,13 @@ END
     fi
 }
 
-# Stops the cluster in DIR at once, in whatever state it is; nothing to do is fine. DIR stays.
+# Stops the cluster in DIR at once, whatever its state; succeeds too if it is not running. DIR stays.
 postgres_stop() { # DIR
     local dir=$1 bin socket_dir
     if [ -f "$dir/data/postmaster.pid" ]; then
         bin=$(postgres_bindir) || return
         postgres_run "$dir" "$bin/pg_ctl" --pgdata="$dir/data" --mode=immediate --wait --silent stop ||
-            # A server that was killed leaves its pid file: then there is nothing to stop.
+            # A killed server leaves its pid file: then there is nothing to stop.
             ! postgres_run "$dir" "$bin/pg_ctl" --pgdata="$dir/data" status >/dev/null || return
     fi
     if [ -f "$dir/socket-dir" ]; then
@@ -119,8 +119,8 @@ postgres_stop() { # DIR
 
 # --- Debian packages ----------------------------------------------------------------------------
 
-# What the scripts need, in one place. "a|b": any of them will do (shell patterns allowed), and the
-# first is installed where there is none.
+# The packages that the scripts need. "a|b": one of them suffices (shell patterns allowed), and the
+# first is installed if none is.
 nginx_package='nginx|nginx-core|nginx-light|nginx-full|nginx-extras'
 postgresql_package='postgresql|postgresql-[0-9][0-9]'
 # shellcheck disable=SC2034 # for the scripts that source this file
@@ -134,17 +134,17 @@ test_packages=("$nginx_package" "$postgresql_package" spawn-fcgi curl openssl
 # shellcheck disable=SC2034
 fuzz_packages=(clang 'libclang-rt-dev|libclang-rt-[0-9][0-9]-dev' libgtest-dev)
 
-# Installs those of the packages that are not there, which takes root or sudo; where all are there,
-# it does nothing and needs neither. Returns 1 when it cannot.
+# Installs the missing ones of the packages, which needs root or sudo; if none is missing, it does
+# nothing and needs neither. Returns 1 when it cannot install them.
 #
-# With the packages postgresql, nginx and php-fpm Debian sets up and starts servers of its own, as it
-# does for everybody who installs them. That could only be held off through files in
-# /etc and /usr/sbin that rule over every other installation too (createcluster.conf, policy-rc.d),
-# so it is left to happen, and said. Where the packages are there already, nothing is touched.
+# When Debian installs postgresql, nginx or php-fpm, it configures and starts servers of its own. Only
+# files in /etc and /usr/sbin could prevent that, and these apply to every other installation too
+# (createcluster.conf, policy-rc.d). So this function lets it happen and prints a note. It does not
+# change installed packages.
 install_missing() { # PACKAGE...
     local installed wanted name names found log as_root=() missing=()
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-        echo "This is no Debian, so nothing is installed here. Needed is what Debian calls: ${*%%|*}" >&2
+        echo "This is not Debian, so nothing is installed. Install what Debian calls: ${*%%|*}" >&2
         return 0
     fi
 

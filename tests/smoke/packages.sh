@@ -77,6 +77,6 @@ rm "$directory/bin/sudo"
 check 'no sudo' 1 '*An administrator has to run:*apt-get install -y --no-install-recommends jq' '' jq
 check 'no sudo, nothing missing' 0 '' '' postgresql-client-15
 rm "$directory/bin/dpkg-query"
-check 'no Debian' 0 '*no Debian*jq nginx' '' jq "$nginx_package"
+check 'no Debian' 0 '*not Debian*jq nginx' '' jq "$nginx_package"
 
 exit $((failures > 0))
