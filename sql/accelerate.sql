@@ -5,8 +5,8 @@
 --     psql -v ON_ERROR_STOP=1 -d KHEOPS_DATABASE -f accelerate.sql
 --
 -- Optional. A running worker notices by itself whether the count is in force, and gives the same answers
--- either way. accelerate-undo.sql removes everything. Run it before an upgrade of Kheops, and this file
--- again after the upgrade; a migration without that makes no writer fail (see below).
+-- either way. accelerate-undo.sql removes everything. Run that before an upgrade of Kheops, and this
+-- file again after it. If you forget that, no writer fails because of a migration (see below).
 --
 -- Who runs it: the owner of the Kheops tables if that role may create schemas in the database, or a
 --   superuser; on the primary, with Kheops running. Not inside a transaction (no --single-transaction).
@@ -37,8 +37,8 @@
 --   itself.
 --   While a transaction that has written stays open, anywhere in the server, PostgreSQL cannot remove
 --   dead rows: folds and lists then scan the folded changes of the webhook, some ms for 60,000 of them.
---   A SERIALIZABLE transaction folds only where it finds no other that has written. A transaction that
---   begins before it ends can still get a serialization failure from it, which SERIALIZABLE always may.
+--   A SERIALIZABLE transaction folds only if it finds no other transaction that has written. One that
+--   begins before it ends can still get a serialization failure, as any SERIALIZABLE transaction can.
 --
 -- The count is not in force, until this file has been run again, after any of these:
 --   * one of its triggers was disabled or dropped, even if it was enabled again (pg_restore
@@ -52,8 +52,8 @@
 --   It is never in force for a role from which row level security hides triggers. Two changes are not
 --   noticed: a table that later inherits from webhook_triggers, and ALTER COLUMN webhook_fk TYPE … USING
 --   that changes values. Run accelerate-undo.sql before either.
--- To compare the count with the triggers at any time, beside readers and writers, as the owner of the
--- tables; it corrects wrong counts, returns how many webhooks had one, and folds all changes:
+-- The owner of the tables can compare the count with the triggers at any time, beside readers and
+-- writers; this corrects wrong counts, returns how many webhooks had one, and folds all changes:
 --
 --     SELECT kheops_webhooks_accelerate.check_and_repair();
 --
@@ -184,7 +184,7 @@ $$;
 -- progress: this transaction sees all changes before it, and no more can come. It leaves its own changes
 -- to later folds: it would scan them again at each fold.
 --
--- In REPEATABLE READ, folding fails if another one has folded since the snapshot; nothing is folded.
+-- In REPEATABLE READ, if another transaction has folded since the snapshot, this one folds nothing.
 CREATE OR REPLACE FUNCTION kheops_webhooks_accelerate.fold(webhook bigint)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$
@@ -226,7 +226,7 @@ $$;
 -- changes a webhook has, the likelier. A deleted webhook is folded in no other way.
 --
 -- In SERIALIZABLE, PostgreSQL may end a transaction that reads what another one is adding to, as a fold
--- does: a transaction folds only if no other one has written, and only its own webhook.
+-- does. There, a transaction folds only if no other one has written, and only its own webhook.
 CREATE OR REPLACE FUNCTION kheops_webhooks_accelerate.fold_now_and_then(webhook bigint)
 RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
@@ -251,8 +251,8 @@ $$;
 -- webhook_triggers: it is short, and names the schema of everything instead of setting a search_path.
 -- The common statement concerns one webhook: then min() and max() are equal.
 --
--- What reads webhook_fk is in a block of its own: a migration may have renamed, dropped or altered the
--- column, and no writer may fail for that. int8up() takes whole numbers only; others would be rounded.
+-- The code that reads webhook_fk is in its own block: a migration may have renamed, dropped or altered
+-- it, and no writer may fail for that. int8up() takes whole numbers only; others would be rounded.
 -- That block writes nothing but the doubt, or each statement would take one more transaction number.
 CREATE OR REPLACE FUNCTION kheops_webhooks_accelerate.count_triggers()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -326,8 +326,8 @@ BEGIN
 END
 $$;
 
--- Runs for each row under session_replication_role = replica. What a subscription applies fires no
--- trigger for each statement, and after DROP SUBSCRIPTION nothing else would show that it was there. Its
+-- Runs for each row under session_replication_role = replica. Changes that a subscription applies fire
+-- no statement triggers, and after DROP SUBSCRIPTION nothing else would show that there were any. An
 -- apply worker is recognized by having no statement from a client.
 CREATE OR REPLACE FUNCTION kheops_webhooks_accelerate.doubt_replicated()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
