@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 // A raw peer on the worker's socket sends what no web server would. Whatever it is, the clients of
-// nginx are served as if nothing were; lifecycle_test.cpp has what well-behaved peers may do.
+// nginx are served as if nothing were; tests/worker/lifecycle_test.cpp has what well-behaved peers
+// may do.
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// The file in which a provider's keys are kept, keys that are read again on SIGHUP, and both under
-// plain CGI.
+// The file in which the worker keeps a provider's keys, and keys that it reads again on SIGHUP.
 
 #include <gtest/gtest.h>
 
@@ -219,88 +218,6 @@ TEST_F(KeyFile, ThatIsBadOnSighupLeavesTheOldKeysInService) {
     write(second_);
     site_->worker().signal(SIGHUP);
     await("the new key serves", [this] { return status(second_) == 200; });
-}
-
-// Plain CGI: each request has a process of its own.
-
-class ProviderCgi : public KeysCache {
-  protected:
-    struct Answer {
-        int status = 0;
-        int exit_status = 0;
-        std::string text;
-        std::string log;
-    };
-
-    Answer ask(const std::string& token, Settings more = {}) {
-        more.emplace("KHEOPS_OIDC_PROVIDER", provider_.url());
-        more.emplace("KHEOPS_WEBHOOKS_DATABASE", database_.conninfo());
-        more.emplace("REQUEST_METHOD", "GET");
-        more.emplace("PATH_INFO", "/albums/DemoAlbum1/webhooks");
-        more.emplace("HTTP_AUTHORIZATION", "Bearer " + token);
-        const TemporaryDirectory output;
-        ChildProcess process({.arguments = {worker_program(Patience::shortened)},
-                              .environment = worker_environment(more, ""),
-                              .standard_output = output.file("out"),
-                              .standard_error = output.file("err")});
-        Answer answer;
-        answer.exit_status = process.wait();
-        answer.text = read_file(output.file("out"));
-        answer.log = read_file(output.file("err"));
-        if (answer.text.starts_with("Status: ")) {
-            answer.status = std::stoi(answer.text.substr(8));
-        }
-        return answer;
-    }
-
-    void expect_unavailable(const Answer& answer) {
-        EXPECT_EQ(answer.status, 503) << answer.text << answer.log;
-        EXPECT_NE(answer.text.find("Retry-After: "), std::string::npos) << answer.text;
-        EXPECT_EQ(answer.exit_status, 0) << answer.log;
-    }
-
-    TestDatabase database_{{"sql/schema.sql", "sql/example-data.sql"}};
-};
-
-TEST_F(ProviderCgi, AsksTheProviderWithinTheRequest) {
-    const Answer answer = ask(provider_.token("alice"));
-    EXPECT_EQ(answer.status, 200) << answer.text << answer.log;
-    EXPECT_EQ(answer.exit_status, 0);
-    EXPECT_EQ(provider_.count(Document::keys), 1U);
-    EXPECT_EQ(ask(token_of_unknown_key(provider_)).status, 401);
-}
-
-TEST_F(ProviderCgi, KeepsTheKeysInTheFileForTheNextRequests) {
-    EXPECT_EQ(ask(provider_.token("alice"), settings()).status, 200);
-    EXPECT_EQ(ask(provider_.token("alice"), settings()).status, 200);
-    EXPECT_EQ(provider_.count(Document::keys), 1U);
-}
-
-TEST_F(ProviderCgi, ServesFromTheFileDuringAnOutage) {
-    EXPECT_EQ(ask(provider_.token("alice"), settings()).status, 200);
-    provider_.stop();
-    EXPECT_EQ(ask(provider_.token("alice"), settings()).status, 200);
-    // In the cool-down after the download that the file tells of, it would be refused.
-    Answer answer;
-    await("an unknown key is asked for", [&] {
-        answer = ask(token_of_unknown_key(provider_), settings());
-        return answer.status != 401;
-    });
-    expect_unavailable(answer);
-    expect_unavailable(ask(provider_.token("alice")));
-}
-
-TEST_F(ProviderCgi, AsksAgainForAKeyThatIsNotInTheFile) {
-    EXPECT_EQ(ask(provider_.token("alice"), settings()).status, 200);
-    provider_.rotate();
-    // After the cool-down, which counts from the time in the file.
-    await("the new key is asked for",
-          [&] { return ask(provider_.token("alice"), settings()).status == 200; });
-}
-
-TEST_F(ProviderCgi, ASilentProviderCostsNoMoreThanTheBudget) {
-    provider_.behave(Document::keys, Behaviour::silent);
-    expect_unavailable(ask(provider_.token("alice"), {{"KHEOPS_WEBHOOKS_TIMEOUT", "0.5"}}));
 }
 
 }  // namespace

@@ -19,7 +19,7 @@
 #include "support/sockets.hpp"
 #include "support/temporary_directory.hpp"
 #include "support/test_keys.hpp"
-#include "support/test_site.hpp"
+#include "support/test_worker.hpp"
 
 namespace kheops::test {
 namespace {
@@ -165,29 +165,6 @@ TEST(WorkerLog, ClosedStandardDescriptorsAreOpenedAsNull) {
     }
     worker.process().terminate();
     EXPECT_EQ(worker.process().wait(), 0);
-}
-
-TEST(WorkerLog, ALongHeaderCannotMakeALongLineOrARecordOfItsOwn) {
-    TestSite site({"sql/schema.sql", "sql/example-data.sql"});
-    for (const char* text : {"x", " user=root tokenType=KEYCLOAK_TOKEN status=200", "\xC2\xA0",
-                             "\x80", "\xF0\x9F\x98\x80", "\"", "\\"}) {
-        std::string address;
-        while (address.size() < 24'000) {
-            address += text;
-        }
-        HttpHeaders headers = site.authorization("alice");
-        headers.emplace_back("X-Forwarded-For", address);
-        EXPECT_EQ(site.fetch("GET", kList, headers).status, 200) << text;
-        const std::vector<std::string> lines = log_lines(site.worker().log());
-        const auto pairs = parse_log_line(lines.back());  // of 4,095 octets at most
-        ASSERT_GT(pairs.size(), 8U);
-        EXPECT_EQ(pairs[0], std::make_pair(std::string("user"), std::string("alice")));
-        EXPECT_EQ(pairs[3].first, "sourceIP");
-        EXPECT_TRUE(pairs[3].second.ends_with("…")) << lines.back();
-        EXPECT_EQ(pairs[6], std::make_pair(std::string("status"), std::string("200")));
-        EXPECT_EQ(log_line_value(lines.back(), "id").size(), 32U);  // nginx's
-        EXPECT_LT(lines.back().size(), 1000U);
-    }
 }
 
 }  // namespace

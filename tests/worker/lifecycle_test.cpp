@@ -16,7 +16,6 @@
 #include "support/fastcgi_client.hpp"
 #include "support/files.hpp"
 #include "support/test_keys.hpp"
-#include "support/test_site.hpp"
 #include "support/test_worker.hpp"
 
 namespace kheops::test {

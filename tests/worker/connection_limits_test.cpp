@@ -10,7 +10,6 @@
 
 #include "support/await.hpp"
 #include "support/fastcgi_client.hpp"
-#include "support/nginx.hpp"
 #include "support/test_cluster.hpp"
 #include "support/test_keys.hpp"
 #include "support/test_worker.hpp"
