@@ -41,7 +41,7 @@ class Acceleration : public testing::Test {
     TestSite site_{{"sql/schema.sql", "sql/example-data.sql"}, {{"KHEOPS_WEBHOOKS_THREADS", "2"}}};
 };
 
-TEST_F(Acceleration, ComesAndGoesWhileTheWorkerRuns) {
+TEST_F(Acceleration, IsUsedOnceInstalledAndDroppedOnceUndone) {
     const std::string body = site_.get(kList, "alice").body;
     expect_answered(body, false);
     for (int round = 0; round < 2; ++round) {
@@ -55,7 +55,7 @@ TEST_F(Acceleration, ComesAndGoesWhileTheWorkerRuns) {
         << site_.worker().log();
 }
 
-TEST_F(Acceleration, OfATableMadeAnewIsNotBelieved) {
+TEST_F(Acceleration, IsIgnoredAfterTheTableIsRecreated) {
     expect_script(kAccelerate, site_.database(), "the list is accelerated");
     const std::string body = site_.get(kList, "alice").body;
     expect_answered(body, true);
@@ -68,7 +68,7 @@ TEST_F(Acceleration, OfATableMadeAnewIsNotBelieved) {
     expect_answered(with_one_less, true);
 }
 
-TEST_F(Acceleration, OfWhichATriggerWasDisabledIsNotBelievedFromTheNextRequestOn) {
+TEST_F(Acceleration, IsIgnoredAfterATriggerWasDisabled) {
     const std::string body = site_.get(kList, "alice").body;
     std::string with_one_less = body;
     const std::string count = "\"number_of_triggers\":11";
@@ -86,7 +86,7 @@ TEST_F(Acceleration, OfWhichATriggerWasDisabledIsNotBelievedFromTheNextRequestOn
 }
 
 /// As after a restore of the schema alone, in which the mark of the count is empty.
-TEST_F(Acceleration, WithACountThatIsNotInForceOneStatementIsSent) {
+TEST_F(Acceleration, WithoutAValidCountOnlyThePlainStatementIsSent) {
     const std::string body = site_.get(kList, "alice").body;
     expect_script(kAccelerate, site_.database(), "the list is accelerated");
     site_.database().execute("DELETE FROM kheops_webhooks_accelerate.ready");
@@ -96,7 +96,7 @@ TEST_F(Acceleration, WithACountThatIsNotInForceOneStatementIsSent) {
     expect_answered(body, false);
 }
 
-TEST_F(Acceleration, WithoutTheRightToReadItTheListIsTheSame) {
+TEST_F(Acceleration, WithoutAccessToTheCountTheListIsTheSame) {
     expect_script(kAccelerate, site_.database(), "the list is accelerated");
     const std::string role = "unaccelerated_" + std::to_string(::getpid());
     site_.database().execute("CREATE ROLE " + role + " LOGIN");

@@ -61,7 +61,7 @@ class Answers : public testing::Test {
 
 std::unique_ptr<TestSite> Answers::site_;
 
-TEST_F(Answers, AListHasTheContractsHeadersAndBody) {
+TEST_F(Answers, ListHasAllHeadersAndItsTotal) {
     const HttpAnswer answer = site_->get(kList, "alice");
     EXPECT_EQ(answer.status, 200);
     EXPECT_EQ(answer.header("Content-Type"), "application/json");
@@ -75,7 +75,7 @@ TEST_F(Answers, AListHasTheContractsHeadersAndBody) {
     EXPECT_EQ(answer.header("X-Total-Count"), std::to_string(body->view().elements().size()));
 }
 
-TEST_F(Answers, TheExampleOfTheApisDocumentationStandsFirst) {
+TEST_F(Answers, FirstPageEqualsTheExampleOfTheApi) {
     const HttpAnswer answer = site_->get(std::string(kList) + "?limit=2", "alice");
     EXPECT_EQ(
         answer.body,
@@ -119,7 +119,7 @@ TEST_F(Answers, OptionsNeedsNoToken) {
     expect_common_headers(answer);
 }
 
-TEST_F(Answers, Gate1Path) {
+TEST_F(Answers, Gate1UnknownPathsGet404) {
     for (const char* path :
          {"/", "/albums", "/albums/short/webhooks", "/albums/DemoAlbum1X/webhooks",
           "/albums/DemoAlbum-/webhooks", "/albums/DemoAlbum1/Webhooks", "/albums//webhooks",
@@ -135,7 +135,7 @@ TEST_F(Answers, Gate1Path) {
     EXPECT_EQ(site_->get(std::string(kList) + "/", "alice").status, 200);
 }
 
-TEST_F(Answers, Gate2Method) {
+TEST_F(Answers, Gate2OtherMethodsGet405) {
     for (const char* method : {"POST", "PUT", "PATCH", "DELETE", "PROPFIND", "get"}) {
         SCOPED_TRACE(method);
         const HttpAnswer answer = site_->fetch(method, kList, {{"Accept", "text/html"}});
@@ -175,7 +175,7 @@ TEST_F(Answers, NulInAParameterIsRefusedBetweenGates2And3) {
     EXPECT_EQ(status("GET", kList + std::string(1, '\0'), {{"QUERY_STRING", nul}}), 404);
 }
 
-TEST_F(Answers, Gate3Accept) {
+TEST_F(Answers, Gate3OnlyJsonIsAcceptable) {
     expect_error(site_->fetch("GET", kList, {{"Accept", "text/html"}}), 406, "Not Acceptable",
                  "The answer is application/json");
     expect_error(site_->fetch("GET", kList, {{"Accept", "application/json;q=x"}}), 400,
@@ -186,7 +186,7 @@ TEST_F(Answers, Gate3Accept) {
     EXPECT_EQ(site_->fetch("GET", kList, headers).status, 200);
 }
 
-TEST_F(Answers, Gate4Authorization) {
+TEST_F(Answers, Gate4RequestsWithoutABearerTokenGet401) {
     for (const char* value :
          {"", "Bearer", "Basic YWxpY2U6eA==", "Bearer a b", "Bearer a,b", "a.b.c"}) {
         SCOPED_TRACE(value);
@@ -200,7 +200,7 @@ TEST_F(Answers, Gate4Authorization) {
     }
 }
 
-TEST_F(Answers, Gate5Token) {
+TEST_F(Answers, Gate5MalformedTokensGet401) {
     // A query that gate 6 would refuse: the token comes first.
     const std::string target = std::string(kList) + "?limit=x";
     for (const char* token : {"a.b.c", "abcdefghijklmnopqrstuv", "a.b.c.d.e"}) {
@@ -212,7 +212,7 @@ TEST_F(Answers, Gate5Token) {
     }
 }
 
-TEST_F(Answers, Gate6Query) {
+TEST_F(Answers, Gate6InvalidQueryParametersGet400) {
     // An album that gate 8 would refuse: the query comes first.
     expect_error(site_->get("/albums/NoSuchAlb1/webhooks?limit=-1", "alice"), 400,
                  "Bad Query Parameter", "'limit' must be a whole number from 0 to 2147483647");
@@ -222,14 +222,14 @@ TEST_F(Answers, Gate6Query) {
                  "'url' must be percent-encoded UTF-8 without U+0000");
 }
 
-TEST_F(Answers, Gate7User) {
+TEST_F(Answers, Gate7UnknownUsersGet404) {
     expect_error(site_->get(kList, "nobody"), 404, "User Not Found", "The user does not exist");
     for (const char* subject : {"Alice", "alice ", "alice%", "a_ice", "alice@example.org"}) {
         EXPECT_EQ(site_->get(kList, subject).status, 404) << subject;
     }
 }
 
-TEST_F(Answers, Gate8AlbumSaysTheSameWhateverIsMissing) {
+TEST_F(Answers, Gate8AlbumsWithoutAccessGet404LikeMissingOnes) {
     const std::string detail = "The album does not exist or you don't have access";
     expect_error(site_->get("/albums/NoSuchAlb1/webhooks", "alice"), 404, "Album Not Found",
                  detail);
@@ -241,18 +241,18 @@ TEST_F(Answers, Gate8AlbumSaysTheSameWhateverIsMissing) {
     }
 }
 
-TEST_F(Answers, Gate9Administrator) {
+TEST_F(Answers, Gate9MembersWhoAreNoAdministratorsGet403) {
     expect_error(site_->get(kList, "bob"), 403, "Authorization error",
                  "You don't have the permission to do this on this album");
 }
 
-TEST_F(Answers, ABodyOnTheGetIsIgnored) {
+TEST_F(Answers, BodyOfAGetIsIgnored) {
     const std::string body(size_t{10} << 20U, 'b');
     EXPECT_EQ(site_->fetch("GET", kList, site_->authorization("alice"), body).status, 200);
     EXPECT_EQ(site_->get(kList, "alice").status, 200);
 }
 
-TEST_F(Answers, LongUrlsOfAnyScriptCanBeAskedFor) {
+TEST_F(Answers, UrlFilterFindsLongNonAsciiUrls) {
     std::string url;
     std::string encoded;
     for (int i = 0; i < 1024; ++i) {
@@ -277,7 +277,7 @@ TEST_F(Answers, LongUrlsOfAnyScriptCanBeAskedFor) {
     EXPECT_EQ(webhook.member("name")->string(), "a\nname\x01");
 }
 
-TEST_F(Answers, TheLogLineBeginsAsKheopsOwnDoes) {
+TEST_F(Answers, LogLineBeginsWithThePairsOfKheops) {
     HttpHeaders headers = site_->authorization("alice");
     headers.emplace_back("X-Forwarded-For", "198.51.100.7, 192.0.2.1");
     headers.emplace_back("X-Link-Authorization", "true");
@@ -287,7 +287,7 @@ TEST_F(Answers, TheLogLineBeginsAsKheopsOwnDoes) {
         "action=LIST_WEBHOOK album=DemoAlbum1 status=200 id=");
 }
 
-TEST_F(Answers, OnlyTheWordTrueMakesALink) {
+TEST_F(Answers, LinkIsLoggedOnlyForTheValueTrue) {
     for (const char* value : {"false", "TRUE", "true1", "1", ""}) {
         EXPECT_EQ(site_->fetch("GET", kList, {{"X-Link-Authorization", value}}).status, 401);
         EXPECT_EQ(log_line_value(log_lines(site_->worker().log()).back(), "link"), "false")
@@ -295,7 +295,7 @@ TEST_F(Answers, OnlyTheWordTrueMakesALink) {
     }
 }
 
-TEST_F(Answers, TheSourceIsTheFirstAddressThatAProxySaw) {
+TEST_F(Answers, SourceIpIsTheFirstForwardedAddress) {
     const std::vector<std::pair<std::string, std::string>> cases = {
         {"198.51.100.7", "198.51.100.7"},
         {" \t198.51.100.7 \t, 192.0.2.1", "198.51.100.7"},
@@ -311,7 +311,7 @@ TEST_F(Answers, TheSourceIsTheFirstAddressThatAProxySaw) {
     }
 }
 
-TEST_F(Answers, OnlyAPlainRequestIdIsTaken) {
+TEST_F(Answers, RequestIdIsReplacedUnlessAlphanumeric) {
     FastCgiClient client(site_->worker().socket_path());
     const auto logged = [&client](const std::string& id) {
         client.send(fastcgi_request({{"PATH_INFO", kList}, {"REQUEST_ID", id}}, true));
@@ -334,7 +334,7 @@ TEST_F(Answers, OnlyAPlainRequestIdIsTaken) {
     }
 }
 
-TEST_F(Answers, TheTimeThatARequestWaitedForAThreadIsLogged) {
+TEST_F(Answers, TimeWaitedForAThreadIsLogged) {
     TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", site_->database().conninfo()},
                        {"KHEOPS_WEBHOOKS_THREADS", "1"},
                        {"KHEOPS_WEBHOOKS_TIMEOUT", "60"}});
@@ -363,13 +363,13 @@ TEST_F(Answers, TheTimeThatARequestWaitedForAThreadIsLogged) {
     EXPECT_GE(number("total_ms"), number("waited_ms"));
 }
 
-TEST_F(Answers, NoHeaderForgesALogLine) {
+TEST_F(Answers, HeaderCannotForgeALogLine) {
     EXPECT_EQ(site_->fetch("GET", kList, {{"X-Forwarded-For", "1 user=root status=200"}}).status,
               401);
     site_->worker().await_log("sourceIP=\"1 user=root status=200\" ");
 }
 
-TEST_F(Answers, ALongHeaderCannotMakeALongLineOrARecordOfItsOwn) {
+TEST_F(Answers, LongHeaderIsCutAndCannotForgeALogLine) {
     for (const char* text : {"x", " user=root tokenType=KEYCLOAK_TOKEN status=200", "\xC2\xA0",
                              "\x80", "\xF0\x9F\x98\x80", "\"", "\\"}) {
         std::string address;
@@ -391,7 +391,7 @@ TEST_F(Answers, ALongHeaderCannotMakeALongLineOrARecordOfItsOwn) {
     }
 }
 
-TEST_F(Answers, NoTokenAndNoSecretReachesTheLog) {
+TEST_F(Answers, TokensAreNeverLogged) {
     const std::string token = mint_token("alice");
     EXPECT_EQ(site_->fetch("GET", kList, bearer(token)).status, 200);
     EXPECT_EQ(site_->fetch("GET", kList, bearer(token + "x")).status, 401);

@@ -37,7 +37,7 @@ class DatabaseFaults : public testing::Test {
     }
 };
 
-TEST_F(DatabaseFaults, OneThatIsNotThereAtTheStartIsUsedWhenItComes) {
+TEST_F(DatabaseFaults, DatabaseMissingAtTheStartIsUsedOnceItExists) {
     TestSite site({"sql/schema.sql", "sql/example-data.sql"});
     site.database().rename_away();
     expect_unavailable(site.get(kList, "alice"));
@@ -50,7 +50,7 @@ TEST_F(DatabaseFaults, OneThatIsNotThereAtTheStartIsUsedWhenItComes) {
     EXPECT_EQ(count(log, "event=database_back"), 1U) << log;
 }
 
-TEST_F(DatabaseFaults, MissingTablesAreNamedInTheLogAndUsedWhenTheyCome) {
+TEST_F(DatabaseFaults, MissingTablesAreLoggedAndUsedOnceTheyExist) {
     TestSite site({});
     expect_unavailable(site.get(kList, "alice"));
     site.worker().await_log("event=database_lost level=error sqlstate=42P01 reason=\"relation ");
@@ -59,7 +59,7 @@ TEST_F(DatabaseFaults, MissingTablesAreNamedInTheLogAndUsedWhenTheyCome) {
     EXPECT_EQ(site.get(kList, "alice").status, 200);
 }
 
-TEST_F(DatabaseFaults, AMissingRightIsNamedInTheLog) {
+TEST_F(DatabaseFaults, MissingPrivilegeIsLoggedAndUsedOnceGranted) {
     TestSite site({"sql/schema.sql", "sql/example-data.sql"});
     EXPECT_EQ(site.get(kList, "alice").status, 200);
     const std::string role = "powerless_" + std::to_string(::getpid());
@@ -84,7 +84,7 @@ TEST_F(DatabaseFaults, LostConnectionsAreReplacedWithinTheRequest) {
     EXPECT_EQ(site.get(kList, "alice").status, 200);
 }
 
-TEST_F(DatabaseFaults, OneThatIsLostWithAStatementUnderWayIsReplacedToo) {
+TEST_F(DatabaseFaults, ConnectionLostDuringAStatementIsReplacedToo) {
     TestSite site({"sql/schema.sql", "sql/example-data.sql"},
                   {{"KHEOPS_WEBHOOKS_THREADS", "1"}, {"KHEOPS_WEBHOOKS_TIMEOUT", "30"}});
     const auto lock = site.database().lock_table("webhooks");
@@ -99,7 +99,7 @@ TEST_F(DatabaseFaults, OneThatIsLostWithAStatementUnderWayIsReplacedToo) {
     EXPECT_EQ(status_of(client.receive_answer()), 200) << site.worker().log();
 }
 
-TEST_F(DatabaseFaults, AChangedTableIsNoticedWithinTheRequest) {
+TEST_F(DatabaseFaults, AlteredTableIsHandledWithinTheRequest) {
     TestSite site({"sql/schema.sql", "sql/example-data.sql"}, {{"KHEOPS_WEBHOOKS_THREADS", "1"}});
     EXPECT_EQ(site.get(kList, "alice").status, 200);
     site.database().execute("ALTER TABLE webhooks ALTER COLUMN name TYPE varchar(300)");
@@ -115,7 +115,7 @@ TEST_F(DatabaseFaults, AChangedTableIsNoticedWithinTheRequest) {
         << site.worker().log();
 }
 
-TEST_F(DatabaseFaults, ASlowOneIsNotWaitedForBeyondTheBudget) {
+TEST_F(DatabaseFaults, SlowDatabaseIsNotWaitedForBeyondTheBudget) {
     TestSite site({"sql/schema.sql", "sql/example-data.sql"}, {{"KHEOPS_WEBHOOKS_TIMEOUT", "0.3"}});
     const auto lock = site.database().lock_table("webhooks");
     const HttpAnswer answer = site.get(kList, "alice");
@@ -125,7 +125,7 @@ TEST_F(DatabaseFaults, ASlowOneIsNotWaitedForBeyondTheBudget) {
     await("the list is there", [&] { return site.get(kList, "alice").status == 200; });
 }
 
-TEST_F(DatabaseFaults, WhileATableIsLockedForLongOneRequestWaitsAndTheOthersAreToldAtOnce) {
+TEST_F(DatabaseFaults, LockedTableHoldsOneRequestAndTheOthersGet503AtOnce) {
     TestSite site({"sql/schema.sql", "sql/example-data.sql"},
                   {{"KHEOPS_WEBHOOKS_THREADS", "4"}, {"KHEOPS_WEBHOOKS_TIMEOUT", "8"}});
     const auto lock = site.database().lock_table("webhooks");
@@ -153,7 +153,7 @@ double last_time(const std::string& log, const std::string& key) {
     return std::stod(log.substr(log.rfind(" " + key + "=") + key.size() + 2));
 }
 
-TEST_F(DatabaseFaults, TheTimeInTheDatabaseEndsWhenItsAnswerIsThere) {
+TEST_F(DatabaseFaults, DatabaseTimeEndsWhenTheResultIsReceived) {
     TestSite site({"sql/schema.sql", "sql/example-data.sql"}, {{"KHEOPS_WEBHOOKS_TIMEOUT", "60"}});
     site.database().execute(
         "INSERT INTO webhooks (pk, id, name, url, enabled, creation_time, user_fk, new_series, "
@@ -168,7 +168,7 @@ TEST_F(DatabaseFaults, TheTimeInTheDatabaseEndsWhenItsAnswerIsThere) {
     EXPECT_GT(last_time(log, "total_ms") - last_time(log, "database_ms"), 1) << log;
 }
 
-TEST_F(DatabaseFaults, ConnectionsNameThemselves) {
+TEST_F(DatabaseFaults, ConnectionsSetTheirApplicationName) {
     TestSite site({"sql/schema.sql", "sql/example-data.sql"});
     EXPECT_EQ(site.get(kList, "alice").status, 200);
     EXPECT_EQ(site.database().column("SELECT DISTINCT application_name FROM pg_stat_activity "

@@ -101,7 +101,7 @@ class DatabaseOutage : public testing::Test {
 
 std::unique_ptr<TestCluster> DatabaseOutage::cluster_;
 
-TEST_F(DatabaseOutage, ARestart) {
+TEST_F(DatabaseOutage, ListIsBackAfterARestart) {
     Site site(cluster_->conninfo());
     cluster_->stop();
     site.traffic().await_status(503);
@@ -110,7 +110,7 @@ TEST_F(DatabaseOutage, ARestart) {
     site.expect_only_lists_and_503();
 }
 
-TEST_F(DatabaseOutage, ACrash) {
+TEST_F(DatabaseOutage, ListIsBackAfterACrash) {
     Site site(cluster_->conninfo());
     cluster_->crash();
     site.traffic().await_status(503);
@@ -119,7 +119,7 @@ TEST_F(DatabaseOutage, ACrash) {
     site.expect_only_lists_and_503();
 }
 
-TEST_F(DatabaseOutage, AFrozenServer) {
+TEST_F(DatabaseOutage, ListIsBackAfterAServerWasFrozen) {
     Site site(cluster_->conninfo());
     cluster_->freeze();
     site.worker().await_log("event=database_lost");
@@ -129,7 +129,7 @@ TEST_F(DatabaseOutage, AFrozenServer) {
     site.expect_only_lists_and_503();
 }
 
-TEST_F(DatabaseOutage, ASilentNetwork) {
+TEST_F(DatabaseOutage, ListIsBackAfterTheNetworkWasSilent) {
     DatabaseWire wire(socket_path());
     Site site(through(wire));
     wire.set(DatabaseWire::State::silent);
@@ -140,7 +140,7 @@ TEST_F(DatabaseOutage, ASilentNetwork) {
     site.expect_only_lists_and_503();
 }
 
-TEST_F(DatabaseOutage, ANetworkThatLosesWhatWasSentMeanwhile) {
+TEST_F(DatabaseOutage, ListIsBackAfterTheNetworkLostPackets) {
     DatabaseWire wire(socket_path());
     Site site(through(wire));
     wire.set(DatabaseWire::State::lossy);
@@ -153,7 +153,7 @@ TEST_F(DatabaseOutage, ANetworkThatLosesWhatWasSentMeanwhile) {
     site.expect_only_lists_and_503();
 }
 
-TEST_F(DatabaseOutage, NobodyStormsAServerThatTurnsThemAway) {
+TEST_F(DatabaseOutage, ServerThatClosesConnectionsIsNotFloodedWithNewOnes) {
     DatabaseWire wire(socket_path());
     Site site(through(wire));
     wire.set(DatabaseWire::State::cut);
@@ -169,7 +169,7 @@ TEST_F(DatabaseOutage, NobodyStormsAServerThatTurnsThemAway) {
     site.expect_only_lists_and_503();
 }
 
-TEST_F(DatabaseOutage, FourConnectAtOnceHoweverManyWantTo) {
+TEST_F(DatabaseOutage, AtMostFourThreadsConnectAtOnce) {
     DatabaseWire wire(socket_path());
     constexpr int kWanting = 8;
     TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", through(wire)},
@@ -198,7 +198,7 @@ TEST_F(DatabaseOutage, FourConnectAtOnceHoweverManyWantTo) {
     }
 }
 
-TEST_F(DatabaseOutage, NoConnectionLeft) {
+TEST_F(DatabaseOutage, ListIsBackAfterAllConnectionSlotsWereTaken) {
     Site site(cluster_->conninfo() + " user=clerk");
     {
         // Whoever is let in after the worker's connections have ended leaves it none.
@@ -220,7 +220,7 @@ TEST_F(DatabaseOutage, NoConnectionLeft) {
     site.expect_only_lists_and_503();
 }
 
-TEST_F(DatabaseOutage, AChangedPassword) {
+TEST_F(DatabaseOutage, ListIsBackAfterAPasswordChange) {
     const TemporaryDirectory directory;
     const std::string file = directory.file("passwords");
     write_file(file, "*:*:*:clerk:first\n");
@@ -238,7 +238,7 @@ TEST_F(DatabaseOutage, AChangedPassword) {
     site.expect_only_lists_and_503();
 }
 
-TEST_F(DatabaseOutage, LostConnectionsAreReplacedWithoutOneRefusal) {
+TEST_F(DatabaseOutage, TerminatedConnectionsAreReplacedWithoutA503) {
     Site site(cluster_->conninfo());
     TestConnection(cluster_->conninfo())
         .execute(
@@ -252,7 +252,7 @@ TEST_F(DatabaseOutage, LostConnectionsAreReplacedWithoutOneRefusal) {
     EXPECT_EQ(site.worker().log().find("\nFATAL"), std::string::npos) << site.worker().log();
 }
 
-TEST_F(DatabaseOutage, AStatementEndsInTheServerWhenNobodyWaitsForItAnyMore) {
+TEST_F(DatabaseOutage, StatementEndsInTheServerWhenItsClientLeaves) {
     if (TestConnection(cluster_->conninfo())
             .execute("SELECT FROM pg_settings WHERE name = 'client_connection_check_interval'")
             .count() == 0) {
@@ -278,7 +278,7 @@ TEST_F(DatabaseOutage, AStatementEndsInTheServerWhenNobodyWaitsForItAnyMore) {
     await("the statement has ended", [&] { return !waits_for_lock(); });
 }
 
-TEST_F(DatabaseOutage, WhatNobodyWaitsForIsNotAskedAtAll) {
+TEST_F(DatabaseOutage, QueuedRequestIsDiscardedWhenItsClientLeaves) {
     TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", cluster_->conninfo()},
                        {"KHEOPS_WEBHOOKS_THREADS", "1"},
                        {"KHEOPS_WEBHOOKS_TIMEOUT", "300"},

@@ -122,7 +122,7 @@ struct Row {
     bool to_worker;
 };
 
-TEST_F(DropInTest, SendsToTheWorkerWhatIsForItAndLeavesTheRestAsItWas) {
+TEST_F(DropInTest, SendsListRequestsToTheWorkerAndTheRestToKheops) {
     const std::string list = kList;
     const std::string token = kToken;
     const std::vector<Row> rows = {
@@ -212,7 +212,7 @@ TEST_F(DropInTest, IsSwitchedOffByOneLine) {
     EXPECT_TRUE(worker.requests().empty());
 }
 
-TEST_F(DropInTest, PassesWhatTheWorkerReads) {
+TEST_F(DropInTest, PassesTheParametersThatTheWorkerReads) {
     const FastCgiStandIn worker(worker_socket_);
     const TestNginx nginx(reverse_proxy(directory_));
     fetch("GET", nginx.url("/api//albums/DemoAlbum%31/webhooks/?limit=2&url=a%2Bb"),
@@ -257,7 +257,7 @@ TEST_F(DropInTest, PassesALongTokenAndALongUrlAmongLongHeaders) {
     EXPECT_EQ(worker.parameter("HTTP_AUTHORIZATION"), token);
 }
 
-TEST_F(DropInTest, KeepsTheBodyOfAGetBackAndPassesThatOfAPostToKheops) {
+TEST_F(DropInTest, DropsTheBodyOfAGetAndPassesThatOfAPost) {
     const std::string body(10 * kKibi * kKibi, 'b');
     const FastCgiStandIn worker(worker_socket_);
     const TestNginx nginx(reverse_proxy(directory_) + kheops_stand_in(directory_));
@@ -270,7 +270,7 @@ TEST_F(DropInTest, KeepsTheBodyOfAGetBackAndPassesThatOfAPostToKheops) {
     expect_from_worker(client.fetch("GET", nginx.url(kList), with_token()));
 }
 
-TEST_F(DropInTest, RefusesABodyThatWouldOnlyFillTheDisk) {
+TEST_F(DropInTest, RejectsABodyOver16MiB) {
     const TestNginx nginx(reverse_proxy(directory_));
     const std::string body(17 * kKibi * kKibi, 'b');
     EXPECT_EQ(fetch("GET", nginx.url(kList), with_token(), body).status, 413);
@@ -285,7 +285,7 @@ TEST_F(DropInTest, KeepsItsConnectionToTheWorker) {
     EXPECT_EQ(worker.connections(), 1U);
 }
 
-TEST_F(DropInTest, PassesOnWhateverTheWorkerAnswers) {
+TEST_F(DropInTest, PassesOnEveryStatusOfTheWorker) {
     const TestNginx nginx(reverse_proxy(directory_) + kheops_stand_in(directory_));
     for (const int status : {200, 400, 401, 403, 404, 405, 406, 490, 500, 502, 503, 504}) {
         const FastCgiStandIn worker(worker_socket_, [status](const FastCgiRequest&) {
@@ -339,23 +339,23 @@ TEST_F(DropInFallback, WhenNobodyListens) {
     expect_fallback();
 }
 
-TEST_F(DropInFallback, WhenTheWorkerDiesOfTheRequest) {
+TEST_F(DropInFallback, WhenTheWorkerClosesWithoutAnAnswer) {
     const FastCgiStandIn worker(worker_socket_, [](const FastCgiRequest&) { return ""; });
     expect_fallback();
 }
 
-TEST_F(DropInFallback, WhenTheWorkerSpeaksNonsense) {
+TEST_F(DropInFallback, WhenTheAnswerIsMalformed) {
     const FastCgiStandIn worker(worker_socket_,
                                 [](const FastCgiRequest&) { return "no header at all\r\n\r\n"; });
     expect_fallback();
 }
 
-TEST_F(DropInFallback, WhenTheWorkerStaysSilent) {
+TEST_F(DropInFallback, WhenTheWorkerDoesNotAnswerInTime) {
     const Descriptor never_accepted = listen_unix(worker_socket_);
     expect_fallback({{"fastcgi_read_timeout 10s;", "fastcgi_read_timeout 20ms;"}});
 }
 
-TEST_F(DropInFallback, UntilTheWorkerIsBack) {
+TEST_F(DropInFallback, EndsWhenTheWorkerIsBack) {
     const TestNginx nginx(reverse_proxy(directory_) + kheops_stand_in(directory_));
     for (int i = 0; i < 3; ++i) {
         expect_from_kheops(fetch("GET", nginx.url(kList), with_token()),
@@ -365,7 +365,7 @@ TEST_F(DropInFallback, UntilTheWorkerIsBack) {
     }
 }
 
-TEST_F(DropInFallback, IsBoundedWhenKheopsIsSlow) {
+TEST_F(DropInFallback, IsLimitedWhenKheopsIsSlow) {
     const TestNginx nginx(reverse_proxy(directory_));
     const Descriptor kheops = listen_unix(directory_.file("kheops.sock"));
     std::vector<std::future<HttpAnswer>> answers;
@@ -389,7 +389,7 @@ TEST_F(DropInFallback, IsBoundedWhenKheopsIsSlow) {
     }
 }
 
-TEST_F(DropInTest, DoesNotBoundWhatTheWorkerServes) {
+TEST_F(DropInTest, DoesNotLimitRequestsThatTheWorkerServes) {
     constexpr int kMany = 3 * kMaxFallbacks;
     std::latch all_there(kMany);
     const FastCgiStandIn worker(worker_socket_, [&all_there](const FastCgiRequest&) {

@@ -70,7 +70,7 @@ class HostileBytes : public testing::Test {
     std::string request_;
 };
 
-TEST_F(HostileBytes, ARequestMayBeCutOffAnywhere) {
+TEST_F(HostileBytes, RequestCutOffAnywhereDisturbsNobody) {
     const size_t whole = request_.size() - kHeaderSize;  // the end of the body is no part of it
     for (size_t size = 0; size < whole; size += size < 3 * kHeaderSize ? 1 : 37) {
         FastCgiClient client(site_.worker().socket_path());
@@ -91,13 +91,13 @@ TEST_F(HostileBytes, ARequestMayBeCutOffAnywhere) {
     expect_others_served();
 }
 
-TEST_F(HostileBytes, RequestsMayNotBeInterleaved) {
+TEST_F(HostileBytes, InterleavedRequestsCloseTheConnection) {
     expect_closed(begin() + begin(2), "not a FastCGI request");
     expect_closed(begin() + some_parameters() + some_parameters(2), "not a FastCGI request");
     expect_closed(begin(0), "not a FastCGI request");
 }
 
-TEST_F(HostileBytes, ASecondRequestDoesNotHangTheFirst) {
+TEST_F(HostileBytes, ASecondRequestDoesNotBlockTheFirst) {
     FastCgiClient client(site_.worker().socket_path());
     client.send(request_.substr(0, request_.size() - kHeaderSize) + begin(2) + some_parameters(2));
     EXPECT_EQ(status_of(client.receive_answer()), 200);
@@ -106,7 +106,7 @@ TEST_F(HostileBytes, ASecondRequestDoesNotHangTheFirst) {
     expect_others_served();
 }
 
-TEST_F(HostileBytes, ARequestMayBeAborted) {
+TEST_F(HostileBytes, AbortedRequestIsAnsweredOnlyIfComplete) {
     const std::string abort = fastcgi_record(kFastCgiAbort, "");
     expect_closed(abort, "not a FastCGI request");
     expect_closed(begin() + abort, "not a FastCGI request");
@@ -121,7 +121,7 @@ TEST_F(HostileBytes, ARequestMayBeAborted) {
     expect_others_served();
 }
 
-TEST_F(HostileBytes, OtherTypesOfRecordsAreRefused) {
+TEST_F(HostileBytes, OtherRecordTypesCloseTheConnection) {
     for (const unsigned char type : std::initializer_list<unsigned char>{
              0, kFastCgiEnd, kFastCgiOutput, 7, kFastCgiData, 9, 10, kFastCgiUnknown, 255}) {
         expect_closed(fastcgi_record(type, "x"), "not a FastCGI request");
@@ -130,7 +130,7 @@ TEST_F(HostileBytes, OtherTypesOfRecordsAreRefused) {
     }
 }
 
-TEST_F(HostileBytes, SizesMayBeWrong) {
+TEST_F(HostileBytes, WrongSizesCloseTheConnection) {
     const auto parameters = [this](const std::string& content) {
         return begin() + fastcgi_record(kFastCgiParameters, content) +
                fastcgi_record(kFastCgiParameters, "");
@@ -149,7 +149,7 @@ TEST_F(HostileBytes, SizesMayBeWrong) {
     }
 }
 
-TEST_F(HostileBytes, ParametersThatNeverEndAreCutOff) {
+TEST_F(HostileBytes, EndlessParametersCloseTheConnection) {
     // As much as the sockets hold; the worker takes none of it before it is whole.
     FastCgiClient client(site_.worker().socket_path());
     client.enlarge_send_buffer();
@@ -166,7 +166,7 @@ TEST_F(HostileBytes, ParametersThatNeverEndAreCutOff) {
     expect_others_served();
 }
 
-TEST_F(HostileBytes, OthersAreServedBetweenTheOctetsOfARequest) {
+TEST_F(HostileBytes, RequestSentOctetByOctetDelaysNobody) {
     FastCgiClient client(site_.worker().socket_path());
     const std::string octets =
         fastcgi_request({{"REQUEST_METHOD", "OPTIONS"}, {"PATH_INFO", kList}}, true);
@@ -178,7 +178,7 @@ TEST_F(HostileBytes, OthersAreServedBetweenTheOctetsOfARequest) {
     expect_others_served();
 }
 
-TEST_F(HostileBytes, AThousandConnectionsThatDoNothingMoreAreNoConcern) {
+TEST_F(HostileBytes, AThousandHalfSentRequestsDelayNobody) {
     rlimit descriptors = {};
     ::getrlimit(RLIMIT_NOFILE, &descriptors);
     if (descriptors.rlim_max < 1200) {

@@ -52,7 +52,7 @@ class ManyMachines : public testing::Test {
     std::unique_ptr<DatabaseWire> to_standby_;
 };
 
-TEST_F(ManyMachines, AFailoverIsNotNoticed) {
+TEST_F(ManyMachines, FailoverToTheStandbyCostsNoRequest) {
     TestWorker first({{"KHEOPS_WEBHOOKS_DATABASE", both()}, {"KHEOPS_WEBHOOKS_TIMEOUT", "30"}});
     TestWorker second({{"KHEOPS_WEBHOOKS_DATABASE", both()}, {"KHEOPS_WEBHOOKS_TIMEOUT", "30"}});
     const TestNginx nginx(before({&first, &second}));
@@ -74,14 +74,14 @@ TEST_F(ManyMachines, AFailoverIsNotNoticed) {
               std::string::npos);
 }
 
-TEST_F(ManyMachines, ASilentHostLeavesTimeForTheNext) {
+TEST_F(ManyMachines, SilentHostIsSkippedWithinTheBudget) {
     to_primary_.set(DatabaseWire::State::silent);
     TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", both()}, {"KHEOPS_WEBHOOKS_TIMEOUT", "10"}});
     const TestNginx nginx(before({&worker}));
     EXPECT_EQ(fetch("GET", nginx.url(kList), token()).status, 200) << worker.log();
 }
 
-TEST_F(ManyMachines, WhereNoHostWillDoTheReasonOfEachIsLoggedOnce) {
+TEST_F(ManyMachines, ReasonOfEachHostIsLoggedOnceWhenAllFail) {
     to_primary_.set(DatabaseWire::State::cut);
     to_standby_->set(DatabaseWire::State::lossy);
     TestWorker worker(
@@ -118,7 +118,7 @@ TEST_F(ManyMachines, WhereNoHostWillDoTheReasonOfEachIsLoggedOnce) {
 }
 
 /// Of a list with gaps, libpq alone chooses; what it cannot connect to is told, not tried for ever.
-TEST_F(ManyMachines, GapsInTheListsOfHostsAreLibpqsOwnBusiness) {
+TEST_F(ManyMachines, HostListsWithGapsAreLeftToLibpq) {
     to_primary_.set(DatabaseWire::State::cut);
     to_standby_->set(DatabaseWire::State::cut);
     const std::string port = std::to_string(to_primary_.port());
@@ -138,7 +138,7 @@ TEST_F(ManyMachines, GapsInTheListsOfHostsAreLibpqsOwnBusiness) {
     }
 }
 
-TEST_F(ManyMachines, AStatementThatAStandbyEndsForRecoverysSakeIsRepeated) {
+TEST_F(ManyMachines, StatementCancelledByRecoveryIsRepeated) {
     TestConnection standby(standby_->conninfo());
     standby.execute("ALTER SYSTEM SET max_standby_streaming_delay = 0");
     standby.execute("SELECT pg_reload_conf()");
@@ -176,7 +176,7 @@ TEST_F(ManyMachines, AStatementThatAStandbyEndsForRecoverysSakeIsRepeated) {
     EXPECT_EQ(worker.log().find("event=database_lost"), std::string::npos) << worker.log();
 }
 
-TEST_F(ManyMachines, AStandbyServesWhoseTransactionsAreSerializableByDefault) {
+TEST_F(ManyMachines, StandbyServesWhenSerializableIsTheDefault) {
     TestConnection(primary_.conninfo())
         .execute("ALTER DATABASE postgres SET default_transaction_isolation = serializable");
     TestConnection standby(standby_->conninfo("template1"));
@@ -187,7 +187,7 @@ TEST_F(ManyMachines, AStandbyServesWhoseTransactionsAreSerializableByDefault) {
     EXPECT_EQ(fetch("GET", nginx.url(kList), token()).status, 200) << worker.log();
 }
 
-TEST_F(ManyMachines, TheSessionAttributesThatTheOperatorAsksForAreHonoured) {
+TEST_F(ManyMachines, TargetSessionAttrsChoosesTheHost) {
     for (const auto& [attributes, wanted] :
          std::map<std::string, int>{{"read-write", 1}, {"standby", 2}}) {
         to_primary_.set(DatabaseWire::State::whole);

@@ -70,7 +70,7 @@ TEST_F(KeysCache, ServesAfterARestartDuringAnOutage) {
     EXPECT_EQ(site.status(token), 401);
 }
 
-TEST_F(KeysCache, IsJsonForItsOwnerOnlyAndReplacedAsAWhole) {
+TEST_F(KeysCache, IsPrivateJsonAndReplacedAtomically) {
     ProviderSite site(provider_.url(), settings());
     site.await_status(provider_.token("alice"), 200);
     await("the file is there", [this] { return std::filesystem::exists(file()); });
@@ -104,7 +104,7 @@ TEST_F(KeysCache, OfAnotherProviderIsIgnored) {
     site.await_status(other.token("alice"), 200);
 }
 
-TEST_F(KeysCache, ThatCannotBeWrittenIsNamedInTheLogAndMissedByNobody) {
+TEST_F(KeysCache, ThatCannotBeWrittenIsLoggedAndServiceContinues) {
     ProviderSite site(provider_.url(),
                       {{"KHEOPS_WEBHOOKS_KEYS_CACHE", directory_.file("missing/keys.json")}});
     site.await_status(provider_.token("alice"), 200);
@@ -127,24 +127,25 @@ class DamagedKeysCache : public KeysCache, public testing::WithParamInterface<Da
 
 INSTANTIATE_TEST_SUITE_P(
     That, DamagedKeysCache,
-    testing::Values(
-        Damage{"IsEmpty", [](const std::string& path) { write_file(path, ""); }},
-        Damage{"HasLostItsEnd",
-               [](const std::string& path) {
-                   const std::string text = read_file(path);
-                   write_file(path, text.substr(0, text.size() / 2));
-               }},
-        Damage{"IsNoJson", [](const std::string& path) { write_file(path, "keys"); }},
-        Damage{"IsAnotherJson", [](const std::string& path) { write_file(path, R"(["keys"])"); }},
-        Damage{"IsABareSet", [](const std::string& path) { write_file(path, test_key_set()); }},
-        Damage{"IsADirectory",
-               [](const std::string& path) {
-                   std::filesystem::remove(path);
-                   std::filesystem::create_directory(path);
-               }}),
+    testing::Values(Damage{"IsEmpty", [](const std::string& path) { write_file(path, ""); }},
+                    Damage{"IsTruncated",
+                           [](const std::string& path) {
+                               const std::string text = read_file(path);
+                               write_file(path, text.substr(0, text.size() / 2));
+                           }},
+                    Damage{"IsNotJson", [](const std::string& path) { write_file(path, "keys"); }},
+                    Damage{"IsJsonOfAnotherShape",
+                           [](const std::string& path) { write_file(path, R"(["keys"])"); }},
+                    Damage{"IsABareKeySet",
+                           [](const std::string& path) { write_file(path, test_key_set()); }},
+                    Damage{"IsADirectory",
+                           [](const std::string& path) {
+                               std::filesystem::remove(path);
+                               std::filesystem::create_directory(path);
+                           }}),
     [](const auto& test) { return test.param.name; });
 
-TEST_P(DamagedKeysCache, IsIgnoredWithALineInTheLog) {
+TEST_P(DamagedKeysCache, IsIgnoredAndLogged) {
     fill();
     GetParam().make(file());
     provider_.stop();
@@ -193,7 +194,7 @@ TEST_F(KeyFile, IsReadAgainOnSighup) {
     EXPECT_EQ(status(first_), 401);
 }
 
-TEST_F(KeyFile, ThatIsBadOnSighupLeavesTheOldKeysInService) {
+TEST_F(KeyFile, ThatIsInvalidOnSighupLeavesTheOldKeysInUse) {
     EXPECT_EQ(status(first_), 200);
     const std::vector<std::function<void()>> faults = {
         [this] { std::filesystem::remove(file()); },

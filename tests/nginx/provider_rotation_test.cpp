@@ -68,14 +68,14 @@ TEST_F(ProviderRotation, TheFirstTokenOfANewKeyIsAccepted) {
     EXPECT_EQ(site_.status(provider_.token("alice")), 200) << site_.worker().log();
 }
 
-TEST_F(ProviderRotation, OldAndNewKeysServeSideBySide) {
+TEST_F(ProviderRotation, OldAndNewKeysAreBothAccepted) {
     const std::string old_token = provider_.token("alice");
     provider_.add_key();
     site_.await_status(provider_.token("alice"), 200);
     EXPECT_EQ(site_.status(old_token), 200);
 }
 
-TEST_F(ProviderRotation, AfterTwoRotationsAtOnceOnlyTheLastKeyServes) {
+TEST_F(ProviderRotation, AfterTwoQuickRotationsOnlyTheLastKeyIsAccepted) {
     const std::string first = provider_.token("alice");
     site_.await_status(first, 200);
     for (int i = 0; i < 5; ++i) {
@@ -89,7 +89,7 @@ TEST_F(ProviderRotation, AfterTwoRotationsAtOnceOnlyTheLastKeyServes) {
     }
 }
 
-TEST_F(ProviderRotation, ARemovedKeyStopsServingWithTheNextSet) {
+TEST_F(ProviderRotation, RemovedKeyIsRejectedAfterTheNextDownload) {
     const std::string old_token = provider_.token("alice");
     site_.await_status(old_token, 200);
     provider_.add_key();
@@ -102,7 +102,7 @@ TEST_F(ProviderRotation, ARemovedKeyStopsServingWithTheNextSet) {
     EXPECT_EQ(site_.status(old_token), 401);
 }
 
-TEST_F(ProviderRotation, AnotherKeyOfTheSameKidReplacesTheFirst) {
+TEST_F(ProviderRotation, NewKeyWithTheSameKidReplacesTheOld) {
     const std::string old_token = provider_.token("alice");
     site_.await_status(old_token, 200);
     provider_.replace_key();
@@ -110,7 +110,7 @@ TEST_F(ProviderRotation, AnotherKeyOfTheSameKidReplacesTheFirst) {
     EXPECT_EQ(site_.status(old_token), 401);
 }
 
-TEST_F(ProviderRotation, SymmetricKeysOfAProviderAreLeftOut) {
+TEST_F(ProviderRotation, SymmetricKeysOfAProviderAreSkipped) {
     site_.await_status(provider_.token("alice"), 200);
     const SigningKey secret = SigningKey::hmac("a secret that anybody can read at the provider");
     provider_.publish(secret.jwk(R"("kid":"secret","alg":"HS256")"));
@@ -125,7 +125,7 @@ TEST_F(ProviderRotation, SymmetricKeysOfAProviderAreLeftOut) {
     EXPECT_EQ(site_.status(sign_jws_with(secret, "HS256", claims)), 401);
 }
 
-TEST_F(ProviderRotation, AnUnknownKeyIsAskedForAndRefused) {
+TEST_F(ProviderRotation, UnknownKeyCausesADownloadAndGets401) {
     site_.await_status(provider_.token("alice"), 200);
     await_end_of_cool_down();
     const size_t before = provider_.count(Document::keys);
@@ -138,7 +138,7 @@ TEST_F(ProviderRotation, AnUnknownKeyIsAskedForAndRefused) {
     EXPECT_EQ(site_.logged("keys_lost"), 0U) << site_.worker().log();
 }
 
-TEST_F(ProviderRotation, OneDownloadServesAllThatWaitForANewKey) {
+TEST_F(ProviderRotation, OneDownloadServesAllRequestsThatWaitForANewKey) {
     site_.await_status(provider_.token("alice"), 200);
     const std::string known = provider_.token("alice");
     await_end_of_cool_down();
@@ -167,7 +167,7 @@ TEST_F(ProviderRotation, OneDownloadServesAllThatWaitForANewKey) {
     EXPECT_EQ(provider_.count(Document::keys), before + 1);
 }
 
-TEST_F(ProviderRotation, HalfOfTheThreadsAreLeftForKnownKeys) {
+TEST_F(ProviderRotation, UnknownKeysWaitOnHalfOfTheThreadsAtMost) {
     constexpr int kThreads = 16;
     site_.await_status(provider_.token("alice"), 200);
     const std::string known = provider_.token("alice");
@@ -233,7 +233,7 @@ INSTANTIATE_TEST_SUITE_P(While, ProviderFlood,
                                          Behaviour::silent),
                          [](const auto& test) { return testing::PrintToString(test.param); });
 
-TEST_P(ProviderFlood, CausesOneDownloadForEachCoolDownAndDelaysNobodyElse) {
+TEST_P(ProviderFlood, CausesOneDownloadPerCoolDownAndDelaysNobodyElse) {
     site_.await_status(provider_.token("alice"), 200);
     provider_.behave(Document::keys, GetParam());
     const size_t before = provider_.count(Document::keys);
@@ -266,7 +266,7 @@ TEST_P(ProviderFlood, CausesOneDownloadForEachCoolDownAndDelaysNobodyElse) {
     EXPECT_LE(site_.logged("event=keys_lost"), 1U) << site_.worker().log();
 }
 
-TEST(ProviderReload, BySighupAsksLongBeforeTheNextRefresh) {
+TEST(ProviderReload, SighupDownloadsTheKeysAtOnce) {
     TestProvider provider;
     const TestWorker worker(Settings{{"KHEOPS_OIDC_PROVIDER", provider.url()}}, Patience::usual);
     worker.await_log("event=keys ");

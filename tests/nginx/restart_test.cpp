@@ -16,7 +16,7 @@
 namespace kheops::test {
 namespace {
 
-TEST(Restart, FiftyUnderLoadLoseNothing) {
+TEST(Restart, FiftyRestartsUnderLoadLoseNoRequest) {
     TestSite site({"sql/schema.sql", "sql/example-data.sql"}, {},
                   {{"rate=100r/s", "rate=100000r/s"}});
     const std::string url = site.nginx().url("/albums/DemoAlbum1/webhooks");

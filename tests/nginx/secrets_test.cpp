@@ -82,13 +82,13 @@ class Secrets : public testing::Test {
     std::string seen_;
 };
 
-TEST_F(Secrets, AreInNoAnswerAndNoLog) {
+TEST_F(Secrets, AppearInNoAnswerAndNoLog) {
     ask_everything();
     EXPECT_NE(seen_.find("QAdfIstxuOvwkcm39WEO"), std::string::npos);  // there was a list
     expect_nothing_seen();
 }
 
-TEST_F(Secrets, NorWhenTheDatabaseFails) {
+TEST_F(Secrets, DoNotAppearWhenTheDatabaseFails) {
     site_.database().rename_away();
     ask_everything();
     site_.database().rename_back();
@@ -100,7 +100,7 @@ TEST_F(Secrets, NorWhenTheDatabaseFails) {
     expect_nothing_seen();
 }
 
-TEST_F(Secrets, NorWhenAStatementFailsOnOne) {
+TEST_F(Secrets, DoNotAppearWhenAnErrorMessageHoldsOne) {
     site_.database().execute("ALTER TABLE webhooks RENAME TO elsewhere");
     // The server's message is: invalid input syntax for type integer, and the secret.
     site_.database().execute(
@@ -113,7 +113,7 @@ TEST_F(Secrets, NorWhenAStatementFailsOnOne) {
     expect_nothing_seen();
 }
 
-TEST_F(Secrets, NorWhenAWarningTellsOne) {
+TEST_F(Secrets, DoNotAppearWhenAWarningHoldsOne) {
     site_.database().execute("ALTER TABLE webhooks RENAME TO elsewhere");
     site_.database().execute(
         "CREATE FUNCTION tell(secret text) RETURNS text LANGUAGE plpgsql AS "
@@ -127,7 +127,7 @@ TEST_F(Secrets, NorWhenAWarningTellsOne) {
     expect_nothing_seen();
 }
 
-TEST_F(Secrets, NorWhenTheServerRefusesThePassword) {
+TEST_F(Secrets, DoNotAppearWhenTheServerRejectsThePassword) {
     const std::string role = "canary_" + std::to_string(::getpid());
     site_.database().execute("CREATE ROLE " + role + " LOGIN PASSWORD 'x' IN ROLE needs_password");
     {
@@ -144,7 +144,7 @@ TEST_F(Secrets, NorWhenTheServerRefusesThePassword) {
     site_.database().execute("DROP ROLE " + role);
 }
 
-TEST_F(Secrets, NorInACoreDump) {
+TEST_F(Secrets, AreNotWrittenToACoreDump) {
     rlimit before = {};
     ::getrlimit(RLIMIT_CORE, &before);
     const rlimit all = {.rlim_cur = before.rlim_max, .rlim_max = before.rlim_max};

@@ -41,7 +41,7 @@ TEST_F(ServerConf, IsReadWithoutWarnings) {
     EXPECT_EQ(nginx_.error_log().find("[warn]"), std::string::npos) << nginx_.error_log();
 }
 
-TEST_F(ServerConf, PassesWhatTheWorkerReads) {
+TEST_F(ServerConf, PassesTheParametersThatTheWorkerReads) {
     const HttpAnswer answer = fetch("GET", std::string(kList) + "?limit=2&url=a%2Bb",
                                     {{"Accept", "application/json"},
                                      {"Authorization", "Bearer a.b.c"},
@@ -59,7 +59,7 @@ TEST_F(ServerConf, PassesWhatTheWorkerReads) {
     EXPECT_EQ(worker_.parameter("REQUEST_ID").size(), 32U);
 }
 
-TEST_F(ServerConf, AddsItselfToTheAddressesThatARequestWasForwardedFor) {
+TEST_F(ServerConf, AppendsTheClientsAddressToXForwardedFor) {
     fetch("GET", kList, {{"X-Forwarded-For", "192.0.2.7, 198.51.100.1"}});
     EXPECT_EQ(worker_.parameter("HTTP_X_FORWARDED_FOR"), "192.0.2.7, 198.51.100.1, 127.0.0.1");
 }
@@ -121,7 +121,7 @@ TEST_F(ServerConf, AnswersHeadWithTheHeadersOfGet) {
     EXPECT_EQ(client_.connections(), 1);
 }
 
-TEST_F(ServerConf, PassesALongTokenAndALongUrlAtOnce) {
+TEST_F(ServerConf, PassesALongTokenWithALongUrl) {
     const std::string token = "Bearer " + std::string(16 * kKibi, 't');
     std::string query = "limit=1&url=";
     while (query.size() < 12 * kKibi) {
@@ -146,7 +146,7 @@ TEST_F(ServerConf, ServesARequestWhoseOtherHeadersFillNginxBuffers) {
     EXPECT_EQ(worker_.parameter("HTTP_COOKIE"), "");
 }
 
-TEST_F(ServerConf, AnswersARequestWithABodyAndKeepsTheBodyBack) {
+TEST_F(ServerConf, AnswersARequestWithABodyAndDropsTheBody) {
     const std::string body(10 * kKibi * kKibi, 'b');
     for (int i = 0; i < 2; ++i) {
         EXPECT_EQ(fetch("GET", kList, {{"Content-Type", "application/json"}}, body).body, "worker");
@@ -163,7 +163,7 @@ TEST_F(ServerConf, AnswersARequestWithABodyAndKeepsTheBodyBack) {
     EXPECT_EQ(client_.connections(), 1);
 }
 
-TEST_F(ServerConf, RefusesABodyThatWouldOnlyFillTheDisk) {
+TEST_F(ServerConf, RejectsABodyOver16MiB) {
     EXPECT_EQ(fetch("GET", kList, {}, std::string(17 * kKibi * kKibi, 'b')).status, 413);
 }
 
@@ -175,7 +175,7 @@ TEST_F(ServerConf, KeepsItsConnectionToTheWorker) {
     EXPECT_EQ(worker_.connections(), 1U);
 }
 
-TEST(ServerConfWithAWorker, ThatComesBackUsesItAtOnce) {
+TEST(ServerConfUpstream, IsUsedAtOnceAfterItsRestart) {
     const TemporaryDirectory directory;
     const std::string socket_path = directory.file("worker.sock");
     const TestNginx nginx(server_conf(socket_path));
@@ -187,7 +187,7 @@ TEST(ServerConfWithAWorker, ThatComesBackUsesItAtOnce) {
     EXPECT_EQ(fetch("GET", nginx.url(kList)).status, 502);
 }
 
-TEST(ServerConfWithAWorker, ThatRefusesPassesTheRefusalOn) {
+TEST(ServerConfUpstream, StatusIsPassedOn) {
     const TemporaryDirectory directory;
     const std::string socket_path = directory.file("worker.sock");
     const TestNginx nginx(server_conf(socket_path));
@@ -204,7 +204,7 @@ TEST(ServerConfWithAWorker, ThatRefusesPassesTheRefusalOn) {
     }
 }
 
-TEST(ServerConfWithAWorker, WhoseAnswerIsLongPassesAllOfIt) {
+TEST(ServerConfUpstream, LongAnswerIsPassedOnWhole) {
     const TemporaryDirectory directory;
     const std::string socket_path = directory.file("worker.sock");
     const std::string body(3 * kKibi * kKibi, '[');
@@ -216,7 +216,7 @@ TEST(ServerConfWithAWorker, WhoseAnswerIsLongPassesAllOfIt) {
     EXPECT_TRUE(answer.body == body);
 }
 
-TEST(ServerConfWithALimit, RefusesWhatAnAddressAsksBeyondIt) {
+TEST(ServerConfLimit, RequestsOverTheRateGet429) {
     const TemporaryDirectory directory;
     const std::string socket_path = directory.file("worker.sock");
     const FastCgiStandIn worker(socket_path);

@@ -117,7 +117,7 @@ class ConnectionLimits : public testing::TestWithParam<int> {
 
 std::unique_ptr<TestCluster> ConnectionLimits::cluster_;
 
-TEST_P(ConnectionLimits, OfARoleRefuseNobodyWhoCanWaitAndAreToldOnce) {
+TEST_P(ConnectionLimits, OfARoleDelayRequestsWithoutA503AndAreLoggedOnce) {
     limit(GetParam());
     for (const int threads : {4, 16}) {
         TestWorker worker(settings(threads));
@@ -140,7 +140,7 @@ INSTANTIATE_TEST_SUITE_P(All, ConnectionLimits, testing::Values(1, 2, 4));
 
 using OtherLimits = ConnectionLimits;
 
-TEST_F(OtherLimits, APlaceThatAnotherClientTakesLeavesTheRestToServe) {
+TEST_F(OtherLimits, ServesOnWhenAnotherClientTakesAConnection) {
     limit(2);
     TestWorker worker(settings(2));
     Clients clients(worker, 2);
@@ -179,7 +179,7 @@ TEST_F(OtherLimits, APlaceThatAnotherClientTakesLeavesTheRestToServe) {
     EXPECT_EQ(count(worker.log(), kUnlimited), 1) << worker.log();
 }
 
-TEST_F(OtherLimits, MaxConnectionsReachedAndFreedAreToldOnceEach) {
+TEST_F(OtherLimits, MaxConnectionsReachedAndFreedAreLoggedOnceEach) {
     TestWorker worker(settings(4));
     {
         Clients first(worker, 1);
@@ -202,7 +202,7 @@ TEST_F(OtherLimits, MaxConnectionsReachedAndFreedAreToldOnceEach) {
     EXPECT_EQ(count(worker.log(), kUnlimited), 1) << worker.log();
 }
 
-TEST_F(OtherLimits, SessionsThatAreEndedInTurnUnderLoadCostNobodyTheAnswer) {
+TEST_F(OtherLimits, TerminatedIdleSessionsCostNoRequestUnderLoad) {
     TestWorker worker(settings(8));
     Clients clients(worker, 8);
     clients.await_served(200);

@@ -43,7 +43,7 @@ class DatabaseEncoding : public testing::TestWithParam<const char*> {
     std::string name_ = administration_.name() + "_encoding";
 };
 
-TEST_P(DatabaseEncoding, ACharacterThatItDoesNotHaveEqualsNothingStored) {
+TEST_P(DatabaseEncoding, CharacterOutsideTheEncodingMatchesNothing) {
     const TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", conninfo()}});
     const std::string by_url = ask(worker, std::string(kList) + "?url=" + kEuro, "alice");
     EXPECT_EQ(status_of(by_url), 200) << by_url;
@@ -63,7 +63,7 @@ INSTANTIATE_TEST_SUITE_P(One, DatabaseEncoding, testing::Values("LATIN1", "SQL_A
 
 class StoredText : public DatabaseEncoding {};
 
-TEST_P(StoredText, ThatIsNoUtf8IsAFaultWhoseSqlstateTheLogNames) {
+TEST_P(StoredText, ThatIsInvalidUtf8Gets500AndLogsItsSqlstate) {
     TestConnection(conninfo())
         .execute("SET client_encoding = SQL_ASCII; UPDATE webhooks SET name = E'\\xE4'");
     const TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", conninfo()}});

@@ -86,7 +86,7 @@ class HostileDatabase : public testing::Test {
     }};
 };
 
-TEST_F(HostileDatabase, WhatIsNoAnswerIsAnErrorThatTheLogNames) {
+TEST_F(HostileDatabase, InvalidAnswersGet503AndAreLogged) {
     using Row = std::vector<std::optional<std::string>>;
     const auto with = [](size_t column, const std::optional<std::string>& value) {
         Row row = HostileServer::honest_row();
@@ -164,7 +164,7 @@ TEST_F(HostileDatabase, WhatIsNoAnswerIsAnErrorThatTheLogNames) {
     EXPECT_EQ(worker.exit_status(), 0);
 }
 
-TEST_F(HostileDatabase, WhatNeverEndsIsNotWaitedForBeyondTheBudget) {
+TEST_F(HostileDatabase, EndlessAnswersAreNotWaitedForBeyondTheBudget) {
     const std::string notice =
         pg_message('N', std::string("SNOTICE\0C00000\0Mhello\0", 22) + std::string(1, '\0'));
     std::string many;
@@ -221,7 +221,7 @@ int octets_waiting(const std::string& path) {
     return waiting;
 }
 
-TEST_F(HostileDatabase, WhatHasComeAlreadyIsNotReadAfterTheDeadline) {
+TEST_F(HostileDatabase, ReceivedAnswerIsNotReadAfterTheDeadline) {
     std::string notices;
     while (notices.size() < 100000) {
         notices += pg_message('N', std::string("SNOTICE\0C00000\0Mhello\0\0", 23));
@@ -246,7 +246,7 @@ TEST_F(HostileDatabase, WhatHasComeAlreadyIsNotReadAfterTheDeadline) {
     }
 }
 
-TEST_F(HostileDatabase, WhatLooksForASilentOneEndsAtOnceAtTheStop) {
+TEST_F(HostileDatabase, ProbeOfASilentServerEndsAtOnceOnSigterm) {
     answer(Question::Kind::startup, {pg_error("57P03", "starting up", "FATAL")});
     TestWorker worker(settings("300"));
     EXPECT_EQ(ask(worker), 503);
@@ -257,7 +257,7 @@ TEST_F(HostileDatabase, WhatLooksForASilentOneEndsAtOnceAtTheStop) {
     EXPECT_EQ(worker.exit_status(), 0);
 }
 
-TEST_F(HostileDatabase, AStatementThatTheServerHasForgottenIsPreparedOnANewConnection) {
+TEST_F(HostileDatabase, MissingPreparedStatementIsPreparedOnANewConnection) {
     TestWorker worker(settings("30"));
     EXPECT_EQ(ask(worker), 200);
     int left = 1;
@@ -272,7 +272,7 @@ TEST_F(HostileDatabase, AStatementThatTheServerHasForgottenIsPreparedOnANewConne
     EXPECT_EQ(worker.log().find("event=database_lost"), std::string::npos) << worker.log();
 }
 
-TEST_F(HostileDatabase, AConflictIsRepeatedOnceOnTheSameConnection) {
+TEST_F(HostileDatabase, StatementInConflictIsRepeatedOnceOnTheSameConnection) {
     TestWorker worker(settings("30"));
     for (const char* sqlstate : {"40001", "40P01"}) {
         int left = 1;
@@ -292,7 +292,7 @@ TEST_F(HostileDatabase, AConflictIsRepeatedOnceOnTheSameConnection) {
     EXPECT_EQ(worker.log().find("event=database_lost"), std::string::npos) << worker.log();
 }
 
-TEST_F(HostileDatabase, AConflictThatEndsTheConnectionIsRepeatedOnANewOne) {
+TEST_F(HostileDatabase, StatementIsRepeatedOnceOnANewConnectionIfAConflictClosesTheOld) {
     TestWorker worker(settings("30"));
     EXPECT_EQ(ask(worker), 200);
     int left = 1;
@@ -306,7 +306,7 @@ TEST_F(HostileDatabase, AConflictThatEndsTheConnectionIsRepeatedOnANewOne) {
     EXPECT_EQ(worker.log().find("event=database_lost"), std::string::npos) << worker.log();
 }
 
-TEST_F(HostileDatabase, AfterTheServersTimeLimitTheConnectionServesOn) {
+TEST_F(HostileDatabase, ConnectionIsReusedAfterATimeoutOfTheServer) {
     TestWorker worker(settings("30"));
     for (const char* sqlstate : {"57014", "55P03"}) {
         answer(Question::Kind::execute, {pg_error(sqlstate, "too late") + pg_ready()});
@@ -318,7 +318,7 @@ TEST_F(HostileDatabase, AfterTheServersTimeLimitTheConnectionServesOn) {
     EXPECT_EQ(worker.log().find("event=database_lost"), std::string::npos) << worker.log();
 }
 
-TEST_F(HostileDatabase, TheServersReasonIsShownWhereItHoldsNoValue) {
+TEST_F(HostileDatabase, ServersMessageIsLoggedOnlyIfItHoldsNoValue) {
     TestWorker worker(settings("30"));
     for (const char* sqlstate : {"42501", "3D000", "3F000", "28000", "53200"}) {
         const std::string reason = std::string("reason-of-") + sqlstate;
@@ -333,7 +333,7 @@ TEST_F(HostileDatabase, TheServersReasonIsShownWhereItHoldsNoValue) {
     EXPECT_EQ(worker.log().find("a-value"), std::string::npos) << worker.log();
 }
 
-TEST_F(HostileDatabase, WhatAcceleratesIsAskedOnlyWhileItIsInForce) {
+TEST_F(HostileDatabase, AcceleratedStatementIsSentOnlyWhileItsCountIsValid) {
     const auto row = [](std::int64_t accelerated, std::int64_t total) {
         auto values = HostileServer::honest_row();
         values.at(kTotal) = pg_integer(total, 8);

@@ -81,7 +81,7 @@ TEST_F(Lifecycle, StopsOnInterrupt) {
 }
 
 // The moment is when libfcgi installs its handler, which only takes note of the signal.
-TEST_F(Lifecycle, StopsWhenTheSignalComesDuringItsStart) {
+TEST_F(Lifecycle, StopsOnASignalDuringItsStart) {
     TestWorker worker(Settings{{"STOP_AT_START", "1"}}, Patience::shortened);
     EXPECT_EQ(worker.exit_status(), 0) << worker.log();
     EXPECT_NE(worker.log().find("event=stopped"), std::string::npos);
@@ -108,7 +108,7 @@ TEST_F(Lifecycle, StopsWithAConnectionThatItHasNotAcceptedYet) {
     expect_clean_stop();
 }
 
-TEST_F(Lifecycle, StopsWithConnectionsThatItWouldWaitForLonger) {
+TEST_F(Lifecycle, StopsWithoutWaitingForSilentOrSendingPeers) {
     TestWorker worker(
         {{"KHEOPS_WEBHOOKS_DATABASE", database_->conninfo()}, {"KHEOPS_WEBHOOKS_TIMEOUT", "300"}});
     const FastCgiClient silent(worker.socket_path());
@@ -120,7 +120,7 @@ TEST_F(Lifecycle, StopsWithConnectionsThatItWouldWaitForLonger) {
     EXPECT_EQ(worker.exit_status(), 0) << worker.log();
 }
 
-TEST_F(Lifecycle, FinishesTheRequestInHandBeforeItStops) {
+TEST_F(Lifecycle, FinishesTheCurrentRequestBeforeItStops) {
     for (const bool keep : {true, false}) {
         TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", database_->conninfo()},
                            {"KHEOPS_WEBHOOKS_TIMEOUT", "30"}});
@@ -168,14 +168,14 @@ TEST_F(Lifecycle, FinishesARequestThatComesOnAKeptConnectionWithTheSignal) {
     expect_clean_stop();
 }
 
-TEST_F(Lifecycle, EndsWithOneWhenItsListeningSocketIsLost) {
+TEST_F(Lifecycle, ExitsWith1WhenItsListeningSocketIsLost) {
     worker_.await_log("event=started");
     worker_.lose_listener();
     EXPECT_EQ(worker_.exit_status(), 1);
     EXPECT_NE(worker_.log().find("event=listener_lost"), std::string::npos);
 }
 
-TEST_F(Lifecycle, SilentAndHalfSentConnectionsOwnNoThread) {
+TEST_F(Lifecycle, SilentAndHalfSentConnectionsHoldNoThread) {
     std::vector<std::unique_ptr<FastCgiClient>> idle;
     const std::string octets = request(true);
     for (size_t i = 0; i < 60; ++i) {
@@ -192,7 +192,7 @@ TEST_F(Lifecycle, SilentAndHalfSentConnectionsOwnNoThread) {
 }
 
 // Under little load few connections to the database are used, and those are warm.
-TEST_F(Lifecycle, WhoWasBusyLastServesNext) {
+TEST_F(Lifecycle, LastBusyThreadServesNext) {
     constexpr int kThreads = 8;
     TestWorker worker(
         {{"KHEOPS_WEBHOOKS_DATABASE", database_->conninfo() + " application_name=busy_last"},
@@ -209,7 +209,7 @@ TEST_F(Lifecycle, WhoWasBusyLastServesNext) {
     EXPECT_LE(std::stoi(used.at(0)), kThreads / 2);
 }
 
-TEST_F(Lifecycle, KeptConnectionsOwnNoThread) {
+TEST_F(Lifecycle, KeptConnectionsHoldNoThread) {
     std::vector<std::unique_ptr<FastCgiClient>> kept;
     for (size_t i = 0; i < 40; ++i) {
         kept.push_back(std::make_unique<FastCgiClient>(worker_.socket_path()));
@@ -221,7 +221,7 @@ TEST_F(Lifecycle, KeptConnectionsOwnNoThread) {
     }
 }
 
-TEST_F(Lifecycle, ARequestMayComeInManyPieces) {
+TEST_F(Lifecycle, RequestInManyPiecesIsAnswered) {
     FastCgiClient client(worker_.socket_path());
     FastCgiClient other(worker_.socket_path());
     const std::string octets = request(true);
@@ -243,7 +243,7 @@ TEST_F(Lifecycle, ARequestMayComeInManyPieces) {
     expect_served(client);
 }
 
-TEST_F(Lifecycle, ARequestThatDoesNotBecomeWholeInTimeIsClosedAndLogged) {
+TEST_F(Lifecycle, IncompleteRequestIsClosedAndLoggedAfterItsBudget) {
     TestWorker worker(Settings{{"KHEOPS_WEBHOOKS_TIMEOUT", "0.2"}});
     FastCgiClient half(worker.socket_path());
     FastCgiClient silent(worker.socket_path());
@@ -253,7 +253,7 @@ TEST_F(Lifecycle, ARequestThatDoesNotBecomeWholeInTimeIsClosedAndLogged) {
     worker.await_log("event=connection_closed level=warning reason=\"request not complete within");
 }
 
-TEST_F(Lifecycle, ABodyNeverConfusesTheNextRequest) {
+TEST_F(Lifecycle, BodyIsNotTakenForTheNextRequest) {
     // libfcgi reads 8 KiB at once; of the longer body, most is still to be read with the answer.
     for (const size_t size : {size_t{3000}, size_t{20000}}) {
         FastCgiClient client(worker_.socket_path());
@@ -280,13 +280,13 @@ TEST_F(Lifecycle, AnAnswerDoesNotWaitForALongBody) {
     expect_served(next);
 }
 
-TEST_F(Lifecycle, WithoutKeepTheConnectionEndsWithTheAnswer) {
+TEST_F(Lifecycle, ConnectionClosesAfterTheAnswerWithoutKeepConn) {
     FastCgiClient client(worker_.socket_path());
     expect_served(client, false);
     client.await_close();
 }
 
-TEST_F(Lifecycle, WhoDoesNotCloseTheirEndHoldsNoThread) {
+TEST_F(Lifecycle, PeerThatDoesNotCloseHoldsNoThread) {
     TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", database_->conninfo()},
                        {"KHEOPS_WEBHOOKS_THREADS", "1"},
                        {"KHEOPS_WEBHOOKS_TIMEOUT", "8"}});
@@ -301,7 +301,7 @@ TEST_F(Lifecycle, WhoDoesNotCloseTheirEndHoldsNoThread) {
     }
 }
 
-TEST_F(Lifecycle, WhatIsNoRequestIsClosedAndLogged) {
+TEST_F(Lifecycle, MalformedRequestIsClosedAndLogged) {
     for (const std::string& octets : {std::string("GET / HTTP/1.1\r\n\r\n"), fastcgi_record(9, ""),
                                       fastcgi_record(1, "short")}) {
         FastCgiClient client(worker_.socket_path());
@@ -344,7 +344,7 @@ TEST_F(Lifecycle, ARequestWithoutItsParametersGetsAnError) {
     EXPECT_EQ(status_of(client.receive_answer()), 401);
 }
 
-TEST_F(Lifecycle, AThousandIdleConnectionsAreNoConcern) {
+TEST_F(Lifecycle, AThousandIdleConnectionsDelayNobody) {
     rlimit descriptors = {};
     ::getrlimit(RLIMIT_NOFILE, &descriptors);
     if (descriptors.rlim_cur < 1200) {
@@ -373,7 +373,7 @@ TEST_F(Lifecycle, AThousandIdleConnectionsAreNoConcern) {
     expect_served(*idle.front(), true);
 }
 
-TEST_F(Lifecycle, ShortOfDescriptorsItAcceptsAgainWhenSomeAreFree) {
+TEST_F(Lifecycle, AcceptsAgainWhenDescriptorsAreFreed) {
     rlimit before = {};
     ::getrlimit(RLIMIT_NOFILE, &before);
     const rlimit few = {.rlim_cur = 40, .rlim_max = before.rlim_max};
@@ -395,7 +395,7 @@ TEST_F(Lifecycle, ShortOfDescriptorsItAcceptsAgainWhenSomeAreFree) {
     EXPECT_EQ(worker.log().find("accept_paused"), worker.log().rfind("accept_paused"));
 }
 
-TEST_F(Lifecycle, AClientThatLeavesBeforeItsAnswerIsNoConcern) {
+TEST_F(Lifecycle, ServesOnWhenClientsLeaveBeforeTheirAnswers) {
     for (int i = 0; i < 20; ++i) {
         FastCgiClient client(worker_.socket_path());
         client.send(request(i % 2 == 0));
@@ -475,7 +475,7 @@ class LargeAnswers : public testing::Test {
 
 std::unique_ptr<TestDatabase> LargeAnswers::database_;
 
-TEST_F(LargeAnswers, APeerThatReadsSlowlyHoldsAThreadForItsBudgetAndNoLonger) {
+TEST_F(LargeAnswers, SlowReaderIsDisconnectedAfterItsBudget) {
     TestWorker worker(settings("2", "4"));
     std::vector<std::unique_ptr<SlowReader>> readers;
     for (int i = 0; i < 2; ++i) {
@@ -489,7 +489,7 @@ TEST_F(LargeAnswers, APeerThatReadsSlowlyHoldsAThreadForItsBudgetAndNoLonger) {
     expect_served(worker, "?limit=5");
 }
 
-TEST_F(LargeAnswers, APeerThatReadsSlowlyDoesNotHoldUpTheStop) {
+TEST_F(LargeAnswers, SlowReaderDoesNotDelayTheStop) {
     TestWorker worker(settings("1", "4"));
     const SlowReader reader(worker.socket_path(), list());
     worker.await_log("status=200");
@@ -497,7 +497,7 @@ TEST_F(LargeAnswers, APeerThatReadsSlowlyDoesNotHoldUpTheStop) {
     EXPECT_EQ(worker.exit_status(), 0) << worker.log();
 }
 
-TEST_F(LargeAnswers, APeerThatDoesNotReadHoldsUpNoRefusal) {
+TEST_F(LargeAnswers, PeerThatDoesNotReadDelaysNoRefusal) {
     TestWorker worker(settings("1", "20"));
     // It sends on without reading, until the refusals fill the socket.
     FastCgiClient silent(worker.socket_path());
@@ -538,7 +538,7 @@ size_t size_of(const TestWorker& worker, const std::string& name) {
     return std::stoul(status.substr(status.find(name) + name.size()));
 }
 
-TEST_F(LargeAnswers, WhatTheyNeededIsGivenBack) {
+TEST_F(LargeAnswers, MemoryIsReturnedToTheSystemAfterwards) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     GTEST_SKIP() << "a sanitizer keeps memory of its own";
 #endif
@@ -558,7 +558,7 @@ TEST_F(LargeAnswers, WhatTheyNeededIsGivenBack) {
           [&] { return size_of(worker, "VmRSS:") < before + 8 * 1024; });
 }
 
-TEST_F(LargeAnswers, WithoutMemoryForThemTheWorkerGoesOn) {
+TEST_F(LargeAnswers, WorkerSurvivesALackOfMemory) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     GTEST_SKIP() << "a sanitizer takes more address space than any limit";
 #endif
@@ -587,7 +587,7 @@ TEST_F(LargeAnswers, WithoutMemoryForThemTheWorkerGoesOn) {
 }
 
 // Without room for all threads, as under a limit of processes or of address space.
-TEST_F(Lifecycle, EndsWithOneWhenNotAllThreadsCanBeStarted) {
+TEST_F(Lifecycle, ExitsWith1WhenNotAllThreadsCanBeStarted) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     GTEST_SKIP() << "a sanitizer takes more address space than any limit";
 #endif

@@ -135,7 +135,7 @@ TEST(WorkerLog, ASocketThatNobodyReadsDelaysNoRequestAndNoStop) {
     expect_unread_log_delays_nothing(make_socket_pair());
 }
 
-TEST(WorkerLog, AReaderThatIsGoneIsNoConcern) {
+TEST(WorkerLog, ClosedReaderDelaysNoRequest) {
     for (const auto make : {make_pipe, make_socket_pair}) {
         Ends ends = make();
         ends.reading = Descriptor();

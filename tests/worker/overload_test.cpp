@@ -13,7 +13,7 @@
 namespace kheops::test {
 namespace {
 
-TEST(Overload, WhatWouldWaitTooLongIsRefusedAtOnceAndTheRestIsServed) {
+TEST(Overload, RequestThatWouldWaitTooLongGets503AtOnce) {
     TestDatabase database({"sql/schema.sql", "sql/example-data.sql"});
     TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", database.conninfo()},
                        {"KHEOPS_WEBHOOKS_THREADS", "2"},
@@ -51,7 +51,7 @@ TEST(Overload, WhatWouldWaitTooLongIsRefusedAtOnceAndTheRestIsServed) {
     });
 }
 
-TEST(Overload, ASlowMomentThatIsOverRefusesNobody) {
+TEST(Overload, PastDelayCausesNoRefusal) {
     TestDatabase database({"sql/schema.sql", "sql/example-data.sql"});
     TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", database.conninfo()},
                        {"KHEOPS_WEBHOOKS_THREADS", "2"},

@@ -16,7 +16,7 @@
 namespace kheops::test {
 namespace {
 
-TEST(Pooler, NothingIsPreparedNorSetForOthersInTransactionMode) {
+TEST(Pgbouncer, StatementsAreNotPreparedInTransactionMode) {
     const TestCluster cluster;
     cluster.load({"sql/schema.sql", "sql/example-data.sql"});
     const TestPooler pooler(cluster, "transaction", 1);
@@ -43,9 +43,9 @@ TEST(Pooler, NothingIsPreparedNorSetForOthersInTransactionMode) {
     EXPECT_EQ(said, log.rfind("event=database_pooler")) << log;
 }
 
-class PoolerOfFew : public testing::TestWithParam<std::tuple<const char*, int>> {};
+class PgbouncerInEachMode : public testing::TestWithParam<std::tuple<const char*, int>> {};
 
-TEST_P(PoolerOfFew, ServesEveryRequestOfSeveralBursts) {
+TEST_P(PgbouncerInEachMode, ServesEveryRequestOfSeveralBursts) {
     const TestCluster cluster;
     cluster.load({"sql/schema.sql", "sql/example-data.sql"});
     const auto& [mode, size] = GetParam();
@@ -85,7 +85,7 @@ TEST_P(PoolerOfFew, ServesEveryRequestOfSeveralBursts) {
         << worker.log();
 }
 
-INSTANTIATE_TEST_SUITE_P(All, PoolerOfFew,
+INSTANTIATE_TEST_SUITE_P(All, PgbouncerInEachMode,
                          testing::Combine(testing::Values("session", "transaction", "statement"),
                                           testing::Values(1, 2)));
 

@@ -60,7 +60,7 @@ class ProviderCgi : public testing::Test {
     TestDatabase database_{{"sql/schema.sql", "sql/example-data.sql"}};
 };
 
-TEST_F(ProviderCgi, AsksTheProviderWithinTheRequest) {
+TEST_F(ProviderCgi, DownloadsTheKeysWithinTheRequest) {
     const Answer answer = ask(provider_.token("alice"));
     EXPECT_EQ(answer.status, 200) << answer.text << answer.log;
     EXPECT_EQ(answer.exit_status, 0);
@@ -68,13 +68,13 @@ TEST_F(ProviderCgi, AsksTheProviderWithinTheRequest) {
     EXPECT_EQ(ask(token_of_unknown_key(provider_)).status, 401);
 }
 
-TEST_F(ProviderCgi, KeepsTheKeysInTheFileForTheNextRequests) {
+TEST_F(ProviderCgi, CachesTheKeysForTheNextRequests) {
     EXPECT_EQ(ask(provider_.token("alice"), settings()).status, 200);
     EXPECT_EQ(ask(provider_.token("alice"), settings()).status, 200);
     EXPECT_EQ(provider_.count(Document::keys), 1U);
 }
 
-TEST_F(ProviderCgi, ServesFromTheFileDuringAnOutage) {
+TEST_F(ProviderCgi, ServesFromTheCacheDuringAnOutage) {
     EXPECT_EQ(ask(provider_.token("alice"), settings()).status, 200);
     provider_.stop();
     EXPECT_EQ(ask(provider_.token("alice"), settings()).status, 200);
@@ -88,7 +88,7 @@ TEST_F(ProviderCgi, ServesFromTheFileDuringAnOutage) {
     expect_unavailable(ask(provider_.token("alice")));
 }
 
-TEST_F(ProviderCgi, AsksAgainForAKeyThatIsNotInTheFile) {
+TEST_F(ProviderCgi, DownloadsAKeyThatIsNotInTheCache) {
     EXPECT_EQ(ask(provider_.token("alice"), settings()).status, 200);
     provider_.rotate();
     // After the cool-down, which counts from the time in the file.
@@ -96,7 +96,7 @@ TEST_F(ProviderCgi, AsksAgainForAKeyThatIsNotInTheFile) {
           [&] { return ask(provider_.token("alice"), settings()).status == 200; });
 }
 
-TEST_F(ProviderCgi, ASilentProviderCostsNoMoreThanTheBudget) {
+TEST_F(ProviderCgi, SilentProviderIsNotWaitedForBeyondTheBudget) {
     provider_.behave(Document::keys, Behaviour::silent);
     expect_unavailable(ask(provider_.token("alice"), {{"KHEOPS_WEBHOOKS_TIMEOUT", "0.5"}}));
 }

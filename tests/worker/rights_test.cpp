@@ -114,7 +114,7 @@ int exit_status_of(const std::vector<std::string>& arguments) {
     return command.wait();
 }
 
-TEST(Rights, TheFenceHolds) {
+TEST(Rights, SandboxEndsForbiddenCalls) {
     const TemporaryDirectory directory;
     EXPECT_EQ(exit_status_of({"sh", "-c", "exit 3"}), 3);
     EXPECT_EQ(exit_status_of({"sh", "-c", "echo > " + directory.file("new")}), 128 + SIGSYS);
@@ -122,7 +122,7 @@ TEST(Rights, TheFenceHolds) {
     EXPECT_EQ(exit_status_of({"curl", "http://127.0.0.1:1/"}), 128 + SIGSYS);
 }
 
-TEST(Rights, ToWriteOrToReachOtherMachinesAreNotNeeded) {
+TEST(Rights, WorkerServesReadOnlyAndOffline) {
 #ifdef __SANITIZE_THREAD__
     GTEST_SKIP() << "ThreadSanitizer itself writes a file when the program starts";
 #endif

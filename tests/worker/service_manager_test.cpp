@@ -29,7 +29,7 @@ namespace {
 
 constexpr const char* kList = "/albums/DemoAlbum1/webhooks";
 
-TEST(ServiceManager, TheServiceManagerHearsOfIt) {
+TEST(ServiceManager, IsNotifiedOfReadinessAndOfTheStop) {
     const TemporaryDirectory directory;
     NotifySocket socket(directory.file("notify"));
     TestWorker worker(
@@ -45,7 +45,7 @@ TEST(ServiceManager, TheServiceManagerHearsOfIt) {
     EXPECT_EQ(socket.receive_now(), "");
 }
 
-TEST(ServiceManager, TheWatchdogIsFedWhileItServes) {
+TEST(ServiceManager, WatchdogIsPingedWhileTheWorkerIsIdle) {
     const TemporaryDirectory directory;
     NotifySocket socket(directory.file("notify"));
     TestWorker worker(
@@ -89,7 +89,7 @@ pid_t serving_thread(const TestWorker& worker) {
 }
 
 // A thread that never comes back is a fault of the program or of what it runs on.
-TEST(ServiceManager, WhenAllServingThreadsAreStuckRequestsAreRefusedAndTheWatchdogIsNotFed) {
+TEST(ServiceManager, StuckThreadsRefuseRequestsAndStopTheWatchdogPings) {
     TestDatabase database({"sql/schema.sql", "sql/example-data.sql"});
     const TemporaryDirectory directory;
     NotifySocket socket(directory.file("notify"));
