@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// The worker notices while it runs that sql/accelerate.sql has been run, or undone, and no request
-// is answered otherwise for it.
+// The worker notices while it runs that sql/accelerate.sql is run or undone. Its answers stay the
+// same.
 
 #include <gtest/gtest.h>
 
@@ -16,17 +16,17 @@ namespace {
 constexpr const char* kList = "/albums/DemoAlbum1/webhooks";
 constexpr const char* kAccelerate = "sql/accelerate.sql";
 constexpr const char* kUndo = "sql/accelerate-undo.sql";
-constexpr const char* kMakeAnew = R"(
-    CREATE TABLE made_anew (LIKE webhook_triggers INCLUDING ALL);
-    INSERT INTO made_anew SELECT * FROM webhook_triggers;
+constexpr const char* kRecreateTable = R"(
+    CREATE TABLE recreated (LIKE webhook_triggers INCLUDING ALL);
+    INSERT INTO recreated SELECT * FROM webhook_triggers;
     DROP TABLE webhook_triggers CASCADE;
-    ALTER TABLE made_anew RENAME TO webhook_triggers;
+    ALTER TABLE recreated RENAME TO webhook_triggers;
     DELETE FROM webhook_triggers WHERE pk = 1;
 )";
 
 class Acceleration : public testing::Test {
   protected:
-    /// Asks as often as each of the two threads needs to have been asked.
+    /// Sends enough requests for both threads to notice a change.
     void expect_answered(const std::string& body, bool from_the_kept_count) {
         for (int i = 0; i < 4; ++i) {
             const HttpAnswer answer = site_.get(kList, "alice");
@@ -50,7 +50,7 @@ TEST_F(Acceleration, IsUsedOnceInstalledAndDroppedOnceUndone) {
         expect_script(kUndo, site_.database(), "dropped");
         expect_answered(body, false);
     }
-    // It is no loss of the database that the statement for it failed.
+    // A failure of the accelerated statement is no loss of the database.
     EXPECT_EQ(site_.worker().log().find("event=database_lost"), std::string::npos)
         << site_.worker().log();
 }
@@ -59,7 +59,7 @@ TEST_F(Acceleration, IsIgnoredAfterTheTableIsRecreated) {
     expect_script(kAccelerate, site_.database(), "the list is accelerated");
     const std::string body = site_.get(kList, "alice").body;
     expect_answered(body, true);
-    site_.database().execute(kMakeAnew);
+    site_.database().execute(kRecreateTable);
     std::string with_one_less = body;
     const std::string count = "\"number_of_triggers\":11";
     with_one_less.replace(with_one_less.find(count), count.size(), "\"number_of_triggers\":10");
@@ -85,13 +85,13 @@ TEST_F(Acceleration, IsIgnoredAfterATriggerWasDisabled) {
     expect_answered(with_one_less, true);
 }
 
-/// As after a restore of the schema alone, in which the mark of the count is empty.
+/// A restore of the schema alone leaves the table empty that marks a valid count.
 TEST_F(Acceleration, WithoutAValidCountOnlyThePlainStatementIsSent) {
     const std::string body = site_.get(kList, "alice").body;
     expect_script(kAccelerate, site_.database(), "the list is accelerated");
     site_.database().execute("DELETE FROM kheops_webhooks_accelerate.ready");
     expect_answered(body, false);
-    // The other one would wait for this.
+    // The accelerated statement would wait for this lock.
     const auto lock = site_.database().lock_table("kheops_webhooks_accelerate.ready");
     expect_answered(body, false);
 }
@@ -103,10 +103,10 @@ TEST_F(Acceleration, WithoutAccessToTheCountTheListIsTheSame) {
     site_.database().execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO " + role);
     site_.database().execute("REVOKE ALL ON SCHEMA kheops_webhooks_accelerate FROM PUBLIC");
     {
-        TestSite powerless(
+        TestSite unprivileged(
             {}, {{"KHEOPS_WEBHOOKS_DATABASE", site_.database().conninfo() + " user=" + role}});
         for (int i = 0; i < 2; ++i) {
-            EXPECT_EQ(powerless.get(kList, "alice").body, site_.get(kList, "alice").body);
+            EXPECT_EQ(unprivileged.get(kList, "alice").body, site_.get(kList, "alice").body);
         }
     }
     site_.database().execute("DROP OWNED BY " + role);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// A database that is not there, or not as it should be.
+// A database that is missing, incomplete, altered, locked or slow.
 
 #include <gtest/gtest.h>
 
@@ -43,7 +43,7 @@ TEST_F(DatabaseFaults, DatabaseMissingAtTheStartIsUsedOnceItExists) {
     expect_unavailable(site.get(kList, "alice"));
     expect_unavailable(site.get(kList, "alice"));
     site.database().rename_back();
-    await("the list is there", [&] { return site.get(kList, "alice").status == 200; });
+    await("the list is served", [&] { return site.get(kList, "alice").status == 200; });
 
     const std::string log = site.worker().log();
     EXPECT_EQ(count(log, "event=database_lost level=error"), 1U) << log;
@@ -62,16 +62,16 @@ TEST_F(DatabaseFaults, MissingTablesAreLoggedAndUsedOnceTheyExist) {
 TEST_F(DatabaseFaults, MissingPrivilegeIsLoggedAndUsedOnceGranted) {
     TestSite site({"sql/schema.sql", "sql/example-data.sql"});
     EXPECT_EQ(site.get(kList, "alice").status, 200);
-    const std::string role = "powerless_" + std::to_string(::getpid());
+    const std::string role = "unprivileged_" + std::to_string(::getpid());
     site.database().execute("CREATE ROLE " + role + " LOGIN");
     {
-        TestSite powerless(
+        TestSite unprivileged(
             {}, {{"KHEOPS_WEBHOOKS_DATABASE", site.database().conninfo() + " user=" + role}});
-        expect_unavailable(powerless.get(kList, "alice"));
-        powerless.worker().await_log(
+        expect_unavailable(unprivileged.get(kList, "alice"));
+        unprivileged.worker().await_log(
             "event=database_lost level=error sqlstate=42501 reason=\"permission denied for ");
         site.database().execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO " + role);
-        EXPECT_EQ(powerless.get(kList, "alice").status, 200);
+        EXPECT_EQ(unprivileged.get(kList, "alice").status, 200);
     }
     site.database().execute("DROP OWNED BY " + role);
     site.database().execute("DROP ROLE " + role);
@@ -91,7 +91,7 @@ TEST_F(DatabaseFaults, ConnectionLostDuringAStatementIsReplacedToo) {
     FastCgiClient client(site.worker().socket_path());
     client.send(fastcgi_request(get_parameters(kList, mint_token("alice")), true));
     site.database().await_waiting_backend();
-    // Another connection ends while it is idle, and is found ended; this one while it is waited on.
+    // This connection ends while the worker waits for its result, not while it is idle.
     site.database().execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE datname = current_database() AND application_name = 'kheops-webhooks'");
@@ -106,8 +106,8 @@ TEST_F(DatabaseFaults, AlteredTableIsHandledWithinTheRequest) {
     EXPECT_EQ(site.get(kList, "alice").status, 200);
     site.database().execute("ALTER TABLE webhooks ADD COLUMN later integer");
     EXPECT_EQ(site.get(kList, "alice").status, 200);
-    // Of the result's columns, only those that are cast keep their types: here the server says that
-    // the plan no longer fits (0A000).
+    // Only result columns that are cast keep their types. This one changes, and the server refuses
+    // the cached plan (0A000).
     site.database().execute("CREATE DOMAIN switch AS boolean");
     site.database().execute("ALTER TABLE webhooks ALTER COLUMN enabled TYPE switch");
     EXPECT_EQ(site.get(kList, "alice").status, 200);
@@ -122,7 +122,7 @@ TEST_F(DatabaseFaults, SlowDatabaseIsNotWaitedForBeyondTheBudget) {
     expect_unavailable(answer);
     EXPECT_NE(answer.body.find("The database did not answer in time"), std::string::npos);
     lock->release();
-    await("the list is there", [&] { return site.get(kList, "alice").status == 200; });
+    await("the list is served", [&] { return site.get(kList, "alice").status == 200; });
 }
 
 TEST_F(DatabaseFaults, LockedTableHoldsOneRequestAndTheOthersGet503AtOnce) {
@@ -148,7 +148,7 @@ TEST_F(DatabaseFaults, LockedTableHoldsOneRequestAndTheOthersGet503AtOnce) {
     EXPECT_EQ(count(log, "event=database_lost"), 0U) << log;
 }
 
-/// Milliseconds of the last request in the log.
+/// The last value of `key` in the log, in milliseconds.
 double last_time(const std::string& log, const std::string& key) {
     return std::stod(log.substr(log.rfind(" " + key + "=") + key.size() + 2));
 }
@@ -164,7 +164,7 @@ TEST_F(DatabaseFaults, DatabaseTimeEndsWhenTheResultIsReceived) {
     EXPECT_EQ(site.get(kList, "alice").status, 200);
     site.worker().await_log(" total_ms=");
     const std::string log = site.worker().log();
-    // 12 MB of JSON are not written in a millisecond by any machine.
+    // No machine writes 12 MB of JSON within a millisecond.
     EXPECT_GT(last_time(log, "total_ms") - last_time(log, "database_ms"), 1) << log;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// A database that goes and comes back while clients keep asking: each is answered with the list or
-// with 503, within the budget, and all is well again soon after the database is.
+// A database fails and comes back while clients keep asking: every answer is the list or a 503,
+// within the budget, and soon after the database is back every answer is the list.
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 
 constexpr const char* kList = "/albums/DemoAlbum1/webhooks";
 constexpr auto kBudget = 2s;
-/// What a crowded machine may add to a time that was promised.
+/// By how much a busy machine may exceed a promised time.
 constexpr auto kMargin = 8s;
 constexpr int kThreads = 3;
 
@@ -40,7 +40,7 @@ class DatabaseOutage : public testing::Test {
     }
     static void TearDownTestSuite() { cluster_.reset(); }
 
-    /// The worker, nginx and clients that ask all the time, the first of them answered with 200.
+    /// The worker, nginx and clients that ask all the time; ready after the first 200.
     class Site {
       public:
         explicit Site(const std::string& database)
@@ -59,11 +59,11 @@ class DatabaseOutage : public testing::Test {
         TestWorker& worker() { return worker_; }
         Traffic& traffic() { return traffic_; }
 
-        /// The database is back: so must the list be, soon, and then without exception.
+        /// Once the database is back, clients must soon get the list, and then no 503 any more.
         void expect_recovery() {
             const auto back = Traffic::Clock::now();
             traffic_.await_status(200);
-            await("all threads have noticed", [this] {
+            await("no answer is a 503", [this] {
                 const int unavailable = traffic_.statuses()[503];
                 traffic_.await_answers(100);
                 return traffic_.statuses()[503] == unavailable;
@@ -123,7 +123,7 @@ TEST_F(DatabaseOutage, ListIsBackAfterAServerWasFrozen) {
     Site site(cluster_->conninfo());
     cluster_->freeze();
     site.worker().await_log("event=database_lost");
-    site.traffic().await_answers(300);  // at once: each would take the budget otherwise
+    site.traffic().await_answers(300);  // refused at once, not after a budget each
     cluster_->thaw();
     site.expect_recovery();
     site.expect_only_lists_and_503();
@@ -147,9 +147,9 @@ TEST_F(DatabaseOutage, ListIsBackAfterTheNetworkLostPackets) {
     site.worker().await_log("event=database_lost");
     site.traffic().await_answers(300);
     const int before = wire.connections();
-    await("another try is under way", [&] { return wire.connections() > before; });
+    await("another connect is under way", [&] { return wire.connections() > before; });
     wire.set(DatabaseWire::State::whole);
-    site.expect_recovery();  // by the next one: this one would wait for ever
+    site.expect_recovery();  // by the next connect: this one never ends
     site.expect_only_lists_and_503();
 }
 
@@ -162,7 +162,7 @@ TEST_F(DatabaseOutage, ServerThatClosesConnectionsIsNotFloodedWithNewOnes) {
     const int before = wire.connections();
     site.traffic().await_answers(500);
     const int tries = wire.connections() - before;
-    // No two tries in 200 ms, and what was under way at the beginning.
+    // At most one connect in 200 ms, and those under way at the beginning.
     EXPECT_LE(tries, (Traffic::Clock::now() - begin) / 200ms + kThreads + 1) << site.worker().log();
     wire.set(DatabaseWire::State::whole);
     site.expect_recovery();
@@ -171,27 +171,27 @@ TEST_F(DatabaseOutage, ServerThatClosesConnectionsIsNotFloodedWithNewOnes) {
 
 TEST_F(DatabaseOutage, AtMostFourThreadsConnectAtOnce) {
     DatabaseWire wire(socket_path());
-    constexpr int kWanting = 8;
+    constexpr int kClients = 8;
     TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", through(wire)},
-                       {"KHEOPS_WEBHOOKS_THREADS", std::to_string(kWanting)},
+                       {"KHEOPS_WEBHOOKS_THREADS", std::to_string(kClients)},
                        {"KHEOPS_WEBHOOKS_TIMEOUT", "2"}});
     worker.await_log("event=started");
     const std::string request = fastcgi_request(get_parameters(kList, mint_token("alice")), true);
-    cluster_->freeze();  // whoever connects waits
+    cluster_->freeze();  // each connect waits
     const auto begin = Traffic::Clock::now();
     std::vector<std::unique_ptr<FastCgiClient>> clients;
-    for (int i = 0; i < kWanting; ++i) {
+    for (int i = 0; i < kClients; ++i) {
         clients.push_back(std::make_unique<FastCgiClient>(worker.socket_path()));
         clients.back()->send(request);
     }
     for (const auto& client : clients) {
         EXPECT_EQ(status_of(client->receive_answer()), 503) << worker.log();
     }
-    // And whoever looks for the database then, 1.5 s each time: a bound that grows with the time.
+    // Four connects, then probes of 1.5 s each.
     EXPECT_LE(wire.connections(), 4 + (Traffic::Clock::now() - begin) / 1500ms) << worker.log();
     cluster_->thaw();
     for (const auto& client : clients) {
-        await("the list is there", [&] {
+        await("the list is served", [&] {
             client->send(request);
             return status_of(client->receive_answer()) == 200;
         });
@@ -201,7 +201,7 @@ TEST_F(DatabaseOutage, AtMostFourThreadsConnectAtOnce) {
 TEST_F(DatabaseOutage, ListIsBackAfterAllConnectionSlotsWereTaken) {
     Site site(cluster_->conninfo() + " user=clerk");
     {
-        // Whoever is let in after the worker's connections have ended leaves it none.
+        // The role crowd takes all connections after those of the worker have ended.
         TestConnection administrator(cluster_->conninfo());
         administrator.execute("ALTER ROLE clerk NOLOGIN");
         administrator.execute(
@@ -224,7 +224,7 @@ TEST_F(DatabaseOutage, ListIsBackAfterAPasswordChange) {
     const TemporaryDirectory directory;
     const std::string file = directory.file("passwords");
     write_file(file, "*:*:*:clerk:first\n");
-    ::chmod(file.c_str(), 0600);  // libpq reads no other
+    ::chmod(file.c_str(), 0600);  // else libpq ignores the file
     cluster_->put_access_rule("local all clerk scram-sha-256");
     TestConnection administrator(cluster_->conninfo());
     Site site(cluster_->conninfo() + " user=clerk passfile='" + file + "'");
@@ -248,7 +248,7 @@ TEST_F(DatabaseOutage, TerminatedConnectionsAreReplacedWithoutA503) {
     site.traffic().stop();
     EXPECT_EQ(site.traffic().statuses().size(), 1U) << site.worker().log();
     site.expect_only_lists_and_503();
-    // libpq's own words to whoever starts it are no lines of the log.
+    // libpq prints notices on standard error by default; the log has none.
     EXPECT_EQ(site.worker().log().find("\nFATAL"), std::string::npos) << site.worker().log();
 }
 
@@ -298,7 +298,7 @@ TEST_F(DatabaseOutage, QueuedRequestIsDiscardedWhenItsClientLeaves) {
     {
         FastCgiClient leaving(worker.socket_path());
         leaving.send(request);
-        // It is among the waiting once the worker has taken a later one.
+        // The worker has queued it once it has read a later request.
         FastCgiClient later(worker.socket_path());
         later.send("no request");
         later.await_close();

@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* kList = "/albums/DemoAlbum1/webhooks";
 
-/// Two database machines, reached by TCP under addresses of their own.
+/// Two database servers, each reached by TCP at its own address.
 class ManyMachines : public testing::Test {
   protected:
     ManyMachines() {
@@ -33,7 +33,7 @@ class ManyMachines : public testing::Test {
                std::to_string(to_standby_->port()) + " user=postgres dbname=postgres";
     }
 
-    static std::string before(const std::vector<const TestWorker*>& workers) {
+    static std::string server_conf(const std::vector<const TestWorker*>& workers) {
         std::string servers;
         for (const TestWorker* worker : workers) {
             servers += "server unix:" + worker->socket_path() + ";";
@@ -55,7 +55,7 @@ class ManyMachines : public testing::Test {
 TEST_F(ManyMachines, FailoverToTheStandbyCostsNoRequest) {
     TestWorker first({{"KHEOPS_WEBHOOKS_DATABASE", both()}, {"KHEOPS_WEBHOOKS_TIMEOUT", "30"}});
     TestWorker second({{"KHEOPS_WEBHOOKS_DATABASE", both()}, {"KHEOPS_WEBHOOKS_TIMEOUT", "30"}});
-    const TestNginx nginx(before({&first, &second}));
+    const TestNginx nginx(server_conf({&first, &second}));
     Traffic traffic(nginx.url(kList), token());
     traffic.await_answers(30);
 
@@ -77,7 +77,7 @@ TEST_F(ManyMachines, FailoverToTheStandbyCostsNoRequest) {
 TEST_F(ManyMachines, SilentHostIsSkippedWithinTheBudget) {
     to_primary_.set(DatabaseWire::State::silent);
     TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", both()}, {"KHEOPS_WEBHOOKS_TIMEOUT", "10"}});
-    const TestNginx nginx(before({&worker}));
+    const TestNginx nginx(server_conf({&worker}));
     EXPECT_EQ(fetch("GET", nginx.url(kList), token()).status, 200) << worker.log();
 }
 
@@ -114,10 +114,10 @@ TEST_F(ManyMachines, ReasonOfEachHostIsLoggedOnceWhenAllFail) {
     }
     EXPECT_EQ(log.find("canary"), std::string::npos) << log;
     to_primary_.set(DatabaseWire::State::whole);
-    await("the list is there", [&] { return ask() == 200; });
+    await("the list is served", [&] { return ask() == 200; });
 }
 
-/// Of a list with gaps, libpq alone chooses; what it cannot connect to is told, not tried for ever.
+/// If a list of hosts has gaps, libpq alone chooses; its failure to connect ends in a 503.
 TEST_F(ManyMachines, HostListsWithGapsAreLeftToLibpq) {
     to_primary_.set(DatabaseWire::State::cut);
     to_standby_->set(DatabaseWire::State::cut);
@@ -148,13 +148,13 @@ TEST_F(ManyMachines, StatementCancelledByRecoveryIsRepeated) {
     TestConnection administrator(primary_.conninfo());
     const auto await_on_standby = [&](const std::string& what, const std::string& query) {
         await(what, [&] {
-            // A commit carries the locks before it to the standby.
-            administrator.execute("CREATE TABLE of_no_use (); DROP TABLE of_no_use");
+            // A commit sends the locks taken before it to the standby.
+            administrator.execute("CREATE TABLE unused (); DROP TABLE unused");
             return standby.execute(query).text(0, 0) == "t";
         });
     };
-    // The statement holds its other tables while it waits for this one ...
-    TableLock held_up(primary_.conninfo(), "webhook_attempts");
+    // The statement holds locks on its other tables while it waits for this table.
+    TableLock awaited(primary_.conninfo(), "webhook_attempts");
     await_on_standby("the standby has the lock",
                      "SELECT count(*) > 0 FROM pg_locks WHERE mode = 'AccessExclusiveLock' "
                      "AND relation = 'webhook_attempts'::regclass");
@@ -163,13 +163,13 @@ TEST_F(ManyMachines, StatementCancelledByRecoveryIsRepeated) {
     await_on_standby("the statement waits",
                      "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
                      "AND application_name = 'kheops-webhooks'");
-    // ... and is in the way of recovery, which needs one of them.
-    TableLock in_the_way(primary_.conninfo(), "webhooks");
+    // Recovery needs one of those tables, and cancels the statement.
+    TableLock needed(primary_.conninfo(), "webhooks");
     await_on_standby("the statement has been ended",
                      "SELECT count(*) > 0 FROM pg_locks WHERE mode = 'AccessExclusiveLock' "
                      "AND granted AND relation = 'webhooks'::regclass");
-    held_up.release();
-    in_the_way.release();
+    awaited.release();
+    needed.release();
     await_on_standby("the standby has no lock any more",
                      "SELECT count(*) = 0 FROM pg_locks WHERE mode = 'AccessExclusiveLock'");
     EXPECT_EQ(status_of(client.receive_answer()), 200) << worker.log();
@@ -183,7 +183,7 @@ TEST_F(ManyMachines, StandbyServesWhenSerializableIsTheDefault) {
     await("the standby has the setting",
           [&] { return standby.execute("SELECT FROM pg_db_role_setting").count() > 0; });
     TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", standby_->conninfo()}});
-    const TestNginx nginx(before({&worker}));
+    const TestNginx nginx(server_conf({&worker}));
     EXPECT_EQ(fetch("GET", nginx.url(kList), token()).status, 200) << worker.log();
 }
 
@@ -194,7 +194,7 @@ TEST_F(ManyMachines, TargetSessionAttrsChoosesTheHost) {
         TestWorker worker(
             {{"KHEOPS_WEBHOOKS_DATABASE", both() + " target_session_attrs=" + attributes},
              {"KHEOPS_WEBHOOKS_THREADS", "1"}});
-        const TestNginx nginx(before({&worker}));
+        const TestNginx nginx(server_conf({&worker}));
         EXPECT_EQ(fetch("GET", nginx.url(kList), token()).status, 200) << worker.log();
         EXPECT_EQ(primary_.connections("kheops-webhooks"), wanted == 1 ? 1 : 0);
         EXPECT_EQ(standby_->connections("kheops-webhooks"), wanted == 2 ? 1 : 0);
