@@ -33,7 +33,7 @@ class Answers : public testing::Test {
                "\"}";
     }
 
-    /// What every answer has, whatever its status.
+    /// The headers of every answer, whatever its status.
     static void expect_common_headers(const HttpAnswer& answer) {
         EXPECT_EQ(answer.header("Access-Control-Allow-Origin"), "*");
         EXPECT_EQ(answer.header("Access-Control-Allow-Headers"),
@@ -148,7 +148,7 @@ TEST_F(Answers, Gate2OtherMethodsGet405) {
     }
 }
 
-// nginx passes none on.
+// nginx passes no NUL on, so a FastCGI client sends it.
 TEST_F(Answers, NulInAParameterIsRefusedBetweenGates2And3) {
     FastCgiClient client(site_->worker().socket_path());
     const auto status = [&client](const std::string& method, const std::string& path,
@@ -201,7 +201,7 @@ TEST_F(Answers, Gate4RequestsWithoutABearerTokenGet401) {
 }
 
 TEST_F(Answers, Gate5MalformedTokensGet401) {
-    // A query that gate 6 would refuse: the token comes first.
+    // Gate 6 would refuse this query, but the token is checked first.
     const std::string target = std::string(kList) + "?limit=x";
     for (const char* token : {"a.b.c", "abcdefghijklmnopqrstuv", "a.b.c.d.e"}) {
         const HttpAnswer answer = site_->fetch("GET", target, bearer(token));
@@ -213,7 +213,7 @@ TEST_F(Answers, Gate5MalformedTokensGet401) {
 }
 
 TEST_F(Answers, Gate6InvalidQueryParametersGet400) {
-    // An album that gate 8 would refuse: the query comes first.
+    // Gate 8 would refuse this album, but the query is checked first.
     expect_error(site_->get("/albums/NoSuchAlb1/webhooks?limit=-1", "alice"), 400,
                  "Bad Query Parameter", "'limit' must be a whole number from 0 to 2147483647");
     expect_error(site_->get(std::string(kList) + "?offset=x", "alice"), 400, "Bad Query Parameter",
@@ -347,7 +347,7 @@ TEST_F(Answers, TimeWaitedForAThreadIsLogged) {
     site_->database().await_waiting_backend();
     second.send(request);
     nonsense.send("nonsense");
-    worker.await_log("event=connection_closed");  // looked at after the second request
+    worker.await_log("event=connection_closed");  // so it has read the second request
     lock->release();
     EXPECT_EQ(status_of(first.receive_answer()), 200);
     EXPECT_EQ(status_of(second.receive_answer()), 200);
@@ -380,13 +380,13 @@ TEST_F(Answers, LongHeaderIsCutAndCannotForgeALogLine) {
         headers.emplace_back("X-Forwarded-For", address);
         EXPECT_EQ(site_->fetch("GET", kList, headers).status, 200) << text;
         const std::vector<std::string> lines = log_lines(site_->worker().log());
-        const auto pairs = parse_log_line(lines.back());  // of 4,095 octets at most
+        const auto pairs = parse_log_line(lines.back());  // throws over 4,095 octets
         ASSERT_GT(pairs.size(), 8U);
         EXPECT_EQ(pairs[0], std::make_pair(std::string("user"), std::string("alice")));
         EXPECT_EQ(pairs[3].first, "sourceIP");
         EXPECT_TRUE(pairs[3].second.ends_with("…")) << lines.back();
         EXPECT_EQ(pairs[6], std::make_pair(std::string("status"), std::string("200")));
-        EXPECT_EQ(log_line_value(lines.back(), "id").size(), 32U);  // nginx's
+        EXPECT_EQ(log_line_value(lines.back(), "id").size(), 32U);  // made by nginx
         EXPECT_LT(lines.back().size(), 1000U);
     }
 }

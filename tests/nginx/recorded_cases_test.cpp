@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// Requests that the Kheops server answered, over the same data: tests/recorded/. Where the contract
-// asks for another answer than Kheops', a case holds the status to expect and the reason.
+// The requests in tests/recorded/, which the Kheops server answered from the same data. Where the
+// contract asks for another answer, a case holds the status to expect and the reason.
 
 #include <gtest/gtest.h>
 
@@ -38,7 +38,7 @@ HttpAnswer ask(TestSite& site, const json::View& recorded) {
                       headers);
 }
 
-/// As compact JSON with every member in its place, so that two texts of the same value are equal.
+/// As compact JSON, members in their order, so that the texts of equal values are equal.
 std::string normalized(const std::string& body) {
     const auto value = json::parse(body);
     return value ? value->text() : "not JSON: " + body;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// What is secret stays where it is: canaries are planted wherever a token or a secret can stand,
-// and looked for in every answer and in the log at its most talkative.
+// Secrets stay in the worker and the database: the tests put canaries wherever a token or a secret
+// can be, and look for them in every answer and in the log at level debug.
 
 #include <gtest/gtest.h>
 
@@ -31,7 +31,7 @@ class Secrets : public testing::Test {
         return {{"KHEOPS_WEBHOOKS_LOG", "debug"}, {"PGPASSWORD", kPassword}};
     }
 
-    /// Asks with that header, of which everything behind the scheme is secret, and its parts too.
+    /// Asks with that Authorization header; the credentials and each of their parts are secret.
     void ask(const std::string& scheme, const std::string& credentials) {
         for (const std::string& target :
              {std::string(kList), std::string(kList) + "?limit=x", std::string("/elsewhere")}) {
@@ -102,7 +102,7 @@ TEST_F(Secrets, DoNotAppearWhenTheDatabaseFails) {
 
 TEST_F(Secrets, DoNotAppearWhenAnErrorMessageHoldsOne) {
     site_.database().execute("ALTER TABLE webhooks RENAME TO elsewhere");
-    // The server's message is: invalid input syntax for type integer, and the secret.
+    // The server's message quotes the secret: invalid input syntax for type integer.
     site_.database().execute(
         "CREATE VIEW webhooks AS SELECT pk, id, name, url, enabled, creation_time, album_fk, "
         "new_series, remove_series, new_user, delete_album, secret::integer::text AS secret "
@@ -116,11 +116,11 @@ TEST_F(Secrets, DoNotAppearWhenAnErrorMessageHoldsOne) {
 TEST_F(Secrets, DoNotAppearWhenAWarningHoldsOne) {
     site_.database().execute("ALTER TABLE webhooks RENAME TO elsewhere");
     site_.database().execute(
-        "CREATE FUNCTION tell(secret text) RETURNS text LANGUAGE plpgsql AS "
+        "CREATE FUNCTION warn(secret text) RETURNS text LANGUAGE plpgsql AS "
         "'BEGIN RAISE WARNING ''%'', secret; RETURN secret; END'");
     site_.database().execute(
         "CREATE VIEW webhooks AS SELECT pk, id, name, url, enabled, creation_time, album_fk, "
-        "new_series, remove_series, new_user, delete_album, tell(secret) AS secret "
+        "new_series, remove_series, new_user, delete_album, warn(secret) AS secret "
         "FROM elsewhere");
     ask_everything();
     EXPECT_NE(seen_.find("QAdfIstxuOvwkcm39WEO"), std::string::npos);
