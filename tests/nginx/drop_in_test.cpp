@@ -70,8 +70,8 @@ std::string reverse_proxy(const TemporaryDirectory& directory, DropIn drop_in = 
         })";
 }
 
-/// A Kheops that only has to be told apart, and says what it was asked.
-std::string kheops_stand_in(const TemporaryDirectory& directory) {
+/// A server in place of Kheops. The headers of its answers name it and the request.
+std::string fake_kheops(const TemporaryDirectory& directory) {
     return R"(
         server {
             listen unix:)" +
@@ -103,7 +103,7 @@ void expect_from_kheops(const HttpAnswer& answer, const std::string& asked) {
     EXPECT_EQ(answer.header("X-Asked"), asked);
 }
 
-/// Everything but what differs between any two answers.
+/// The headers without Date, which differs between any two answers.
 HttpHeaders comparable(const HttpAnswer& answer) {
     HttpHeaders headers = answer.headers;
     std::erase_if(headers, [](const auto& header) { return header.first == "Date"; });
@@ -180,9 +180,9 @@ TEST_F(DropInTest, SendsListRequestsToTheWorkerAndTheRestToKheops) {
         {"GET", "/albums/DemoAlbum1/webhooks", token, false},
     };
     const FastCgiStandIn worker(worker_socket_);
-    const TestNginx after(reverse_proxy(directory_) + kheops_stand_in(directory_));
+    const TestNginx after(reverse_proxy(directory_) + fake_kheops(directory_));
     const TemporaryDirectory other;
-    const TestNginx before(reverse_proxy(other, DropIn::off) + kheops_stand_in(other));
+    const TestNginx before(reverse_proxy(other, DropIn::off) + fake_kheops(other));
     for (const Row& row : rows) {
         SCOPED_TRACE(row.method + ' ' + row.target + ' ' + row.authorization);
         HttpHeaders headers;
@@ -195,10 +195,10 @@ TEST_F(DropInTest, SendsListRequestsToTheWorkerAndTheRestToKheops) {
         if (row.to_worker) {
             expect_from_worker(answer);
         } else {
-            const HttpAnswer as_it_was = fetch(row.method, before.url(row.target), headers);
-            EXPECT_EQ(answer.status, as_it_was.status);
-            EXPECT_EQ(answer.body, as_it_was.body);
-            EXPECT_EQ(comparable(answer), comparable(as_it_was));
+            const HttpAnswer expected = fetch(row.method, before.url(row.target), headers);
+            EXPECT_EQ(answer.status, expected.status);
+            EXPECT_EQ(answer.body, expected.body);
+            EXPECT_EQ(comparable(answer), comparable(expected));
         }
     }
     EXPECT_EQ(after.error_log().find("uninitialized"), std::string::npos) << after.error_log();
@@ -206,7 +206,7 @@ TEST_F(DropInTest, SendsListRequestsToTheWorkerAndTheRestToKheops) {
 
 TEST_F(DropInTest, IsSwitchedOffByOneLine) {
     const FastCgiStandIn worker(worker_socket_);
-    const TestNginx nginx(reverse_proxy(directory_, DropIn::off) + kheops_stand_in(directory_));
+    const TestNginx nginx(reverse_proxy(directory_, DropIn::off) + fake_kheops(directory_));
     expect_from_kheops(fetch("GET", nginx.url(kList), with_token()),
                        "GET /authorization/albums/DemoAlbum1/webhooks");
     EXPECT_TRUE(worker.requests().empty());
@@ -260,7 +260,7 @@ TEST_F(DropInTest, PassesALongTokenAndALongUrlAmongLongHeaders) {
 TEST_F(DropInTest, DropsTheBodyOfAGetAndPassesThatOfAPost) {
     const std::string body(10 * kKibi * kKibi, 'b');
     const FastCgiStandIn worker(worker_socket_);
-    const TestNginx nginx(reverse_proxy(directory_) + kheops_stand_in(directory_));
+    const TestNginx nginx(reverse_proxy(directory_) + fake_kheops(directory_));
     HttpClient client;
     expect_from_worker(client.fetch("GET", nginx.url(kList), with_token(), body));
     EXPECT_EQ(worker.requests().at(0).body_size, 0U);
@@ -286,7 +286,7 @@ TEST_F(DropInTest, KeepsItsConnectionToTheWorker) {
 }
 
 TEST_F(DropInTest, PassesOnEveryStatusOfTheWorker) {
-    const TestNginx nginx(reverse_proxy(directory_) + kheops_stand_in(directory_));
+    const TestNginx nginx(reverse_proxy(directory_) + fake_kheops(directory_));
     for (const int status : {200, 400, 401, 403, 404, 405, 406, 490, 500, 502, 503, 504}) {
         const FastCgiStandIn worker(worker_socket_, [status](const FastCgiRequest&) {
             return "Retry-After: 7\r\n" + to_cgi_text(status, "the worker's own");
@@ -299,12 +299,12 @@ TEST_F(DropInTest, PassesOnEveryStatusOfTheWorker) {
     }
 }
 
-/// The same for every way of not being there: Kheops is asked as it always was.
+/// Whatever is wrong with the worker, Kheops gets the request that it gets without the drop-in.
 class DropInFallback : public DropInTest {
   protected:
     void expect_fallback(const std::vector<Substitution>& more = {}) {
         const TestNginx nginx(reverse_proxy(directory_, DropIn::on, more) +
-                              kheops_stand_in(directory_));
+                              fake_kheops(directory_));
         const HttpAnswer answer =
             fetch("GET", nginx.url(std::string(kList) + "/?limit=1&url=a%2Bb"),
                   {{"Authorization", kToken}, {"X-Forwarded-For", "192.0.2.7"}});
@@ -321,7 +321,7 @@ class DropInFallback : public DropInTest {
         expect_from_kheops(with_body, "GET /authorization/albums/DemoAlbum1/webhooks");
         EXPECT_EQ(with_body.header("X-Length"), std::to_string(body.size()));
 
-        // One by one, more than may fall back at once.
+        // One after the other, more requests than may fall back at once.
         for (int i = 0; i < 2 * kMaxFallbacks; ++i) {
             expect_from_kheops(fetch("GET", nginx.url(kList), with_token()),
                                "GET /authorization/albums/DemoAlbum1/webhooks");
@@ -356,7 +356,7 @@ TEST_F(DropInFallback, WhenTheWorkerDoesNotAnswerInTime) {
 }
 
 TEST_F(DropInFallback, EndsWhenTheWorkerIsBack) {
-    const TestNginx nginx(reverse_proxy(directory_) + kheops_stand_in(directory_));
+    const TestNginx nginx(reverse_proxy(directory_) + fake_kheops(directory_));
     for (int i = 0; i < 3; ++i) {
         expect_from_kheops(fetch("GET", nginx.url(kList), with_token()),
                            "GET /authorization/albums/DemoAlbum1/webhooks");
@@ -369,7 +369,7 @@ TEST_F(DropInFallback, IsLimitedWhenKheopsIsSlow) {
     const TestNginx nginx(reverse_proxy(directory_));
     const Descriptor kheops = listen_unix(directory_.file("kheops.sock"));
     std::vector<std::future<HttpAnswer>> answers;
-    std::vector<Descriptor> slow;  // ends first, and with it what still waits
+    std::vector<Descriptor> slow;  // destroyed first, which ends the requests that wait
     for (int i = 0; i < kMaxFallbacks; ++i) {
         answers.push_back(std::async(
             std::launch::async, [&nginx] { return fetch("GET", nginx.url(kList), with_token()); }));

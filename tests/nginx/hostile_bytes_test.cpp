@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// A raw peer on the worker's socket sends what no web server would. Whatever it is, the clients of
-// nginx are served as if nothing were; tests/worker/lifecycle_test.cpp has what well-behaved peers
-// may do.
+// A raw peer on the worker's socket sends what no web server sends, and the clients of nginx are
+// served all the same. tests/worker/lifecycle_test.cpp tests well-behaved peers.
 
 #include <gtest/gtest.h>
 
@@ -27,7 +26,7 @@ constexpr unsigned char kFastCgiData = 8;
 constexpr unsigned char kFastCgiUnknown = 11;
 constexpr size_t kHeaderSize = 8;
 
-/// A site whose worker has two threads, so that one that is lost is missed at once.
+/// The worker has only two threads, so that a test fails if one of them hangs.
 class HostileBytes : public testing::Test {
   protected:
     HostileBytes()
@@ -35,7 +34,7 @@ class HostileBytes : public testing::Test {
                 {{"KHEOPS_WEBHOOKS_THREADS", "2"}, {"KHEOPS_WEBHOOKS_TIMEOUT", "30"}}),
           request_(fastcgi_request(get_parameters(kList, mint_token("alice")), true)) {}
 
-    /// Others are served, and nginx had no trouble with any of them since the start.
+    /// Other clients are served, and nginx has logged no upstream error since the start.
     void expect_others_served() {
         for (int i = 0; i < 3; ++i) {
             EXPECT_EQ(site_.get(kList, "alice").status, 200) << site_.worker().log();
@@ -44,8 +43,7 @@ class HostileBytes : public testing::Test {
             << site_.nginx().error_log();
     }
 
-    /// `octets` and nothing more make the worker close the connection without an answer, and say
-    /// so.
+    /// After `octets` alone the worker closes the connection without an answer, and logs `reason`.
     void expect_closed(const std::string& octets, const std::string& reason) {
         const size_t before = site_.worker().log().size();
         FastCgiClient client(site_.worker().socket_path());
@@ -71,7 +69,7 @@ class HostileBytes : public testing::Test {
 };
 
 TEST_F(HostileBytes, RequestCutOffAnywhereDisturbsNobody) {
-    const size_t whole = request_.size() - kHeaderSize;  // the end of the body is no part of it
+    const size_t whole = request_.size() - kHeaderSize;  // without the end of the body
     for (size_t size = 0; size < whole; size += size < 3 * kHeaderSize ? 1 : 37) {
         FastCgiClient client(site_.worker().socket_path());
         client.send(request_.substr(0, size));
@@ -112,7 +110,7 @@ TEST_F(HostileBytes, AbortedRequestIsAnsweredOnlyIfComplete) {
     expect_closed(begin() + abort, "not a FastCGI request");
     expect_closed(begin() + some_parameters() + abort, "not a FastCGI request");
 
-    // With its parameters whole it is answered: a web server that wants no answer closes.
+    // With complete parameters the worker answers: a web server that wants no answer closes.
     FastCgiClient client(site_.worker().socket_path());
     client.send(request_.substr(0, request_.size() - kHeaderSize) + abort);
     EXPECT_EQ(status_of(client.receive_answer()), 200);
@@ -142,7 +140,7 @@ TEST_F(HostileBytes, WrongSizesCloseTheConnection) {
         expect_closed(parameters(content), "not a FastCGI request");
     }
     for (const size_t size : {size_t{0}, size_t{7}, size_t{9}, size_t{65535}}) {
-        std::string content = "\0\1\1"s;  // a responder is asked for
+        std::string content = "\0\1\1"s;  // the role is responder
         content.resize(size);
         expect_closed(fastcgi_record(kFastCgiBegin, content) + request_.substr(2 * kHeaderSize),
                       "not a FastCGI request");
@@ -150,7 +148,7 @@ TEST_F(HostileBytes, WrongSizesCloseTheConnection) {
 }
 
 TEST_F(HostileBytes, EndlessParametersCloseTheConnection) {
-    // As much as the sockets hold; the worker takes none of it before it is whole.
+    // The socket holds the parameters: the worker only peeks until they are complete.
     FastCgiClient client(site_.worker().socket_path());
     client.enlarge_send_buffer();
     const std::string parameters =
@@ -234,7 +232,7 @@ TEST_F(HostileBytes, DamagedRequestsAreAnsweredOrClosed) {
         client.send(octets);
         client.finish_sending();
         client.await_close();
-        ASSERT_TRUE(site_.worker().is_running()) << "seed and round: " << i;
+        ASSERT_TRUE(site_.worker().is_running()) << "round " << i;
     }
     expect_others_served();
     EXPECT_EQ(site_.worker().log().find("event=fault"), std::string::npos) << site_.worker().log();

@@ -220,7 +220,7 @@ TEST(ServerConfLimit, RequestsOverTheRateGet429) {
     const TemporaryDirectory directory;
     const std::string socket_path = directory.file("worker.sock");
     const FastCgiStandIn worker(socket_path);
-    // The real limit would have to be outrun; this one is used up by two requests a minute.
+    // The real limit is hard to exceed; this one allows two requests within a minute.
     const TestNginx nginx(
         server_conf(socket_path, {{"rate=100r/s", "rate=1r/m"}, {"burst=500", "burst=1"}}));
     EXPECT_EQ(fetch("GET", nginx.url(kList)).status, 200);
