@@ -25,7 +25,7 @@ class KeysCache : public testing::Test {
     [[nodiscard]] std::string file() const { return directory_.file("keys.json"); }
     [[nodiscard]] Settings settings() const { return {{"KHEOPS_WEBHOOKS_KEYS_CACHE", file()}}; }
 
-    /// The names in the directory of the file.
+    /// The names of all files in its directory.
     [[nodiscard]] std::vector<std::string> names() const {
         std::vector<std::string> names;
         for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
@@ -34,17 +34,11 @@ class KeysCache : public testing::Test {
         return names;
     }
 
-    [[nodiscard]] ino_t inode() const {
-        struct stat status = {};
-        EXPECT_EQ(::stat(file().c_str(), &status), 0);
-        return status.st_ino;
-    }
-
-    /// Has a worker write the file; it ends before this returns.
+    /// Starts a worker, which writes the file, and stops it.
     void fill() {
         ProviderSite site(provider_.url(), settings());
         site.await_status(provider_.token("alice"), 200);
-        await("the file is there", [this] { return std::filesystem::exists(file()); });
+        await("the file exists", [this] { return std::filesystem::exists(file()); });
     }
 
     TemporaryDirectory directory_;
@@ -55,7 +49,7 @@ TEST_F(KeysCache, ServesAfterARestartDuringAnOutage) {
     ProviderSite site(provider_.url(), settings());
     const std::string token = provider_.token("alice");
     site.await_status(token, 200);
-    await("the file is there", [this] { return std::filesystem::exists(file()); });
+    await("the file exists", [this] { return std::filesystem::exists(file()); });
     provider_.stop();
     site.worker().restart();
     EXPECT_EQ(site.status(token), 200) << site.worker().log();
@@ -63,7 +57,7 @@ TEST_F(KeysCache, ServesAfterARestartDuringAnOutage) {
     EXPECT_EQ(site.status(token), 200) << site.worker().log();
     EXPECT_EQ(site.status(token_of_unknown_key(provider_)), 503);
 
-    // Nor is it more than a stand-in for the provider.
+    // The keys of a provider that is back replace those of the file.
     provider_.rotate();
     provider_.start();
     site.await_status(provider_.token("alice"), 200);
@@ -73,20 +67,20 @@ TEST_F(KeysCache, ServesAfterARestartDuringAnOutage) {
 TEST_F(KeysCache, IsPrivateJsonAndReplacedAtomically) {
     ProviderSite site(provider_.url(), settings());
     site.await_status(provider_.token("alice"), 200);
-    await("the file is there", [this] { return std::filesystem::exists(file()); });
+    await("the file exists", [this] { return std::filesystem::exists(file()); });
     struct stat status = {};
     ASSERT_EQ(::stat(file().c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 07777U, 0600U);
     EXPECT_TRUE(json::parse(read_file(file()))) << read_file(file());
     EXPECT_EQ(names(), std::vector<std::string>{"keys.json"});
 
-    // Whoever has it open reads what it was.
+    // A file that a process has open keeps its content.
     const std::filesystem::path other_name = directory_.file("other");
     std::filesystem::create_hard_link(file(), other_name);
     const std::string before = read_file(file());
     provider_.rotate();
     site.await_status(provider_.token("alice"), 200);
-    await("the file is new", [&] { return read_file(file()) != before; });
+    await("the file is replaced", [&] { return read_file(file()) != before; });
     EXPECT_EQ(read_file(other_name), before);
     EXPECT_TRUE(json::parse(read_file(file()))) << read_file(file());
 }
@@ -97,7 +91,7 @@ TEST_F(KeysCache, OfAnotherProviderIsIgnored) {
     other.stop();
     ProviderSite site(other.url(), settings());
     site.worker().await_log(kLost);
-    // A key of the first provider, under the name of the second.
+    // A token that a key in the file would verify.
     EXPECT_EQ(site.status(provider_.token("alice")), 503) << site.worker().log();
     EXPECT_NE(site.worker().log().find(file()), std::string::npos) << site.worker().log();
     other.start();
@@ -113,7 +107,7 @@ TEST_F(KeysCache, ThatCannotBeWrittenIsLoggedAndServiceContinues) {
     site.await_status(provider_.token("alice"), 200);
 }
 
-/// A way to spoil the file.
+/// A way to damage the file.
 struct Damage {
     const char* name;
     std::function<void(const std::string& path)> make;
@@ -190,7 +184,7 @@ TEST_F(KeyFile, IsReadAgainOnSighup) {
     write(second_);
     EXPECT_EQ(status(second_), 401);
     site_->worker().signal(SIGHUP);
-    await("the new key serves", [this] { return status(second_) == 200; });
+    await("the new key is accepted", [this] { return status(second_) == 200; });
     EXPECT_EQ(status(first_), 401);
 }
 
@@ -218,7 +212,7 @@ TEST_F(KeyFile, ThatIsInvalidOnSighupLeavesTheOldKeysInUse) {
     std::filesystem::remove(file());
     write(second_);
     site_->worker().signal(SIGHUP);
-    await("the new key serves", [this] { return status(second_) == 200; });
+    await("the new key is accepted", [this] { return status(second_) == 200; });
 }
 
 }  // namespace

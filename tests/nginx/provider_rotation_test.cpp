@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// Keys of an OpenID Connect provider that come, change and go, and tokens with keys that it does
-// not know.
+// An OpenID Connect provider adds, replaces and removes keys, and tokens name keys that it does not
+// have.
 
 #include <gtest/gtest.h>
 
@@ -22,23 +22,23 @@ using std::chrono::steady_clock;
 
 class ProviderRotation : public testing::Test {
   protected:
-    /// Returns when a token of an unknown key would be asked about.
+    /// Returns when a token of an unknown key would cause a download.
     void await_end_of_cool_down() {
-        await("no download is recent", [this] {
+        await("the cool-down has ended", [this] {
             return provider_.count(Document::keys) > 0 &&
                    steady_clock::now() - provider_.downloads(Document::keys).back() > 2 * kCoolDown;
         });
     }
 
-    /// Returns when the set has been asked for once more.
+    /// Returns when the worker has requested the set once more.
     void await_download() {
         const size_t before = provider_.count(Document::keys);
-        await("the keys are asked for again",
+        await("the keys are requested again",
               [&] { return provider_.count(Document::keys) > before; });
     }
 
-    /// How many downloads the rules allow in that time: one to begin with, one for each cool-down,
-    /// one of the refresh.
+    /// How many downloads the worker may make in that time: the first, one for each cool-down, and
+    /// one refresh.
     static size_t allowed_downloads(steady_clock::duration time) {
         return 2 + static_cast<size_t>(time / kCoolDown);
     }
@@ -53,10 +53,10 @@ TEST_F(ProviderRotation, OneDownloadServesAllRequests) {
     for (int i = 0; i < 50; ++i) {
         ASSERT_EQ(site_.status(provider_.token("alice")), 200) << site_.worker().log();
     }
-    // The refresh comes on top, in case this took long.
-    const auto most = 1 + static_cast<size_t>((steady_clock::now() - begin) / kFloor);
-    EXPECT_LE(provider_.count(Document::discovery), most);
-    EXPECT_LE(provider_.count(Document::keys), most);
+    // And one refresh for each kFloor, if this took long.
+    const auto max = 1 + static_cast<size_t>((steady_clock::now() - begin) / kFloor);
+    EXPECT_LE(provider_.count(Document::discovery), max);
+    EXPECT_LE(provider_.count(Document::keys), max);
     EXPECT_EQ(site_.logged("event=keys "), 1U) << site_.worker().log();
     EXPECT_EQ(site_.logged("keys_lost"), 0U) << site_.worker().log();
 }
@@ -133,7 +133,7 @@ TEST_F(ProviderRotation, UnknownKeyCausesADownloadAndGets401) {
     EXPECT_EQ(answer.status, 401);
     EXPECT_NE(answer.header("WWW-Authenticate").find("invalid_token"), std::string::npos);
     EXPECT_GT(provider_.count(Document::keys), before);
-    // In the cool-down after a download that succeeded.
+    // In the cool-down after a successful download, 401 comes at once.
     EXPECT_EQ(site_.status(token_of_unknown_key(provider_, "another")), 401);
     EXPECT_EQ(site_.logged("keys_lost"), 0U) << site_.worker().log();
 }
@@ -156,7 +156,7 @@ TEST_F(ProviderRotation, OneDownloadServesAllRequestsThatWaitForANewKey) {
             }
         });
     }
-    await("the keys are asked for", [&] { return provider_.count(Document::keys) > before; });
+    await("the keys are requested", [&] { return provider_.count(Document::keys) > before; });
     EXPECT_EQ(site_.status(known), 200);
     EXPECT_EQ(served, 0);
     provider_.behave(Document::keys, Behaviour::good);
@@ -172,7 +172,7 @@ TEST_F(ProviderRotation, UnknownKeysWaitOnHalfOfTheThreadsAtMost) {
     site_.await_status(provider_.token("alice"), 200);
     const std::string known = provider_.token("alice");
     bool served_meanwhile = false;
-    for (int i = 0; i < 10 && !served_meanwhile; ++i) {  // a loaded machine may be late for one
+    for (int i = 0; i < 10 && !served_meanwhile; ++i) {  // one round may fail on a busy machine
         provider_.behave(Document::keys, Behaviour::good);
         site_.worker().signal(SIGHUP);
         await_end_of_cool_down();
@@ -186,7 +186,7 @@ TEST_F(ProviderRotation, UnknownKeysWaitOnHalfOfTheThreadsAtMost) {
                 ++answered;
             });
         }
-        await("some are refused at once", [&] { return answered >= kThreads / 2; });
+        await("half of them are refused at once", [&] { return answered >= kThreads / 2; });
         EXPECT_EQ(site_.status(known), 200);
         served_meanwhile = answered < kThreads;
         for (std::thread& thread : unknown) {
@@ -271,7 +271,7 @@ TEST(ProviderReload, SighupDownloadsTheKeysAtOnce) {
     const TestWorker worker(Settings{{"KHEOPS_OIDC_PROVIDER", provider.url()}}, Patience::usual);
     worker.await_log("event=keys ");
     worker.signal(SIGHUP);
-    await("the keys are asked for again, which takes minutes by itself",
+    await("the keys are requested again, minutes before the next refresh",
           [&] { return provider.count(Document::keys) == 2; });
 }
 

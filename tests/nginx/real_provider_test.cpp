@@ -72,7 +72,7 @@ class RealProvider : public testing::Test {
         });
     }
 
-    /// What the provider gives the client alice for herself.
+    /// An access token that the provider issues to the client alice.
     [[nodiscard]] std::string token() const {
         const HttpAnswer answer = fetch("POST", issuer_ + "/token",
                                         {{"Content-Type", "application/x-www-form-urlencoded"},
