@@ -54,8 +54,7 @@ class ConnectionLimits : public testing::TestWithParam<int> {
                 {"KHEOPS_WEBHOOKS_TIMEOUT", "20"}};
     }
 
-    /// Clients that ask one after the other, each on a connection of its own, until they are
-    /// stopped.
+    /// Clients that send request after request, each on a connection of its own, until stop().
     class Clients {
       public:
         Clients(const TestWorker& worker, int count) {
@@ -84,13 +83,13 @@ class ConnectionLimits : public testing::TestWithParam<int> {
         std::vector<std::jthread> threads_;
     };
 
-    /// Ends the worker's sessions, one after the other, while they are idle.
+    /// Terminates the worker's sessions one by one, each while it is idle.
     void end_idle_sessions() {
         const Rows sessions = administrator_.execute(
             "SELECT pid FROM pg_stat_activity WHERE usename = 'clerk' AND "
             "application_name = 'kheops-webhooks' ORDER BY pid");
         for (int i = 0; i < sessions.count(); ++i) {
-            await("it is idle, and ended", [&] {
+            await("the idle session is terminated", [&] {
                 const Rows ended = administrator_.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = " +
                     sessions.text(i, 0) + " AND state = 'idle'");
@@ -101,7 +100,7 @@ class ConnectionLimits : public testing::TestWithParam<int> {
         }
     }
 
-    int sessions_but(const std::string& pid) {
+    int sessions_except(const std::string& pid) {
         return administrator_
             .execute(
                 "SELECT FROM pg_stat_activity WHERE usename = 'clerk' AND "
@@ -109,7 +108,7 @@ class ConnectionLimits : public testing::TestWithParam<int> {
                 pid)
             .count();
     }
-    int sessions() { return sessions_but("0"); }
+    int sessions() { return sessions_except("0"); }
 
     static std::unique_ptr<TestCluster> cluster_;
     TestConnection administrator_{cluster_->conninfo()};
@@ -132,7 +131,7 @@ TEST_P(ConnectionLimits, OfARoleDelayRequestsWithoutA503AndAreLoggedOnce) {
         EXPECT_EQ(count(worker.log(), kUnlimited), 0) << worker.log();
         worker.signal(SIGTERM);
         EXPECT_EQ(worker.exit_status(), 0);
-        await("its sessions have ended", [&] { return sessions() == 0; });
+        await("the worker's sessions have ended", [&] { return sessions() == 0; });
     }
 }
 
@@ -144,12 +143,12 @@ TEST_F(OtherLimits, ServesOnWhenAnotherClientTakesAConnection) {
     limit(2);
     TestWorker worker(settings(2));
     Clients clients(worker, 2);
-    await("both are there", [&] { return sessions() == 2; });
+    await("the worker has two sessions", [&] { return sessions() == 2; });
     clients.await_served(100);
     {
-        // Whoever is quicker has it: until it is the other client.
+        // Repeats until the other client is quicker than the worker.
         std::unique_ptr<TestConnection> other;
-        await("another client has the place", [&] {
+        await("the other client has the connection", [&] {
             const std::string ended =
                 administrator_
                     .execute(
@@ -157,7 +156,7 @@ TEST_F(OtherLimits, ServesOnWhenAnotherClientTakesAConnection) {
                         "application_name = 'kheops-webhooks'")
                     .text(0, 0);
             administrator_.execute("SELECT pg_terminate_backend(" + ended + ")");
-            while (!other && sessions_but(ended) < 2) {
+            while (!other && sessions_except(ended) < 2) {
                 try {
                     other = std::make_unique<TestConnection>(cluster_->conninfo() + " user=clerk");
                 } catch (const std::runtime_error&) {
@@ -169,7 +168,7 @@ TEST_F(OtherLimits, ServesOnWhenAnotherClientTakesAConnection) {
         worker.await_log(kLimited);
         clients.await_served(1000);
     }
-    await("it has both again", [&] { return sessions() == 2; });
+    await("the worker has two sessions again", [&] { return sessions() == 2; });
     worker.await_log(kUnlimited);
     clients.await_served(100);
     clients.stop();
@@ -193,7 +192,7 @@ TEST_F(OtherLimits, MaxConnectionsReachedAndFreedAreLoggedOnceEach) {
     clients.await_served(500);
     crowd.clear();
     worker.await_log(kUnlimited);
-    await("as many as there are threads", [&] { return sessions() == 4; });
+    await("each thread has a session", [&] { return sessions() == 4; });
     clients.await_served(500);
     clients.stop();
     EXPECT_EQ(clients.refused(), 0) << worker.log();

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// A database server that does not keep to the protocol, or never ends: every request is answered in
-// time and the connection closed, whatever it sends. And errors of a server that are hard to come
-// by.
+// A database server that breaks the protocol or never ends its answer: the worker answers every
+// request in time and closes the connection. Also server errors that are hard to provoke.
 
 #include <gtest/gtest.h>
 
@@ -26,8 +25,8 @@ using namespace std::chrono_literals;
 using Question = HostileServer::Question;
 using Reply = HostileServer::Reply;
 
-constexpr const char* kStock = "list_webhooks";
-constexpr const char* kFaster = "list_webhooks_accelerated";
+constexpr const char* kPlain = "list_webhooks";
+constexpr const char* kFast = "list_webhooks_accelerated";
 
 // Some columns of sql/list_webhooks.sql.
 constexpr size_t kUserKnown = 0;
@@ -46,7 +45,7 @@ class HostileDatabase : public testing::Test {
                 {"KHEOPS_WEBHOOKS_TIMEOUT", timeout}};
     }
 
-    /// Answers questions of that kind so, and the others as a server does.
+    /// From now on the server answers questions of `kind` with `reply`, the others correctly.
     void answer(Question::Kind kind, const Reply& reply) {
         const std::lock_guard lock(mutex_);
         script_ = [kind, reply](const Question& question) {
@@ -58,7 +57,7 @@ class HostileDatabase : public testing::Test {
         script_ = script;
     }
 
-    /// The status of the answer to a request, for which a client waits 30 s.
+    /// Sends a request; returns the status of the answer, which may take 30 s.
     static int ask(const TestWorker& worker, std::string* answer = nullptr) {
         FastCgiClient client(worker.socket_path());
         client.send(fastcgi_request(
@@ -70,12 +69,11 @@ class HostileDatabase : public testing::Test {
         return status_of(received);
     }
 
-    /// Whatever it was told before, it answers well from now on: the list is back.
+    /// From now on the server answers correctly, and the worker must serve the list again.
     void expect_recovery(const TestWorker& worker) {
         answer(HostileServer::honest);
-        await("the list is there", [&] { return ask(worker) == 200; });
-        await("nothing but its connection is left",
-              [&] { return server_.open_connections() == 1; });
+        await("the list is served", [&] { return ask(worker) == 200; });
+        await("only its connection is open", [&] { return server_.open_connections() == 1; });
     }
 
     std::mutex mutex_;
@@ -105,7 +103,7 @@ TEST_F(HostileDatabase, InvalidAnswersGet503AndAreLogged) {
         {"COPY out", pg_message('2') + pg_message('H', copy)},
         {"COPY in", pg_message('2') + pg_message('G', copy)},
         {"COPY both", pg_message('2') + pg_message('W', copy)},
-        {"no statement", pg_message('2') + pg_message('I') + pg_ready()},
+        {"an empty query", pg_message('2') + pg_message('I') + pg_ready()},
         {"no rows", pg_message('2') + pg_complete() + pg_ready()},
         {"zero rows", HostileServer::rows({})},
         {"two answers", pg_message('2') + pg_columns(17) + pg_row(HostileServer::honest_row()) +
@@ -114,14 +112,14 @@ TEST_F(HostileDatabase, InvalidAnswersGet503AndAreLogged) {
         {"nothing", pg_ready()},
         {"a message of no type", "\n\n\n\n\n\n\n\n\n"},
         {"a message of a negative size", "D" + pg_integer(-1, 4)},
-        {"a column less",
+        {"a column too few",
          pg_message('2') + pg_columns(16) + pg_row(narrow) + pg_complete() + pg_ready()},
-        {"a value less", HostileServer::rows({narrow})},
-        {"no value", HostileServer::rows({with(kUserKnown, std::nullopt)})},
+        {"a value too few", HostileServer::rows({narrow})},
+        {"a null in place of a boolean", HostileServer::rows({with(kUserKnown, std::nullopt)})},
         {"a webhook without an id",
          HostileServer::rows({HostileServer::honest_row(), with(kId, std::nullopt)})},
         {"a boolean of two octets", HostileServer::rows({with(kUserKnown, "tt")})},
-        {"a boolean of none", HostileServer::rows({with(kUserKnown, "")})},
+        {"an empty boolean", HostileServer::rows({with(kUserKnown, "")})},
         {"a short total", HostileServer::rows({with(kTotal, "1234")})},
         {"a long total", HostileServer::rows({with(kTotal, pg_integer(1, 8) + "1")})},
         {"a negative total", HostileServer::rows({with(kTotal, pg_integer(-1, 8))})},
@@ -129,7 +127,7 @@ TEST_F(HostileDatabase, InvalidAnswersGet503AndAreLogged) {
         {"an array of negative length", HostileServer::rows({with(kIds, array(1, -1, ""))})},
         {"an array that is longer than it says",
          HostileServer::rows({with(kIds, array(1, 0, element))})},
-        {"an array that is shorter",
+        {"an array that is shorter than it says",
          HostileServer::rows({with(kIds, array(1, 2147483647, element))})},
         {"an array of two dimensions", HostileServer::rows({with(kIds, array(2, 1, element))})},
         {"an array of negative dimensions",
@@ -139,7 +137,7 @@ TEST_F(HostileDatabase, InvalidAnswersGet503AndAreLogged) {
         {"an array with a null", HostileServer::rows({with(kIds, array(1, 1, pg_integer(-1, 4)))})},
         {"an empty array", HostileServer::rows({with(kIds, "")})},
         {"arrays of two lengths", HostileServer::rows({with(kPasses, array(0, 0, ""))})},
-        {"one array of two", HostileServer::rows({with(kPasses, std::nullopt)})},
+        {"only one of two arrays", HostileServer::rows({with(kPasses, std::nullopt)})},
     };
     TestWorker worker(settings("5"));
     for (const auto& [what, octets] : answers) {
@@ -188,14 +186,14 @@ TEST_F(HostileDatabase, EndlessAnswersAreNotWaitedForBeyondTheBudget) {
         answer(HostileServer::honest);
         TestWorker worker(settings("0.5"));
         for (const auto& [what, reply] : answers) {
-            server_.end_connections();  // the next one begins at the beginning
+            server_.end_connections();  // the next one begins with a startup
             const bool startup = kind == Question::Kind::startup;
             const bool connecting = startup || kind == Question::Kind::session;
             answer(kind, {(startup ? pg_message('R', pg_integer(0, 4)) : "") + reply.once,
                           reply.for_ever, reply.pause});
             std::string received;
             EXPECT_EQ(ask(worker, &received), 503) << what << " to " << static_cast<int>(kind);
-            // A connection may be given up before the request that waits for it.
+            // If the connect times out first, the answer has another message.
             if (!connecting) {
                 EXPECT_NE(received.find("The database did not answer in time"), std::string::npos)
                     << what << " to " << static_cast<int>(kind) << received;
@@ -207,7 +205,7 @@ TEST_F(HostileDatabase, EndlessAnswersAreNotWaitedForBeyondTheBudget) {
     }
 }
 
-/// How much has come for this process on its only connection to the socket in that directory.
+/// How many octets this process can read on its only connection to the Unix socket `path`.
 int octets_waiting(const std::string& path) {
     int waiting = 0;
     for (int descriptor = 0; descriptor < 256; ++descriptor) {
@@ -251,8 +249,8 @@ TEST_F(HostileDatabase, ProbeOfASilentServerEndsAtOnceOnSigterm) {
     TestWorker worker(settings("300"));
     EXPECT_EQ(ask(worker), 503);
     answer(Question::Kind::startup, {""});
-    // Three tries of four end after 1.5 s, this one after a request's budget.
-    await("a patient try is under way", [&] { return server_.age_of_last() > 2s; });
+    // Three probes of four end after 1.5 s, the fourth after a request's budget.
+    await("a long probe is under way", [&] { return server_.age_of_last() > 2s; });
     worker.signal(SIGTERM);
     EXPECT_EQ(worker.exit_status(), 0);
 }
@@ -285,9 +283,9 @@ TEST_F(HostileDatabase, StatementInConflictIsRepeatedOnceOnTheSameConnection) {
         EXPECT_EQ(ask(worker), 200);
     }
     answer(Question::Kind::execute, {pg_error("40001", "conflict") + pg_ready()});
-    const int before = server_.asked(Question::Kind::execute, kStock);
+    const int before = server_.asked(Question::Kind::execute, kPlain);
     EXPECT_EQ(ask(worker), 503);
-    EXPECT_EQ(server_.asked(Question::Kind::execute, kStock), before + 2);
+    EXPECT_EQ(server_.asked(Question::Kind::execute, kPlain), before + 2);
     EXPECT_EQ(server_.connections(), 1);
     EXPECT_EQ(worker.log().find("event=database_lost"), std::string::npos) << worker.log();
 }
@@ -340,47 +338,47 @@ TEST_F(HostileDatabase, AcceleratedStatementIsSentOnlyWhileItsCountIsValid) {
         values.at(kAccelerated) = pg_integer(accelerated, 8);
         return values;
     };
-    std::atomic<int> named = 1;  // the count that the ordinary statement finds
+    std::atomic<int> named = 1;  // the count that the plain statement finds
     std::atomic<bool> in_force = true;
     std::atomic<bool> exists = true;
     answer([&](const Question& question) -> Reply {
-        const bool faster = question.statement == kFaster;
-        if (faster && !exists) {
+        const bool fast = question.statement == kFast;
+        if (fast && !exists) {
             return {pg_error("42P01", "relation does not exist") + pg_ready()};
         }
         return question.kind == Question::Kind::execute
                    ? Reply{HostileServer::rows(
-                         {row(faster && !in_force ? 0 : named.load(), faster ? 111 : 222)})}
+                         {row(fast && !in_force ? 0 : named.load(), fast ? 111 : 222)})}
                    : HostileServer::honest(question);
     });
     TestWorker worker(settings("30"));
-    const auto expect = [&](int total, int times_faster) {
+    const auto expect = [&](int total, int times_fast) {
         std::string received;
         EXPECT_EQ(ask(worker, &received), 200) << received;
         EXPECT_NE(received.find("X-Total-Count: " + std::to_string(total) + "\r\n"),
                   std::string::npos)
             << received;
-        EXPECT_EQ(server_.asked(Question::Kind::prepare, kFaster) +
-                      server_.asked(Question::Kind::execute, kFaster),
-                  times_faster);
+        EXPECT_EQ(server_.asked(Question::Kind::prepare, kFast) +
+                      server_.asked(Question::Kind::execute, kFast),
+                  times_fast);
     };
     expect(222, 0);
     expect(111, 2);
     expect(111, 3);
-    in_force = false;  // it answers, and says that it must not be believed
+    in_force = false;  // its count is reported as invalid
     expect(222, 4);
     expect(222, 4);
-    in_force = true;  // that count is not asked again
+    in_force = true;  // an invalid count is not queried again
     expect(222, 4);
     expect(222, 4);
     named = 2;
     expect(222, 4);
     expect(111, 5);
-    exists = false;  // undone
+    exists = false;  // accelerate.sql is undone
     named = 0;
     expect(222, 6);
     expect(222, 6);
-    named = 3;  // made by an earlier version: it fails
+    named = 3;  // of an earlier version: the statement fails
     expect(222, 6);
     expect(222, 7);
     expect(222, 7);

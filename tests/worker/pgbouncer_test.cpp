@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// Behind pgbouncer, in each of its modes.
+// The worker behind pgbouncer, in each of its modes.
 
 #include <gtest/gtest.h>
 
@@ -38,9 +38,9 @@ TEST(Pgbouncer, StatementsAreNotPreparedInTransactionMode) {
     EXPECT_EQ(other.execute("SHOW plan_cache_mode").text(0, 0), "auto");
     EXPECT_EQ(other.execute("SELECT FROM pg_prepared_statements").count(), 0);
     const std::string log = worker.log();
-    const size_t said = log.find("event=database_pooler");
-    EXPECT_NE(said, std::string::npos) << log;
-    EXPECT_EQ(said, log.rfind("event=database_pooler")) << log;
+    const size_t logged = log.find("event=database_pooler");
+    EXPECT_NE(logged, std::string::npos) << log;
+    EXPECT_EQ(logged, log.rfind("event=database_pooler")) << log;
 }
 
 class PgbouncerInEachMode : public testing::TestWithParam<std::tuple<const char*, int>> {};
@@ -70,7 +70,7 @@ TEST_P(PgbouncerInEachMode, ServesEveryRequestOfSeveralBursts) {
     };
     burst();
     if (mode == std::string("session")) {
-        await("it is told that there are no more", [&] {
+        await("the limit of connections is logged", [&] {
             burst();
             return worker.log().find("event=database_connections_limited") != std::string::npos;
         });
