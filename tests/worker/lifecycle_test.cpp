@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// How the worker starts and stops, and that no connection owns a thread without a request to serve.
+// The worker starts and stops, and a connection holds a thread only while it has a request.
 
 #include <gtest/gtest.h>
 
@@ -23,11 +23,11 @@ namespace {
 
 constexpr const char* kList = "/albums/DemoAlbum1/webhooks";
 
-/// A worker over the example data, with few threads, so that one that is lost is missed at once.
+/// A worker with the example data and only two threads, so that a test fails if one hangs.
 class Lifecycle : public testing::Test {
   protected:
     static void SetUpTestSuite() {
-        // Many connections are held here and in the worker, more than is usual by default.
+        // Both this process and the worker hold more connections than the usual limit allows.
         rlimit descriptors = {};
         ::getrlimit(RLIMIT_NOFILE, &descriptors);
         descriptors.rlim_cur = descriptors.rlim_max;
@@ -51,9 +51,9 @@ class Lifecycle : public testing::Test {
         EXPECT_EQ(status_of(client.receive_answer()), 200) << worker_.log();
     }
 
-    /// An idle thread stays a moment with the connection it has answered: after this, with no
-    /// other.
-    void draw_threads_to(FastCgiClient& client) {
+    /// An idle thread waits for 3 ms on the connection that it answered last. After this call no
+    /// thread waits on another connection.
+    void move_threads_to(FastCgiClient& client) {
         for (int i = 0; i < 5; ++i) {
             expect_served(client);
         }
@@ -80,7 +80,7 @@ TEST_F(Lifecycle, StopsOnInterrupt) {
     expect_clean_stop();
 }
 
-// The moment is when libfcgi installs its handler, which only takes note of the signal.
+// The signal comes when libfcgi installs its handler, which only records the signal.
 TEST_F(Lifecycle, StopsOnASignalDuringItsStart) {
     TestWorker worker(Settings{{"STOP_AT_START", "1"}}, Patience::shortened);
     EXPECT_EQ(worker.exit_status(), 0) << worker.log();
@@ -129,7 +129,7 @@ TEST_F(Lifecycle, FinishesTheCurrentRequestBeforeItStops) {
         client.send(request(keep));
         database_->await_waiting_backend();
         worker.signal(SIGTERM);
-        // The listening socket is let go of at once; what it is asked for is still answered.
+        // The worker closes its listening socket at once, and still answers this request.
         EXPECT_TRUE(worker.is_running());
         lock->release();
         EXPECT_EQ(status_of(client.receive_answer()), 200) << worker.log();
@@ -145,7 +145,7 @@ TEST_F(Lifecycle, FinishesARequestWhoseRestComesAfterTheSignal) {
     client.send(octets.substr(0, 40));
     expect_served(silent);  // so the worker has seen the first part
     worker_.signal(SIGTERM);
-    silent.await_close();  // and the signal
+    silent.await_close();  // and has seen the signal
     client.send(octets.substr(40));
     EXPECT_EQ(status_of(client.receive_answer()), 200) << worker_.log();
     expect_clean_stop();
@@ -155,9 +155,9 @@ TEST_F(Lifecycle, FinishesARequestThatComesOnAKeptConnectionWithTheSignal) {
     FastCgiClient client(worker_.socket_path());
     FastCgiClient other(worker_.socket_path());
     expect_served(client);
-    draw_threads_to(other);
+    move_threads_to(other);
     worker_.signal(SIGSTOP);
-    await("the worker stands still", [this] {
+    await("the worker is stopped", [this] {
         const std::string status = read_file("/proc/" + std::to_string(worker_.pid()) + "/status");
         return status.find("State:\tT") != std::string::npos;
     });
@@ -186,12 +186,12 @@ TEST_F(Lifecycle, SilentAndHalfSentConnectionsHoldNoThread) {
     for (int i = 0; i < 5; ++i) {
         expect_served(client);
     }
-    // What was half sent is answered when the rest comes.
+    // A half-sent request is answered when its rest arrives.
     idle.back()->send(octets.substr(59 * octets.size() / 60));
     EXPECT_EQ(status_of(idle.back()->receive_answer()), 200);
 }
 
-// Under little load few connections to the database are used, and those are warm.
+// Under little load the worker uses few database connections, and those stay warm.
 TEST_F(Lifecycle, LastBusyThreadServesNext) {
     constexpr int kThreads = 8;
     TestWorker worker(
@@ -203,7 +203,7 @@ TEST_F(Lifecycle, LastBusyThreadServesNext) {
         EXPECT_EQ(status_of(client.receive_answer()), 200) << worker.log();
         client.await_close();
     }
-    // Not just one: a request may come before the thread that closed the last one waits again.
+    // Not just one: a request may come before the thread that served the last one is idle.
     const std::vector<std::string> used = database_->column(
         "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'busy_last'");
     EXPECT_LE(std::stoi(used.at(0)), kThreads / 2);
@@ -225,8 +225,8 @@ TEST_F(Lifecycle, RequestInManyPiecesIsAnswered) {
     FastCgiClient client(worker_.socket_path());
     FastCgiClient other(worker_.socket_path());
     const std::string octets = request(true);
-    // The records that end the two streams stay together: between them, the end of the body would
-    // be still to come, and the connection would be closed after the answer.
+    // The records that end the two streams are sent together: if the end of the body came later,
+    // the worker would close the connection after its answer.
     const size_t ends = octets.size() - 16;
     const size_t piece = ends / 100 + 1;
     for (const char* connection : {"new", "kept"}) {
@@ -234,7 +234,7 @@ TEST_F(Lifecycle, RequestInManyPiecesIsAnswered) {
         for (size_t at = 0; at < ends; at += piece) {
             client.send(octets.substr(at, std::min(piece, ends - at)));
             if (at == 50 * piece) {
-                draw_threads_to(other);  // by then, the first half was looked at
+                move_threads_to(other);  // so the worker has seen the first half
             }
         }
         client.send(octets.substr(ends));
@@ -254,13 +254,13 @@ TEST_F(Lifecycle, IncompleteRequestIsClosedAndLoggedAfterItsBudget) {
 }
 
 TEST_F(Lifecycle, BodyIsNotTakenForTheNextRequest) {
-    // libfcgi reads 8 KiB at once; of the longer body, most is still to be read with the answer.
+    // libfcgi reads 8 KiB at once; most of the longer body is unread when the answer is sent.
     for (const size_t size : {size_t{3000}, size_t{20000}}) {
         FastCgiClient client(worker_.socket_path());
         client.send(request(true, std::string(size, 'b')));
         EXPECT_EQ(status_of(client.receive_answer()), 200);
         if (client.is_closed()) {
-            GTEST_FAIL() << "a short body needs no new connection";
+            GTEST_FAIL() << "a body of this size needs no new connection";
         }
         expect_served(client);
     }
@@ -290,7 +290,7 @@ TEST_F(Lifecycle, PeerThatDoesNotCloseHoldsNoThread) {
     TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", database_->conninfo()},
                        {"KHEOPS_WEBHOOKS_THREADS", "1"},
                        {"KHEOPS_WEBHOOKS_TIMEOUT", "8"}});
-    // libfcgi would wait two seconds for each, and most would be refused.
+    // libfcgi would wait 2 s for each to close, and the worker would refuse most of them.
     std::vector<std::unique_ptr<FastCgiClient>> clients;
     for (size_t i = 0; i < 20; ++i) {
         clients.push_back(std::make_unique<FastCgiClient>(worker.socket_path()));
@@ -362,7 +362,7 @@ TEST_F(Lifecycle, AThousandIdleConnectionsDelayNobody) {
     client.await_close();
     expect_served(*idle.back(), true);
 
-    // One that leaves breaks its connection while the answer is written.
+    // A client that leaves breaks its connection while the worker writes the answer.
     const auto lock = database_->lock_table("webhooks");
     {
         FastCgiClient leaving(worker_.socket_path());
@@ -402,7 +402,7 @@ TEST_F(Lifecycle, ServesOnWhenClientsLeaveBeforeTheirAnswers) {
     }
     FastCgiClient next(worker_.socket_path());
     expect_served(next);
-    // Those had left before they were looked at. These are being served, and answered to nobody.
+    // Those left before the worker read their requests. These leave while they are served.
     for (const bool keep : {true, false}) {
         const auto lock = database_->lock_table("webhooks");
         {
@@ -415,7 +415,7 @@ TEST_F(Lifecycle, ServesOnWhenClientsLeaveBeforeTheirAnswers) {
     }
 }
 
-/// A peer that reads an answer, but slowly, until the connection ends.
+/// A peer that reads an answer slowly, until the connection ends.
 class SlowReader {
   public:
     SlowReader(const std::string& socket_path, const std::string& request) : client_(socket_path) {
@@ -441,7 +441,7 @@ class SlowReader {
     std::thread thread_;
 };
 
-/// A worker over an album whose list has some four megabytes: minutes for a SlowReader.
+/// An album whose list has some 4 MB, for which a SlowReader needs minutes.
 class LargeAnswers : public testing::Test {
   protected:
     static void SetUpTestSuite() {
@@ -499,7 +499,7 @@ TEST_F(LargeAnswers, SlowReaderDoesNotDelayTheStop) {
 
 TEST_F(LargeAnswers, PeerThatDoesNotReadDelaysNoRefusal) {
     TestWorker worker(settings("1", "20"));
-    // It sends on without reading, until the refusals fill the socket.
+    // This peer sends on without reading, until the refusals fill its socket.
     FastCgiClient silent(worker.socket_path());
     const auto lock = database_->lock_table("webhooks");
     FastCgiClient held(worker.socket_path());
@@ -523,7 +523,8 @@ TEST_F(LargeAnswers, PeerThatDoesNotReadDelaysNoRefusal) {
     });
     for (size_t before = refusals(); !silent.is_reset(); ++before) {
         silent.send(list());
-        await("it is refused, or closed", [&] { return refusals() > before || silent.is_reset(); });
+        await("the request is refused, or the connection reset",
+              [&] { return refusals() > before || silent.is_reset(); });
     }
     FastCgiClient other(worker.socket_path());
     other.send(list());
@@ -532,7 +533,7 @@ TEST_F(LargeAnswers, PeerThatDoesNotReadDelaysNoRefusal) {
     lock->release();
 }
 
-/// A size in the status of the worker's process (proc(5)), in KiB, such as "VmRSS:".
+/// A size in KiB, such as "VmRSS:", in /proc/PID/status (proc(5)) of the worker.
 size_t size_of(const TestWorker& worker, const std::string& name) {
     const std::string status = read_file("/proc/" + std::to_string(worker.pid()) + "/status");
     return std::stoul(status.substr(status.find(name) + name.size()));
@@ -553,9 +554,9 @@ TEST_F(LargeAnswers, MemoryIsReturnedToTheSystemAfterwards) {
     for (const auto& client : clients) {
         EXPECT_EQ(status_of(client->receive_answer()), 200) << worker.log();
     }
-    EXPECT_GT(size_of(worker, "VmHWM:"), before + 32 * 1024) << "or this test shows nothing";
-    await("the memory is given back",
-          [&] { return size_of(worker, "VmRSS:") < before + 8 * 1024; });
+    EXPECT_GT(size_of(worker, "VmHWM:"), before + 32 * 1024)
+        << "the answers need too little for this test";
+    await("the memory is returned", [&] { return size_of(worker, "VmRSS:") < before + 8 * 1024; });
 }
 
 TEST_F(LargeAnswers, WorkerSurvivesALackOfMemory) {
@@ -569,7 +570,7 @@ TEST_F(LargeAnswers, WorkerSurvivesALackOfMemory) {
         const rlimit limit = {.rlim_cur = octets, .rlim_max = RLIM_INFINITY};
         ASSERT_EQ(::prlimit(worker.pid(), RLIMIT_AS, &limit, nullptr), 0);
     };
-    // Wherever it runs out, the request ends, with an error or without an answer.
+    // Wherever memory runs out, the request ends, with an error or without an answer.
     for (const rlim_t mebibytes : {0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32}) {
         limit_memory(used + (mebibytes << 20U));
         FastCgiClient client(worker.socket_path());
@@ -586,7 +587,7 @@ TEST_F(LargeAnswers, WorkerSurvivesALackOfMemory) {
     EXPECT_TRUE(worker.is_running());
 }
 
-// Without room for all threads, as under a limit of processes or of address space.
+// A limit of address space, or of processes, leaves no room for all threads.
 TEST_F(Lifecycle, ExitsWith1WhenNotAllThreadsCanBeStarted) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     GTEST_SKIP() << "a sanitizer takes more address space than any limit";

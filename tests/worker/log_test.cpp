@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// The log of a worker: that it cannot hold the worker up, and that nobody else writes in it.
+// The worker's log: it never blocks the worker, and nothing else is written to its descriptor.
 
 #include <gtest/gtest.h>
 
@@ -54,13 +54,13 @@ class WorkerWithLog {
     std::unique_ptr<ChildProcess> process_;
 };
 
-/// Some of what can be read now.
-std::string read_some(const Ends& ends, size_t most) {
+/// What can be read without waiting, at most `max` octets.
+std::string read_some(const Ends& ends, size_t max) {
     ::fcntl(ends.reading.number(), F_SETFL, O_NONBLOCK);
-    std::string octets(most, '\0');
+    std::string octets(max, '\0');
     size_t got = 0;
-    while (got < most) {
-        const ssize_t count = ::read(ends.reading.number(), octets.data() + got, most - got);
+    while (got < max) {
+        const ssize_t count = ::read(ends.reading.number(), octets.data() + got, max - got);
         if (count <= 0) {
             break;
         }
@@ -72,8 +72,7 @@ std::string read_some(const Ends& ends, size_t most) {
 
 constexpr size_t kEverything = 1U << 22U;
 
-/// Sends that many requests, in turn on as many connections as there are threads and more; all are
-/// answered.
+/// Sends that many requests on twice as many connections as threads, and expects 200 for each.
 void expect_answers(const WorkerWithLog& worker, int count) {
     const std::string request = fastcgi_request(get_parameters(kList, mint_token("alice")), true);
     std::vector<std::unique_ptr<FastCgiClient>> clients;
@@ -90,7 +89,7 @@ void expect_answers(const WorkerWithLog& worker, int count) {
     }
 }
 
-/// The lines written and the number of lines that were dropped before the last of them.
+/// The lines written and the lines reported as dropped are as many as the requests.
 void expect_all_counted(const std::string& log, size_t requests) {
     size_t seen = 0;
     for (const std::string& line : log_lines(log)) {
@@ -130,7 +129,7 @@ TEST(WorkerLog, APipeThatNobodyReadsDelaysNoRequestAndNoStop) {
     expect_unread_log_delays_nothing(make_pipe());
 }
 
-// As journald's.
+// journald gives the worker such a socket.
 TEST(WorkerLog, ASocketThatNobodyReadsDelaysNoRequestAndNoStop) {
     expect_unread_log_delays_nothing(make_socket_pair());
 }
@@ -146,15 +145,15 @@ TEST(WorkerLog, ClosedReaderDelaysNoRequest) {
     }
 }
 
-// FastCGI's own convention is to close 1 and 2. What is opened next must not get these numbers.
+// FastCGI's convention is to close 1 and 2. No file opened later may get these numbers.
 TEST(WorkerLog, ClosedStandardDescriptorsAreOpenedAsNull) {
     WorkerWithLog worker(-1, [] {
         ::close(STDOUT_FILENO);
         ::close(STDERR_FILENO);
     });
     expect_answers(worker, 8);
-    const std::string descriptors =
-        "/proc/" + std::to_string(worker.process().pid()) + "/fd/";  // root's: no core dumps
+    const std::string descriptors = "/proc/" + std::to_string(worker.process().pid()) +
+                                    "/fd/";  // root's, as core dumps are off
     std::error_code error;
     for (const char* number : {"1", "2"}) {
         const auto file = std::filesystem::read_symlink(descriptors + number, error);

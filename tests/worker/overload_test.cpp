@@ -23,10 +23,10 @@ TEST(Overload, RequestThatWouldWaitTooLongGets503AtOnce) {
 
     const auto lock = database.lock_table("webhooks");
     std::vector<std::unique_ptr<FastCgiClient>> served;
-    for (int i = 0; i < 6; ++i) {  // two with a thread of their own, four that wait for one
+    for (int i = 0; i < 6; ++i) {  // two are being served, four wait for a thread
         served.push_back(std::make_unique<FastCgiClient>(worker.socket_path()));
         served.back()->send(request);
-        database.await_waiting_backend();  // so the first one had a thread to itself at once
+        database.await_waiting_backend();  // so the first one holds a thread
     }
     std::vector<std::unique_ptr<FastCgiClient>> more;
     await("a request is refused", [&] {
@@ -35,7 +35,7 @@ TEST(Overload, RequestThatWouldWaitTooLongGets503AtOnce) {
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
         return worker.log().find("detail=\"All threads are busy\"") != std::string::npos;
     });
-    // The threads are still held: it was refused by another.
+    // The serving threads are still held: another thread refused it.
     EXPECT_EQ(worker.log().find("status=200"), std::string::npos);
     EXPECT_EQ(worker.log().find("did not answer in time"), std::string::npos) << worker.log();
     EXPECT_EQ(status_of(more.back()->receive_answer()), 503);
@@ -45,7 +45,7 @@ TEST(Overload, RequestThatWouldWaitTooLongGets503AtOnce) {
         EXPECT_EQ(status_of(client->receive_answer()), 200) << worker.log();
     }
     FastCgiClient later(worker.socket_path());
-    await("all is well again", [&] {
+    await("requests are served again", [&] {
         later.send(request);
         return status_of(later.receive_answer()) == 200;
     });
@@ -67,9 +67,9 @@ TEST(Overload, PastDelayCausesNoRefusal) {
         return clients;
     };
     const auto lock = database.lock_table("webhooks");
-    const auto held = ask(4);  // two with a thread of their own, two that wait for one
+    const auto held = ask(4);  // two are being served, two wait for a thread
     database.await_waiting_backend();
-    std::this_thread::sleep_for(std::chrono::milliseconds(1500));  // less than a quarter of 8 s
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));  // a quarter of the budget: 2 s
     lock->release();
     for (const auto& client : held) {
         EXPECT_EQ(status_of(client->receive_answer()), 200) << worker.log();

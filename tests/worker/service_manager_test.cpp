@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// What the worker reports to a service manager such as systemd: readiness, the stop and its
-// watchdog.
+// What the worker reports to a service manager such as systemd: readiness, stop and watchdog pings.
 
 #include <gtest/gtest.h>
 
@@ -36,7 +35,7 @@ TEST(ServiceManager, IsNotifiedOfReadinessAndOfTheStop) {
         Settings{{"NOTIFY_SOCKET", directory.file("notify")}, {"KHEOPS_WEBHOOKS_TIMEOUT", "40"}});
     EXPECT_EQ(socket.receive(), "READY=1");
     worker.restart();
-    // The budget, and some time to end.
+    // The budget of 40 s, and 5 s to end.
     EXPECT_EQ(socket.receive(), "STOPPING=1\nEXTEND_TIMEOUT_USEC=45000000");
     EXPECT_EQ(socket.receive(), "READY=1");
     worker.signal(SIGTERM);
@@ -51,14 +50,14 @@ TEST(ServiceManager, WatchdogIsPingedWhileTheWorkerIsIdle) {
     TestWorker worker(
         Settings{{"NOTIFY_SOCKET", directory.file("notify")}, {"WATCHDOG_USEC", "100000"}});
     EXPECT_EQ(socket.receive(), "READY=1");
-    for (int i = 0; i < 5; ++i) {  // nobody asks for anything
+    for (int i = 0; i < 5; ++i) {  // without a request
         EXPECT_EQ(socket.receive(), "WATCHDOG=1");
     }
     worker.signal(SIGTERM);
     EXPECT_EQ(worker.exit_status(), 0);
 }
 
-/// Stops one thread of a child process, as a debugger does, for as long as this lives.
+/// Stops one thread of a child process, as a debugger does, until this is destroyed.
 class StoppedThread {
   public:
     explicit StoppedThread(pid_t thread) : thread_(thread) {
@@ -76,8 +75,7 @@ class StoppedThread {
     pid_t thread_;
 };
 
-/// The serving thread of a worker that has one: the last but one that was started, before the
-/// thread that refuses.
+/// The only serving thread of a worker: started last but one, before the refusing thread.
 pid_t serving_thread(const TestWorker& worker) {
     std::vector<pid_t> threads;
     for (const auto& task :
@@ -88,7 +86,7 @@ pid_t serving_thread(const TestWorker& worker) {
     return threads.at(threads.size() - 2);
 }
 
-// A thread that never comes back is a fault of the program or of what it runs on.
+// A thread that hangs for ever is a fault of the program or of the machine.
 TEST(ServiceManager, StuckThreadsRefuseRequestsAndStopTheWatchdogPings) {
     TestDatabase database({"sql/schema.sql", "sql/example-data.sql"});
     const TemporaryDirectory directory;
@@ -119,11 +117,12 @@ TEST(ServiceManager, StuckThreadsRefuseRequestsAndStopTheWatchdogPings) {
         std::this_thread::sleep_for(std::chrono::seconds(1));  // ten times the interval
         return socket.receive_now().empty();
     };
-    await("the watchdog is not fed any more", is_silent);
+    await("the worker sends no watchdog pings", is_silent);
 
     stopped.reset();
-    await("the watchdog is fed again", [&socket] { return socket.receive_now() == "WATCHDOG=1"; });
-    await("the list is there, " + worker.log(), [&] {
+    await("the worker sends watchdog pings again",
+          [&socket] { return socket.receive_now() == "WATCHDOG=1"; });
+    await("the list is served, " + worker.log(), [&] {
         waiting.send(request);
         return status_of(waiting.receive_answer()) == 200;
     });
