@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// What the program may do without: writing anywhere, capabilities, and a network where its database
-// and its keys are on this machine. The kernel ends it at the first attempt.
+// The worker writes no file and needs no capability, and no network if its database and keys are on
+// this machine. In the tests' sandbox the kernel ends it at the first forbidden call.
 
 #include <gtest/gtest.h>
 
@@ -35,7 +35,7 @@ namespace {
 
 constexpr const char* kList = "/albums/DemoAlbum1/webhooks";
 
-/// What no program may do in the fence, whatever the arguments are.
+/// What no program may call in the sandbox, whatever the arguments are.
 constexpr std::array kForbiddenCalls = {
     SYS_openat2, SYS_bind,      SYS_mkdirat,  SYS_unlinkat, SYS_renameat2,
     SYS_linkat,  SYS_symlinkat, SYS_truncate, SYS_fchmodat, SYS_fchownat,
@@ -45,8 +45,8 @@ constexpr std::array kForbiddenCalls = {
 #endif
 };
 
-/// What a program may do unless this argument, counted from 0, has one of these bits.
-struct BoundedCall {
+/// What a program may call unless this argument, counted from 0, has one of these bits.
+struct RestrictedCall {
     unsigned number;
     unsigned argument;
     unsigned forbidden;
@@ -54,63 +54,63 @@ struct BoundedCall {
 
 constexpr unsigned kWriting = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
 
-constexpr std::array kBoundedCalls = {
-    BoundedCall{SYS_openat, 2, kWriting},
+constexpr std::array kRestrictedCalls = {
+    RestrictedCall{SYS_openat, 2, kWriting},
 #ifdef SYS_open
-    BoundedCall{SYS_open, 1, kWriting},
+    RestrictedCall{SYS_open, 1, kWriting},
 #endif
     // AF_UNIX is 1, and every other family of sockets has another bit.
-    BoundedCall{SYS_socket, 0, ~unsigned{AF_UNIX}},
+    RestrictedCall{SYS_socket, 0, ~unsigned{AF_UNIX}},
 };
 
-std::vector<sock_filter> fence() {
+std::vector<sock_filter> sandbox() {
     const auto load = [](std::size_t offset) -> sock_filter {
         return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<unsigned>(offset));
     };
     const auto skip_unless_call = [](unsigned number, unsigned char skipped) -> sock_filter {
         return BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, skipped);
     };
-    constexpr sock_filter kEnd = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+    constexpr sock_filter kKill = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
     constexpr sock_filter kAllow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-    // The half of an argument in which all that is looked at here stands.
+    // Where the lower half of an argument is; the filter checks only that.
     constexpr std::size_t kLow = std::endian::native == std::endian::little ? 0 : 4;
 
     std::vector<sock_filter> filter = {load(offsetof(seccomp_data, nr))};
     for (const unsigned number : kForbiddenCalls) {
-        filter.insert(filter.end(), {skip_unless_call(number, 1), kEnd});
+        filter.insert(filter.end(), {skip_unless_call(number, 1), kKill});
     }
-    for (const BoundedCall& call : kBoundedCalls) {
+    for (const RestrictedCall& call : kRestrictedCalls) {
         filter.insert(filter.end(),
                       {skip_unless_call(call.number, 4),
                        load(offsetof(seccomp_data, args) + 8 * call.argument + kLow),
-                       BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, call.forbidden, 0, 1), kEnd, kAllow});
+                       BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, call.forbidden, 0, 1), kKill, kAllow});
     }
     filter.push_back(kAllow);
     return filter;
 }
 
-/// Made before any fork: after it, nothing may be allocated.
-const std::vector<sock_filter> kFence = fence();
+/// Made before any fork: the child must not allocate memory.
+const std::vector<sock_filter> kSandbox = sandbox();
 
-/// Whom the program runs as where the test is root: whoever the database lets in.
-uid_t user_inside = 0;
+/// The user of the program where the test runs as root: one that the database accepts.
+uid_t sandbox_user = 0;
 
-/// Takes the user's rights away, and what writes to a file system or leaves this machine.
-void enter_fence() {
-    if (::geteuid() == 0 && ::setresuid(user_inside, user_inside, user_inside) != 0) {
+/// Drops root's rights, and forbids calls that write files or reach other machines.
+void enter_sandbox() {
+    if (::geteuid() == 0 && ::setresuid(sandbox_user, sandbox_user, sandbox_user) != 0) {
         ::_exit(126);
     }
-    const sock_fprog program = {.len = static_cast<unsigned short>(kFence.size()),
-                                .filter = const_cast<sock_filter*>(kFence.data())};
+    const sock_fprog program = {.len = static_cast<unsigned short>(kSandbox.size()),
+                                .filter = const_cast<sock_filter*>(kSandbox.data())};
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
         ::_exit(126);
     }
 }
 
-/// What a command ends with inside the fence.
+/// The exit status of a command in the sandbox.
 int exit_status_of(const std::vector<std::string>& arguments) {
-    ChildProcess command({.arguments = arguments, .before_start = enter_fence});
+    ChildProcess command({.arguments = arguments, .before_start = enter_sandbox});
     return command.wait();
 }
 
@@ -133,14 +133,14 @@ TEST(Rights, WorkerServesReadOnlyAndOffline) {
     const std::string log = directory.file("log");
     const std::string program = directory.file("kheops-webhooks");
     write_file(keys, test_key_set());
-    // The build tree may be where only root comes.
+    // Only root may be able to read the build tree.
     std::filesystem::copy_file(worker_program(Patience::usual), program);
     if (::geteuid() == 0) {
         struct stat host = {};
         ASSERT_EQ(::stat(database.host().c_str(), &host), 0);
-        user_inside = host.st_uid;
+        sandbox_user = host.st_uid;
         for (const std::string& path : {directory.path(), keys, program}) {
-            ASSERT_EQ(::chown(path.c_str(), user_inside, static_cast<gid_t>(-1)), 0);
+            ASSERT_EQ(::chown(path.c_str(), sandbox_user, static_cast<gid_t>(-1)), 0);
         }
     }
     const Descriptor listener = listen_unix(socket);
@@ -149,7 +149,7 @@ TEST(Rights, WorkerServesReadOnlyAndOffline) {
                              {{"KHEOPS_WEBHOOKS_DATABASE", database.conninfo()}}, keys),
                          .standard_input = listener.number(),
                          .standard_error = log,
-                         .before_start = enter_fence});
+                         .before_start = enter_sandbox});
 
     FastCgiClient client(socket);
     const auto expect_list = [&] {
