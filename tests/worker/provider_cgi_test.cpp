@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// Keys of a provider under plain CGI, where each request has a process of its own.
+// A provider's keys under plain CGI, where each request has a process of its own.
 
 #include <gtest/gtest.h>
 
@@ -78,9 +78,9 @@ TEST_F(ProviderCgi, ServesFromTheCacheDuringAnOutage) {
     EXPECT_EQ(ask(provider_.token("alice"), settings()).status, 200);
     provider_.stop();
     EXPECT_EQ(ask(provider_.token("alice"), settings()).status, 200);
-    // In the cool-down after the download that the file tells of, it would be refused.
+    // During the cool-down after the download that the file records, the answer is 401.
     Answer answer;
-    await("an unknown key is asked for", [&] {
+    await("an unknown key causes a download", [&] {
         answer = ask(token_of_unknown_key(provider_), settings());
         return answer.status != 401;
     });
@@ -91,8 +91,8 @@ TEST_F(ProviderCgi, ServesFromTheCacheDuringAnOutage) {
 TEST_F(ProviderCgi, DownloadsAKeyThatIsNotInTheCache) {
     EXPECT_EQ(ask(provider_.token("alice"), settings()).status, 200);
     provider_.rotate();
-    // After the cool-down, which counts from the time in the file.
-    await("the new key is asked for",
+    // After the cool-down, which begins at the time in the file.
+    await("the new key is downloaded",
           [&] { return ask(provider_.token("alice"), settings()).status == 200; });
 }
 
