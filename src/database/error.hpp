@@ -8,35 +8,34 @@
 
 namespace kheops {
 
-/// SQLSTATE of a server, or a pooler, that has no connection left for a role, a database or anyone.
+/// SQLSTATE when the server or pooler has reached a connection limit.
 inline constexpr std::string_view kTooManyConnections = "53300";
 
-/// SQLSTATE of a statement that has waited for a lock longer than lock_timeout.
+/// SQLSTATE when a statement has waited for a lock longer than lock_timeout.
 inline constexpr std::string_view kLockNotAvailable = "55P03";
 
-/// The database did not answer. what() is for the log: it names what is missing, never a statement
-/// or a value. It has one line for each host that was tried in vain.
+/// A failure of the database. what() is for the log: it names what is missing, never a statement or
+/// a value, and has one line for each host that failed.
 class DatabaseError : public std::runtime_error {
   public:
     enum class Kind {
-        unreachable,  ///< no connection, it was lost, or the server broke the protocol
+        unreachable,  ///< no connection, a lost one, or a violation of the protocol
         invalidated,  ///< the prepared statement no longer fits the schema; a new connection helps
-        statement_failed,  ///< a table, a column or a right is missing, or another error
-        timed_out,         ///< the deadline passed, or the server's own time limit
-        conflict,          ///< the server ended the statement for the sake of another one or, on a
-                           ///< hot standby, of recovery; a repeat may succeed
-        abandoned,         ///< the caller hung up: nobody waits for the answer any more
-        untranslatable,    ///< a text that was asked for or is stored cannot be converted between
-                           ///< UTF-8 and the database's encoding, or is stored as no such text
+        statement_failed,  ///< a table, column or right is missing, or another error
+        timed_out,         ///< the deadline passed, or a timeout of the server
+        conflict,          ///< the server rolled back the statement: deadlock or, on a hot standby,
+                           ///< conflict with recovery; a repeat may succeed
+        abandoned,         ///< the peer hung up, so the answer is no longer needed
+        untranslatable,    ///< a requested or stored text cannot be converted between UTF-8 and
+                           ///< the database's encoding, or the stored text is invalid
     };
 
     DatabaseError(Kind kind, std::string sqlstate, const std::string& message)
         : std::runtime_error(message), kind_(kind), sqlstate_(std::move(sqlstate)) {}
 
     [[nodiscard]] Kind kind() const { return kind_; }
-    /// Five characters (PostgreSQL appendix A), or empty where the server said nothing. 08P01 is
-    /// this program's own where an answer is not what was asked for, and 22021 where a text is not
-    /// UTF-8.
+    /// Five characters (PostgreSQL appendix A); empty if the server reported none. This program
+    /// itself uses 08P01 for an unexpected answer and 22021 for a text that is not UTF-8.
     [[nodiscard]] const std::string& sqlstate() const { return sqlstate_; }
 
     [[nodiscard]] bool is_out_of_connections() const { return sqlstate_ == kTooManyConnections; }

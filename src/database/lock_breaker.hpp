@@ -10,17 +10,16 @@
 
 namespace kheops {
 
-/// A circuit breaker for a table that somebody locks for long, such as a migration: once a
-/// statement has waited for a lock as long as it may, one request at a time goes on waiting for it,
-/// and the others are refused at once, so that the threads are free for what needs no database.
-/// The one that waits is served as soon as the lock is released, and with it all others. Logs when
-/// it opens and closes. Safe to use from several threads.
+/// A circuit breaker for a table that is locked for long, for example by a migration. It opens when
+/// a statement has exceeded lock_timeout. Then one request at a time waits for the lock, and the
+/// others are refused at once, so that threads stay free for requests that need no database. It
+/// closes when a statement succeeds. Logs when it opens or closes. Thread-safe.
 class LockBreaker {
   public:
-    /// `log` outlives this.
+    /// `log` must outlive this object.
     explicit LockBreaker(const Log& log) : log_(log) {}
 
-    /// The permission to ask, held while a request does.
+    /// Permission to run a statement; hold it while the statement runs.
     class Permit {
       public:
         explicit Permit(std::atomic<bool>* waiting) : waiting_(waiting) {}
@@ -35,10 +34,10 @@ class LockBreaker {
         Permit& operator=(const Permit&) = delete;
 
       private:
-        std::atomic<bool>* waiting_;  // null where nothing is locked
+        std::atomic<bool>* waiting_;  // null if no table is locked
     };
 
-    /// Throws DatabaseError (late) where another request waits for the lock already.
+    /// Throws DatabaseError (timed_out) if another request already waits for the lock.
     [[nodiscard]] Permit enter() {
         if (!is_locked_) {
             return Permit(nullptr);

@@ -11,12 +11,12 @@ namespace kheops {
 
 namespace {
 
-/// Takes big-endian integers and runs of octets from the front of a value.
-class Octets {
+/// Reads big-endian integers and octets from the front of a value.
+class ValueReader {
   public:
-    explicit Octets(std::string_view octets) : rest_(octets) {}
+    explicit ValueReader(std::string_view octets) : rest_(octets) {}
 
-    /// An integer of `size` octets that is not negative, as sizes and counts are.
+    /// Returns an integer of `size` octets. Throws DatabaseError if it is negative.
     std::int64_t take_count(size_t size) {
         std::uint64_t value = 0;
         for (const char c : take(size)) {
@@ -40,11 +40,11 @@ class Octets {
     std::string_view rest_;
 };
 
-/// The elements of a one-dimensional array without nulls in binary form: the number of dimensions,
-/// whether there are nulls, the element's type, then the length and lower bound, then each element
-/// behind its size (-1 for a null).
+/// Returns the elements of a one-dimensional array without nulls. Its binary format: number of
+/// dimensions, null flag, element type; then length and lower bound; then the size (-1 for null)
+/// and octets of each element.
 std::vector<std::string_view> array_elements(std::string_view octets) {
-    Octets rest(octets);
+    ValueReader rest(octets);
     const std::int64_t dimensions = rest.take_count(4);
     Result::expect(dimensions <= 1, "an array of one dimension");
     rest.take(8);
@@ -52,8 +52,8 @@ std::vector<std::string_view> array_elements(std::string_view octets) {
     if (dimensions == 1) {
         const auto length = static_cast<size_t>(rest.take_count(4));
         rest.take(4);
-        constexpr size_t kMinElement = 4;
-        elements.reserve(std::min(length, octets.size() / kMinElement));
+        constexpr size_t kMinElementSize = 4;
+        elements.reserve(std::min(length, octets.size() / kMinElementSize));
         for (size_t i = 0; i < length; ++i) {
             elements.push_back(rest.take(static_cast<size_t>(rest.take_count(4))));
         }
@@ -67,7 +67,7 @@ bool to_boolean(std::string_view octets) {
     return octets[0] != 0;
 }
 
-/// A server sends what is stored as it is where the database's encoding is said to be UTF-8.
+/// Checks the text: a server whose encoding is UTF-8 sends stored texts unchecked.
 std::string to_text(std::string_view octets) {
     if (!is_utf8(octets)) {
         throw DatabaseError(DatabaseError::Kind::untranslatable, "22021",
@@ -115,7 +115,7 @@ bool Result::boolean(int row, int column) const {
 }
 
 std::int64_t Result::count(int row, int column) const {
-    Octets rest(octets(row, column));
+    ValueReader rest(octets(row, column));
     const std::int64_t count = rest.take_count(sizeof(std::int64_t));
     rest.expect_end();
     return count;

@@ -13,16 +13,17 @@ struct pg_result;
 
 namespace kheops {
 
-/// An answer that is not what the statement or the protocol promises (08P01).
+/// Returns the error (08P01) for an answer that breaks the protocol or a statement's promise.
 [[nodiscard]] DatabaseError protocol_violation(const std::string& what);
 
-/// The rows of an answer, which nothing but the server vouches for. Reading a value that is null,
-/// not there, or not of that type in the server's binary form throws DatabaseError.
+/// The rows of an answer. Does not trust the server: reading a value throws DatabaseError if it is
+/// null, missing, or not of this type in PostgreSQL's binary format.
 class Result {
   public:
+    /// Takes ownership of `result`.
     explicit Result(pg_result* result) : result_(result) {}
 
-    /// Throws DatabaseError (08P01) unless `holds`. `promise` says what the statement promises.
+    /// Throws DatabaseError (08P01) unless `holds`. `promise` completes "the statement promises".
     static void expect(bool holds, const char* promise);
 
     [[nodiscard]] int rows() const;
@@ -30,9 +31,9 @@ class Result {
     /// \pre 0 <= row < rows(), here and below; columns count from 0.
     [[nodiscard]] bool is_null(int row, int column) const;
     [[nodiscard]] bool boolean(int row, int column) const;
-    /// A bigint that is not negative.
+    /// A bigint; throws if negative.
     [[nodiscard]] std::int64_t count(int row, int column) const;
-    /// UTF-8; what is not throws DatabaseError (untranslatable), here and below.
+    /// Throws DatabaseError (untranslatable) if a text is not UTF-8, here and below.
     [[nodiscard]] std::string text(int row, int column) const;
     [[nodiscard]] std::vector<bool> boolean_array(int row, int column) const;
     [[nodiscard]] std::vector<std::string> text_array(int row, int column) const;
@@ -42,7 +43,7 @@ class Result {
         void operator()(pg_result* result) const;
     };
 
-    /// The octets of a value in the server's binary form.
+    /// The octets of a value in PostgreSQL's binary format.
     [[nodiscard]] std::string_view octets(int row, int column) const;
 
     std::unique_ptr<pg_result, Clear> result_;
