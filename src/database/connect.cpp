@@ -16,31 +16,31 @@ namespace kheops {
 
 namespace {
 
-/// Since PostgreSQL 14 the server can look, while a statement runs, whether its client is there.
-constexpr int kFirstWithConnectionCheck = 140000;
-constexpr int kFirstSupported = 120000;
+/// From PostgreSQL 14 on, the server can check during a statement whether its client is connected.
+constexpr int kConnectionCheckVersion = 140000;
+constexpr int kMinVersion = 120000;
 
-/// How long one of several hosts may be silent before the next is tried; less where the budget is.
-constexpr std::chrono::milliseconds kMaxForOneOfSeveralHosts(1000);
+/// Maximum time to wait for one of several hosts before trying the next.
+constexpr std::chrono::milliseconds kMaxHostTimeout(1000);
 
-/// The host that libpq is busy with; without an address where it has a name.
+/// Returns the host that libpq is connecting to. The name is an address if the host has no name.
 Host current_host(pg_conn* connection) {
     const char* name = PQhost(connection);
     const char* port = PQport(connection);
     return {name != nullptr ? name : "", "", port != nullptr ? port : ""};
 }
 
-/// Takes the SQLSTATE out of a line of libpq's in its verbose form ("FATAL:  53300: too many …").
-/// Empty where the server said nothing.
-std::string take_sqlstate(std::string& line) {
+/// Removes the SQLSTATE from a line of a verbose libpq message ("FATAL:  53300: too many …") and
+/// returns it. Empty if the line has none.
+std::string extract_sqlstate(std::string& line) {
     constexpr std::size_t kSize = 5;
-    const std::string before = ":  ";
+    const std::string separator = ":  ";
     const auto is_code = [](unsigned char c) {
         return std::isdigit(c) != 0 || std::isupper(c) != 0;
     };
-    for (std::size_t at = line.find(before); at != std::string::npos;
-         at = line.find(before, at + 1)) {
-        const std::size_t begin = at + before.size();
+    for (std::size_t at = line.find(separator); at != std::string::npos;
+         at = line.find(separator, at + 1)) {
+        const std::size_t begin = at + separator.size();
         std::string code = line.substr(begin, kSize);
         if (code.size() == kSize && std::all_of(code.begin(), code.end(), is_code) &&
             line.compare(begin + kSize, 2, ": ") == 0) {
@@ -51,9 +51,9 @@ std::string take_sqlstate(std::string& line) {
     return "";
 }
 
-/// Why the connection could not be made, by libpq's verbose message: the only form in which it
-/// shows the SQLSTATE of a server that refuses a connection. Of several hosts', the SQLSTATE that
-/// says that there is no connection left counts, or else the last.
+/// Makes the error from libpq's verbose message, the only form that contains the SQLSTATE of a
+/// server that refuses a connection. Of several hosts' SQLSTATEs, too_many_connections is used if
+/// present, else the last.
 DatabaseError connect_error(const std::string& message) {
     std::string plain;
     std::string sqlstate;
@@ -65,7 +65,7 @@ DatabaseError connect_error(const std::string& message) {
         if (line.starts_with("LOCATION:  ")) {
             continue;
         }
-        const std::string code = take_sqlstate(line);
+        const std::string code = extract_sqlstate(line);
         if (!code.empty() && sqlstate != kTooManyConnections) {
             sqlstate = code;
         }
@@ -74,35 +74,35 @@ DatabaseError connect_error(const std::string& message) {
     return {DatabaseError::Kind::unreachable, sqlstate, line_for_each_server(plain)};
 }
 
-/// Throws where none of the hosts would do, or one was silent for its share of the time.
-void negotiate(pg_conn* connection, std::size_t hosts, Deadline& deadline) {
-    const auto share =
-        std::min(kMaxForOneOfSeveralHosts,
-                 deadline.remaining() / static_cast<int>(std::max<std::size_t>(hosts, 1)));
+/// Completes the connection. Throws DatabaseError if all hosts fail or one exceeds its time.
+void finish_connecting(pg_conn* connection, std::size_t hosts, Deadline& deadline) {
+    const auto host_timeout = std::min(
+        kMaxHostTimeout, deadline.remaining() / static_cast<int>(std::max<std::size_t>(hosts, 1)));
     Host host;
-    Deadline limit = deadline;
+    Deadline host_deadline = deadline;
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
     while (status != PGRES_POLLING_OK) {
         if (status == PGRES_POLLING_FAILED || PQstatus(connection) == CONNECTION_BAD) {
             throw connect_error(PQerrorMessage(connection));
         }
-        // Where one refuses to be connected to, libpq itself goes on to the next.
-        if (const Host now = current_host(connection); hosts > 1 && now != host) {
-            host = now;
-            limit = deadline.at_most(share);
+        // After a refusal, libpq goes on to the next host by itself.
+        if (const Host current = current_host(connection); hosts > 1 && current != host) {
+            host = current;
+            host_deadline = deadline.at_most(host_timeout);
         }
         try {
-            wait_for_socket(connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, limit);
+            wait_for_socket(connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT,
+                            host_deadline);
         } catch (const DatabaseError& error) {
-            if (limit.is_abandoned()) {
-                deadline = limit;
+            if (host_deadline.is_abandoned()) {
+                deadline = host_deadline;
             }
-            if (limit.is_abandoned() || hosts <= 1) {
+            if (host_deadline.is_abandoned() || hosts <= 1) {
                 throw;
             }
-            const DatabaseError before = connect_error(PQerrorMessage(connection));
-            const std::string reasons = before.what();
-            throw DatabaseError(error.kind(), before.sqlstate(),
+            const DatabaseError earlier = connect_error(PQerrorMessage(connection));
+            const std::string reasons = earlier.what();
+            throw DatabaseError(error.kind(), earlier.sqlstate(),
                                 reasons + (reasons.empty() ? "" : "\n") +
                                     "connection to server at \"" + host.address_or_name() +
                                     "\", port " + host.port + " failed: no answer in time");
@@ -119,7 +119,7 @@ PgConnection connect_to_any_host(const DatabaseSettings& settings, Deadline& dea
     for (;;) {
         PQsetErrorVerbosity(connection.get(), PQERRORS_VERBOSE);
         try {
-            negotiate(connection.get(), hosts.size(), deadline);
+            finish_connecting(connection.get(), hosts.size(), deadline);
             PQsetErrorVerbosity(connection.get(), PQERRORS_DEFAULT);
             return connection;
         } catch (const DatabaseError& error) {
@@ -142,23 +142,23 @@ PgConnection connect_to_any_host(const DatabaseSettings& settings, Deadline& dea
 
 void require_supported(const Connection& connection) {
     const int version = connection.server_version();
-    if (version != 0 && version < kFirstSupported) {
+    if (version != 0 && version < kMinVersion) {
         throw DatabaseError(DatabaseError::Kind::statement_failed, "",
                             "the server is PostgreSQL " + std::to_string(version / 10000) +
                                 ": too old, 12 or later is required");
     }
 }
 
-void set_session_up(Connection& connection, const DatabaseSettings& settings, Deadline deadline) {
-    // One generic plan for all parameters: sql/list_webhooks.sql is written to be safe with it, and
-    // planning costs more than running. The plan is kept, so that one which was made while a table
-    // was small must serve when it is large: without scans of whole tables. The rest holds for this
-    // role whatever its own settings are. Qualified names, so that nobody's objects in the search
-    // path are taken for PostgreSQL's own (CVE-2018-1058).
+void set_up_session(Connection& connection, const DatabaseSettings& settings, Deadline deadline) {
+    // One generic plan serves all parameters: planning costs more than running, and
+    // sql/list_webhooks.sql is written for it. A plan made while a table was small must still serve
+    // when it is large: therefore no sequential scans. The other settings replace those of the
+    // role. Qualified names prevent objects in the search path from hiding PostgreSQL's own
+    // (CVE-2018-1058).
     const auto setting = [](const char* name, const std::string& value) {
         return std::string("pg_catalog.set_config('") + name + "', '" + value + "', false), ";
     };
-    // A hot standby has no snapshot for a transaction that is serializable by default.
+    // A hot standby rejects SERIALIZABLE, even as the default.
     std::string session = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT ";
     session += setting("default_transaction_isolation", "read committed");
     session += setting("plan_cache_mode", "force_generic_plan");
@@ -166,33 +166,33 @@ void set_session_up(Connection& connection, const DatabaseSettings& settings, De
     session += setting("jit", "off");
     session += setting("default_transaction_read_only", "on");
     session += setting("statement_timeout", std::to_string(settings.budget.count()));
-    // Half of the budget is left for the statement itself; see LockBreaker for the next ones.
+    // The other half of the budget is for the statement itself. LockBreaker handles later requests.
     session += setting("lock_timeout", std::to_string(settings.budget.count() / 2));
-    if (connection.server_version() >= kFirstWithConnectionCheck) {
+    if (connection.server_version() >= kConnectionCheckVersion) {
         session += setting("client_connection_check_interval", "500");
     }
-    // A pooler that gives each transaction another server tells its clients a process number of its
-    // own. What is set there would be set for whoever comes next: nothing is.
+    // A pooler that assigns a server to each transaction reports a process ID of its own. Set
+    // nothing then: the settings would apply to the next client of that server connection.
     session += "true WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) " +
                std::to_string(connection.backend_pid()) + "; COMMIT";
     constexpr std::size_t kStatements = 3;
     constexpr std::size_t kSelect = 1;
     const std::vector<Result> results = connection.execute(session, kStatements, deadline);
     if (results.at(kSelect).rows() == 0) {
-        connection.set_pooled();
+        connection.set_uses_pooler();
     }
 }
 
 }  // namespace
 
 std::unique_ptr<Connection> connect(const DatabaseSettings& settings, Deadline deadline) {
-    // A server that ends the connection once it is made is no longer there at the second try;
-    // another host may be.
+    // If the server closes the new connection during the setup, connect once more: another host may
+    // be available.
     for (bool repeat = true;; repeat = false) {
         auto connection = std::make_unique<Connection>(connect_to_any_host(settings, deadline));
         try {
             require_supported(*connection);
-            set_session_up(*connection, settings, deadline);
+            set_up_session(*connection, settings, deadline);
             return connection;
         } catch (const DatabaseError& error) {
             if (!repeat || error.kind() != DatabaseError::Kind::unreachable) {

@@ -13,28 +13,28 @@ namespace kheops {
 
 /// How to reach the database (contract section 7).
 struct DatabaseSettings {
-    /// libpq's connection string or URI; empty: libpq's own `PG*` variables and files.
+    /// libpq connection string or URI. If empty, libpq uses its `PG*` variables and files.
     std::string connection;
-    /// These win over the connection string where they are not empty.
+    /// Override the connection string unless empty.
     std::string name;
     std::string user;
-    /// Read at each connect, so that a changed password needs no restart; empty: none.
+    /// Its first line is the password, read at each connect, so that it can change. May be empty.
     std::string password_file;
-    /// A request's budget, above 0: the server ends a statement that runs longer.
+    /// A request's budget, above 0. The server cancels a statement that runs longer.
     std::chrono::milliseconds budget{5000};
 };
 
-/// Makes a connection to one of the hosts that the settings name, and sets its session up. A host
-/// that is silent for its share of the time, or ends the connection before it is made, is skipped;
-/// which of the others will do is libpq's business (target_session_attrs). Throws DatabaseError
-/// with the reason of each host. A host's name is looked up by libpq, which waits as long as the
-/// resolver does, beyond the deadline and after the caller hung up; `hostaddr` spares that.
+/// Connects to one of the hosts of the settings and sets up the session. Skips a host that does not
+/// answer within its share of the time or closes the connection early; libpq decides which hosts
+/// are acceptable (target_session_attrs). Throws DatabaseError with the reason for each failed
+/// host. Host name lookups by libpq may block beyond the deadline and after the peer hung up;
+/// `hostaddr` avoids them.
 [[nodiscard]] std::unique_ptr<Connection> connect(const DatabaseSettings& settings,
                                                   Deadline deadline);
 
-/// Why libpq would refuse to connect with these settings and what its environment and files add to
-/// them; nothing where it would not. Connects to nothing and looks no name up. The values of
-/// options are not shown: one could hold a password.
+/// Returns why libpq would reject these settings together with its environment and files;
+/// std::nullopt if it would accept them. Neither connects nor resolves names. Does not quote the
+/// values of options, because one could be a password.
 [[nodiscard]] std::optional<std::string> conninfo_error(const DatabaseSettings& settings);
 
 }  // namespace kheops

@@ -15,11 +15,11 @@ namespace {
 
 constexpr int kBinary = 1;
 
-/// What a statement whose caller has hung up may still take. Most end by themselves sooner, and a
-/// connection that is closed to end one costs the server more than the rest of it.
+/// How long a statement may still run after the peer hung up. Most end sooner, and closing the
+/// connection to cancel a statement costs the server more than finishing it.
 constexpr std::chrono::milliseconds kGraceAfterHangUp(250);
 
-/// libpq's messages end in a line feed and may have several lines.
+/// Joins the lines of a libpq message, which ends in a line feed.
 std::string one_line(const char* message) {
     std::string line(message);
     while (!line.empty() && line.back() == '\n') {
@@ -49,8 +49,8 @@ DatabaseError::Kind kind_of(std::string_view sqlstate) {
     if (sqlstate == "22021" || sqlstate == "22P05") {
         return Kind::untranslatable;
     }
-    // Connection exceptions, what a server says as it stops or starts, and what a pooler says that
-    // finds no server (too_many_connections).
+    // Connection exceptions, a server that stops or starts, and a pooler without a server
+    // connection (too_many_connections).
     if (sqlstate.starts_with("08") || sqlstate.starts_with("57P") ||
         sqlstate == kTooManyConnections) {
         return Kind::unreachable;
@@ -58,9 +58,9 @@ DatabaseError::Kind kind_of(std::string_view sqlstate) {
     return Kind::statement_failed;
 }
 
-/// The server's message where it names what is missing or in the way: connections (08), objects and
-/// rights (42, 3D, 3F), authorization (28), resources (53), the server's own state (57). Others may
-/// quote a value.
+/// Returns the server's message about connections (08), objects and rights (42, 3D, 3F),
+/// authorization (28), resources (53) or the server's state (57): it names what is missing or
+/// blocks the statement. Withholds other messages, which may quote a value.
 std::string message_of(const PGresult* result, std::string_view sqlstate) {
     for (const char* named : {"08", "42", "3D", "3F", "28", "53", "57"}) {
         const char* message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
@@ -74,14 +74,14 @@ std::string message_of(const PGresult* result, std::string_view sqlstate) {
 DatabaseError error_in(const PGresult* result) {
     const char* field = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     std::string sqlstate = field != nullptr ? field : "";
-    if (sqlstate.empty()) {  // made by libpq itself: the connection is gone
+    if (sqlstate.empty()) {  // libpq made the error: the connection is lost
         return {DatabaseError::Kind::unreachable, "", one_line(PQresultErrorMessage(result))};
     }
     return {kind_of(sqlstate), sqlstate, message_of(result, sqlstate)};
 }
 
-/// Whether the server has answered the statement with an error, after which it takes the next one.
-bool is_reported(const DatabaseError& error) {
+/// Whether the connection can run another statement after this error.
+bool is_recoverable(const DatabaseError& error) {
     switch (error.kind()) {
         case DatabaseError::Kind::statement_failed:
         case DatabaseError::Kind::conflict:
@@ -112,11 +112,11 @@ void FinishConnection::operator()(pg_conn* connection) const {
 void wait_for_socket(pg_conn* connection, short events, Deadline& deadline) {
     const bool connected = PQstatus(connection) == CONNECTION_OK;
     for (;;) {
-        // Asked first: a server that never stops sending is never waited for.
+        // Check first: poll() never waits for a server that sends without pause.
         if (deadline.passed()) {
             throw_timed_out(connected, deadline);
         }
-        // Hanging up is reported without being asked for; a descriptor below 0 is passed over.
+        // poll() always reports a hang-up, and ignores a negative descriptor.
         std::array<pollfd, 2> polled = {{
             {.fd = PQsocket(connection), .events = events, .revents = 0},
             {.fd = deadline.peer(), .events = 0, .revents = 0},
@@ -156,25 +156,25 @@ Connection::Connection(PgConnection established) : connection_(std::move(establi
     PQsetnonblocking(connection_.get(), 1);
 }
 
-/// What `function` returns. Nothing can be asked afterwards where it fails in any way but by an
-/// error that the server reported.
+/// Returns what `function` returns. If it throws, marks the connection unusable unless the error is
+/// recoverable.
 template <typename Function>
-auto Connection::close_on_error(const Function& function) {
+auto Connection::track_usability(const Function& function) {
     is_usable_ = false;
     try {
         auto value = function();
         is_usable_ = true;
         return value;
     } catch (const DatabaseError& error) {
-        is_usable_ = is_reported(error) && PQstatus(connection_.get()) == CONNECTION_OK;
+        is_usable_ = is_recoverable(error) && PQstatus(connection_.get()) == CONNECTION_OK;
         throw;
     }
 }
 
 void Connection::run(const Statement& statement, const Parameters& parameters, Deadline deadline,
                      const Reader& read) {
-    close_on_error([&] {
-        if (!is_pooled_ && !prepared_.contains(statement.name)) {
+    track_usability([&] {
+        if (!uses_pooler_ && !prepared_.contains(statement.name)) {
             prepare(statement, deadline);
         }
         std::vector<const char*> values;
@@ -183,7 +183,7 @@ void Connection::run(const Statement& statement, const Parameters& parameters, D
             values.push_back(parameter ? parameter->c_str() : nullptr);
         }
         const int count = static_cast<int>(values.size());
-        const int sent = is_pooled_
+        const int sent = uses_pooler_
                              ? PQsendQueryParams(connection_.get(), statement.sql, count, nullptr,
                                                  values.data(), nullptr, nullptr, kBinary)
                              : PQsendQueryPrepared(connection_.get(), statement.name, count,
@@ -198,7 +198,7 @@ void Connection::run(const Statement& statement, const Parameters& parameters, D
 
 std::vector<Result> Connection::execute(const std::string& sql, std::size_t statements,
                                         Deadline deadline) {
-    return close_on_error([&] {
+    return track_usability([&] {
         if (PQsendQuery(connection_.get(), sql.c_str()) == 0) {
             throw_unreachable();
         }
@@ -236,7 +236,7 @@ void Connection::flush(Deadline& deadline) {
         if (unsent < 0) {
             throw_unreachable();
         }
-        // The server may have to be read from before it reads on.
+        // The server may stop reading until its own output is read.
         wait_for_socket(connection_.get(), POLLIN | POLLOUT, deadline);
         if (PQconsumeInput(connection_.get()) == 0) {
             throw_unreachable();
@@ -270,13 +270,13 @@ std::vector<Result> Connection::receive(std::size_t answers, Deadline& deadline)
                 received.push_back(std::move(result));
                 break;
             case PGRES_FATAL_ERROR:
-                // Where a connection ends with an error, libpq adds its own.
+                // When the connection ends, libpq adds an error: keep the server's.
                 if (!error) {
                     error = error_in(next);
                 }
                 break;
             default:
-                // As to COPY, of which PQgetResult() would tell for ever without waiting.
+                // For example COPY, for which PQgetResult() would return a result again and again.
                 throw protocol_violation(std::string("the answer is a ") +
                                          PQresStatus(PQresultStatus(next)));
         }

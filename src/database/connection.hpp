@@ -18,11 +18,11 @@ struct pg_conn;
 
 namespace kheops {
 
-/// A statement to prepare: its name, unique in the program, and its text. Both live for ever.
+/// A statement to prepare. `name` is unique in the program. Both texts have static lifetime.
 struct Statement {
     enum class Objects {
         required,
-        may_be_missing,  ///< that it fails then says nothing of the database's health
+        may_be_missing,  ///< a failure then does not mean that the database is unhealthy
     };
 
     const char* name = nullptr;
@@ -30,73 +30,72 @@ struct Statement {
     Objects objects = Objects::required;
 };
 
-/// Those of a statement as text; nothing: null.
+/// Values of a statement's parameters as text; std::nullopt is NULL.
 using Parameters = std::vector<std::optional<std::string>>;
+/// Reads the rows of an answer. May throw DatabaseError to reject them.
 using Reader = std::function<void(const Result&)>;
 
 struct FinishConnection {
     void operator()(pg_conn* connection) const;
 };
-/// libpq's connection, in whatever state.
+/// A libpq connection in any state.
 using PgConnection = std::unique_ptr<pg_conn, FinishConnection>;
 
-/// Waits until the connection's socket is ready for poll()'s `events`. Throws DatabaseError when
-/// the deadline has passed. Where the caller hangs up, `deadline` becomes that of the rest: none
-/// while the connection is being made, a moment for a statement.
+/// Waits until the connection's socket is ready for poll()'s `events`. Throws DatabaseError if
+/// poll() fails or the deadline has passed. If the deadline's peer hangs up, shortens `deadline`:
+/// to now while connecting, to 250 ms from now during a statement.
 void wait_for_socket(pg_conn* connection, short events, Deadline& deadline);
 
-/// libpq's message in one line for each server that it tells of.
+/// Reformats a libpq message to one line for each server that it names.
 [[nodiscard]] std::string line_for_each_server(const std::string& message);
 
-/// An established connection to a server or a pooler. It never waits longer than it is told. For
-/// one thread at a time.
+/// An established connection to a server or a pooler. No call waits beyond its deadline. Use by one
+/// thread at a time.
 class Connection {
   public:
     explicit Connection(PgConnection established);
 
-    /// Runs the statement, which is prepared first where the connection does not know it yet and is
-    /// not a pooler's, and gives its rows to `read`. Throws DatabaseError, whatever the server
-    /// sends, at the latest when `deadline` has passed or soon after its caller hung up. Unless the
-    /// server itself reported the error, nothing can be asked any more then: is_usable().
+    /// Runs the statement and passes its rows to `read`. Prepares it first unless that has been
+    /// done or a pooler is used. Throws DatabaseError if the statement or `read` fails, the
+    /// deadline passes, or its peer hangs up and a grace period ends. Check is_usable() afterwards.
     void run(const Statement& statement, const Parameters& parameters, Deadline deadline,
              const Reader& read);
 
-    /// Runs plain SQL without parameters, which has that many statements, and returns what each
-    /// answers. Throws as run() does.
+    /// Runs `sql`, which has `statements` statements and no parameters, and returns the result of
+    /// each. Throws as run() does.
     std::vector<Result> execute(const std::string& sql, std::size_t statements, Deadline deadline);
 
-    /// Throws as run() does unless the server answers.
+    /// Waits for the server's answer to an empty query. Throws as run() does.
     void ping(Deadline deadline) { execute("", 1, deadline); }
 
-    /// False where it was lost, or is still busy with what nobody waits for any more.
+    /// False if the connection was lost or is still busy with an abandoned statement.
     [[nodiscard]] bool is_usable() const { return is_usable_; }
-    /// False where the server has sent something that nobody asked for, most often that it ends the
-    /// connection. Asks the kernel and not the server.
+    /// False if unread data has arrived, usually because the server has closed the connection. Asks
+    /// the kernel only and does not wait.
     [[nodiscard]] bool is_quiet() const;
 
-    /// As libpq counts: 150004 is 15.4; 0 where the server did not say.
+    /// In libpq's form: 150004 is 15.4; 0 if unknown.
     [[nodiscard]] int server_version() const;
-    /// The process that the server, or pooler, says it is.
+    /// The process ID that the server, or pooler, has reported.
     [[nodiscard]] int backend_pid() const;
 
-    /// Each statement may have another server: nothing is prepared.
-    void set_pooled() { is_pooled_ = true; }
-    [[nodiscard]] bool is_pooled() const { return is_pooled_; }
+    /// With a pooler, each statement may reach a different server: run() then prepares nothing.
+    void set_uses_pooler() { uses_pooler_ = true; }
+    [[nodiscard]] bool uses_pooler() const { return uses_pooler_; }
 
   private:
     template <typename Function>
-    auto close_on_error(const Function& function);
+    auto track_usability(const Function& function);
     void prepare(const Statement& statement, Deadline& deadline);
     void flush(Deadline& deadline);
-    /// The answers to what was sent, as many as that. Whatever comes instead ends in a
-    /// DatabaseError.
+    /// Returns the results of what was sent, exactly `answers` of them, or throws DatabaseError.
     std::vector<Result> receive(std::size_t answers, Deadline& deadline);
     [[noreturn]] void throw_unreachable();
 
     PgConnection connection_;
     bool is_usable_ = true;
-    bool is_pooled_ = false;
-    std::set<std::string_view> prepared_;  // names of the statements that the server knows
+    bool uses_pooler_ = false;
+    std::set<std::string_view> prepared_;  // names of prepared statements
 };
 
 }  // namespace kheops

@@ -16,26 +16,26 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// How many reasons are logged before the database is back. A server can send a new one each time.
+/// Maximum number of logged reasons for one loss. A server could send a new one each time.
 constexpr std::size_t kMaxReasons = 8;
 
-/// Connections made at once. A server that has just come up is not to fork one for each thread of
-/// each worker in the same moment.
+/// Maximum number of simultaneous connection attempts, so that a restarted server does not have to
+/// fork a process for each thread of each worker at once.
 constexpr std::size_t kMaxConnecting = 4;
 
-/// An answer as fresh as that shows that the server is there, and so does one that came to another
-/// connection while the server let nobody in for as long as that.
+/// How recent the last answer must be to show that the server is up. Refusals must last this long
+/// to be logged as a connection limit, and a new connection to lift the limit.
 constexpr milliseconds kRecentAnswer(1000);
 
-/// In [0, 1).
+/// Returns a number in [0, 1).
 double random_number() {
     thread_local std::minstd_rand engine{std::random_device{}()};
     return std::generate_canonical<double, 32>(engine);
 }
 
-/// An exception of any kind is a reason, and ends no thread.
+/// Calls `function` and returns its exception, so that none ends a connecting thread.
 template <typename Function>
-std::optional<DatabaseError> failure_of(const Function& function) {
+std::optional<DatabaseError> catch_error(const Function& function) {
     try {
         function();
         return std::nullopt;
@@ -55,13 +55,13 @@ ConnectionPool::ConnectionPool(DatabaseSettings settings, std::size_t max_connec
       log_(log),
       times_(times),
       next_maintenance_(Clock::now() + times.maintenance_interval) {
-    // Without a pipe, the end waits for a connect that is under way.
+    // If pipe2() fails, the destructor waits for connection attempts to end.
     std::array<int, 2> ends = {-1, -1};
     [[maybe_unused]] const int made = ::pipe2(ends.data(), O_CLOEXEC);
     stop_signal_ = Descriptor(ends[0]);
     stop_end_ = Descriptor(ends[1]);
     const std::size_t threads = std::min(max_connections_, kMaxConnecting);
-    idle_.reserve(max_connections_);  // so that taking a connection back cannot fail
+    idle_.reserve(max_connections_);  // so that returning a connection cannot fail
     connectors_.reserve(threads);
     try {
         for (std::size_t i = 0; i < threads; ++i) {
@@ -107,14 +107,14 @@ ConnectionPool::Lease ConnectionPool::borrow(Deadline deadline) {
     }
     Waiter waiter;
     waiters_.push_back(&waiter);
-    has_been_waiting_ = true;
+    had_waiters_ = true;
     work_changed_.notify_one();
-    const bool called = waiter.called.wait_until(lock, deadline.end(),
-                                                 [&] { return waiter.connection || waiter.error; });
+    const bool is_done = waiter.done.wait_until(lock, deadline.end(),
+                                                [&] { return waiter.connection || waiter.error; });
     if (waiter.connection) {
         return {*this, std::move(*waiter.connection)};
     }
-    if (called) {
+    if (is_done) {
         throw DatabaseError(*waiter.error);
     }
     std::erase(waiters_, &waiter);
@@ -122,10 +122,10 @@ ConnectionPool::Lease ConnectionPool::borrow(Deadline deadline) {
                         "no connection within the request's budget");
 }
 
-void ConnectionPool::failed(const DatabaseError& error) {
+void ConnectionPool::note_failure(const DatabaseError& error) {
     Lock lock(mutex_);
     switch (error.kind()) {
-        case DatabaseError::Kind::timed_out:  // one request's fate, told in its own line
+        case DatabaseError::Kind::timed_out:  // the request's own log line reports it
             if (error.sqlstate().empty() && Clock::now() - last_answer_ > kRecentAnswer) {
                 set_suspect(Clock::now());
             }
@@ -149,7 +149,7 @@ void ConnectionPool::Lease::give_back() noexcept {
 void ConnectionPool::take_back(Pooled pooled, bool answered) {
     const bool usable = pooled.connection->is_usable();
     if (!usable) {
-        pooled.connection.reset();  // before another one is made, which may need its place
+        pooled.connection.reset();  // first: a new one may need its place on the server
     }
     const Clock::time_point now = Clock::now();
     Lock lock(mutex_);
@@ -190,11 +190,11 @@ void ConnectionPool::run_connector() {
 
 void ConnectionPool::open_connection(Lock& lock, milliseconds limit) {
     ++connecting_;
-    work_changed_.notify_one();  // another request may wait for another one
+    work_changed_.notify_one();  // other requests may need connections too
     lock.unlock();
     const Clock::time_point began = Clock::now();
     std::unique_ptr<Connection> connection;
-    const std::optional<DatabaseError> error = failure_of([&] {
+    const std::optional<DatabaseError> error = catch_error([&] {
         connection = connect(settings_, Deadline(began + limit).with_peer(stop_signal_.number()));
     });
     lock.lock();
@@ -216,14 +216,14 @@ void ConnectionPool::probe(Lock& lock) {
         idle_.erase(idle_.begin());
         lock.unlock();
         const Deadline deadline(Clock::now() + limit);
-        const std::optional<DatabaseError> error =
-            failure_of([&] { pooled.connection->ping(deadline.with_peer(stop_signal_.number())); });
+        const std::optional<DatabaseError> error = catch_error(
+            [&] { pooled.connection->ping(deadline.with_peer(stop_signal_.number())); });
         lock.lock();
         if (!error) {
             last_answer_ = Clock::now();
             set_up();
             hand_over(std::move(pooled));
-        } else {  // the others have been idle as long; a new connection decides
+        } else {  // the others may be dead too; the next probe connects
             closing_.push_back(std::move(pooled));
             note_closed(1);
             close_idle(false);
@@ -251,7 +251,7 @@ void ConnectionPool::maintain(Lock& lock) {
     const auto expired = std::find_if(idle_.begin(), idle_.end(), [&](const Pooled& pooled) {
         return should_be_replaced(pooled.times, state_for_policy(), now);
     });
-    has_been_waiting_ = false;
+    had_waiters_ = false;
     bool replace = false;
     if (expired != idle_.end()) {
         close(expired);
@@ -289,7 +289,7 @@ bool ConnectionPool::is_probe_due(Clock::time_point now) const {
 }
 
 bool ConnectionPool::is_maintenance_due(Clock::time_point now) const {
-    // Not asked of those that are idle: nobody wakes a thread each time that one is.
+    // Checks open_ and not idle_: no thread is woken when a connection becomes idle.
     return open_ > 0 && now >= next_maintenance_;
 }
 
@@ -307,7 +307,7 @@ Clock::time_point ConnectionPool::next_work() const {
 }
 
 PoolState ConnectionPool::state_for_policy() const {
-    return {.open = open_, .is_limited = is_limited_, .has_been_waiting = has_been_waiting_};
+    return {.open = open_, .is_limited = is_limited_, .had_waiters = had_waiters_};
 }
 
 void ConnectionPool::add_opened(std::unique_ptr<Connection> connection) {
@@ -317,7 +317,7 @@ void ConnectionPool::add_opened(std::unique_ptr<Connection> connection) {
     refusals_ = 0;
     next_growth_ = now;
     opened_at_ = now;
-    if (connection->is_pooled() && !std::exchange(is_pooler_logged_, true)) {
+    if (connection->uses_pooler() && !std::exchange(is_pooler_logged_, true)) {
         events_.push_back(
             {LogLevel::warning,
              "database_pooler",
@@ -335,10 +335,10 @@ void ConnectionPool::note_refusal(const DatabaseError& error, Clock::time_point 
         refused_since_ = began;
     }
     if (open_ == 0 && connecting_ > 0 && state_ == State::up) {
-        return;  // one that is under way may be let in
+        return;  // another attempt may succeed
     }
     if (open_ == 0) {
-        // The server needs a moment until the place of a connection that was closed is free.
+        // A server needs time to free the place of a closed connection: retry once.
         if (error.is_out_of_connections() && state_ != State::down && !out_of_connections_) {
             out_of_connections_ = true;
             state_ = State::up;
@@ -362,10 +362,10 @@ void ConnectionPool::note_refusal(const DatabaseError& error, Clock::time_point 
 
 void ConnectionPool::note_limit(const DatabaseError& error, Clock::time_point now) {
     if (connecting_ > 0) {
-        return;  // those under way show how many there can be
+        return;  // the other attempts show how many connections are possible
     }
     limited_to_ = is_limited_ ? std::max(limited_to_, open_) : open_;
-    // Another reason may be that of a server that is about to end the other connections too.
+    // Any other error must persist: the server may be about to end the existing connections too.
     if (is_limited_ || !(error.is_out_of_connections() || now - refused_since_ >= kRecentAnswer)) {
         return;
     }
@@ -379,7 +379,7 @@ void ConnectionPool::note_limit(const DatabaseError& error, Clock::time_point no
 }
 
 void ConnectionPool::note_no_limit(Clock::time_point now) {
-    // One that has ended may not have been noticed yet, and the new one has its place.
+    // The new connection may have replaced one whose end the pool has not noticed yet.
     if (!is_limited_ || open_ <= limited_to_ || now - opened_at_ < kRecentAnswer) {
         return;
     }
@@ -400,12 +400,12 @@ void ConnectionPool::hand_over(Pooled pooled) {
     Waiter& first = *waiters_.front();
     waiters_.pop_front();
     first.connection = std::move(pooled);
-    first.called.notify_one();
+    first.done.notify_one();
 }
 
 void ConnectionPool::note_closed(std::size_t connections) {
     open_ -= connections;
-    // The server has a place again, unless somebody else is quicker.
+    // The server may have a free place now.
     next_growth_ = Clock::now();
     work_changed_.notify_one();
 }
@@ -452,7 +452,7 @@ void ConnectionPool::set_down(const DatabaseError& error) {
     log_loss(error);
     for (Waiter* waiter : std::exchange(waiters_, {})) {
         waiter->error = *loss_;
-        waiter->called.notify_one();
+        waiter->done.notify_one();
     }
     work_changed_.notify_one();
 }

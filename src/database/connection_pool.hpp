@@ -25,37 +25,38 @@
 
 namespace kheops {
 
-/// The connections to the database, which the serving threads borrow, and whether the database is
-/// there: up, suspect while that is being found out, or down. Threads of its own connect, so that a
-/// request can take whichever comes first, a new connection or one that another request returns;
-/// they also probe a database that is suspect or down, and close what has been idle or has lived
-/// long enough. While it is down, requests are refused at once.
+/// A pool of database connections for the serving threads. It knows the state of the database: up,
+/// suspect (until a probe decides) or down. While it is down, requests are refused at once. Threads
+/// of the pool connect, so that a request takes whichever comes first: a new connection or one that
+/// another request returns. They also probe a suspect or down database, and close connections that
+/// have been idle too long or have expired.
 ///
-/// It grows while requests wait and none is idle, up to a maximum. Where the server gives no more
-/// and some are there, requests wait for those, in the order in which they came, and now and then
-/// another one is tried. A lost database, one that is back, and a server that gives no more are
-/// logged once each. Safe to use from several threads; nothing slow happens under its lock.
+/// The pool grows while requests wait and no connection is idle, up to a maximum. If the server
+/// refuses more connections while some exist, requests wait for these in order of arrival, and the
+/// pool tries to grow again after a backoff. It logs once when the database is lost or back, and
+/// when a connection limit is reached or lifted. Thread-safe; nothing blocks under the lock.
 class ConnectionPool {
   public:
     class Lease;
 
-    /// `max_connections` is above 0; `log` outlives this. Connects to nothing before borrow() is
-    /// called. Throws std::system_error when the kernel gives no thread.
+    /// Connects only after the first borrow(). `max_connections` is above 0; `log` must outlive the
+    /// pool. Throws std::system_error if the kernel cannot create a thread.
     ConnectionPool(DatabaseSettings settings, std::size_t max_connections, const Log& log,
                    const PoolTimes& times = {});
-    /// \pre Nobody borrows any more, and all leases are returned. Ends what is under way at once,
-    /// but for a name that libpq is looking up.
+    /// \pre No thread calls borrow(), and all leases have ended. Aborts connecting and probing at
+    /// once, except while libpq resolves a name.
     ~ConnectionPool();
     ConnectionPool(const ConnectionPool&) = delete;
     ConnectionPool& operator=(const ConnectionPool&) = delete;
 
-    /// The connection that was used last of those that are idle; otherwise waits for one. Throws
-    /// DatabaseError when the database is down or the deadline passes.
+    /// Returns the most recently used idle connection, or waits for one. Throws DatabaseError if
+    /// the database is down or the deadline passes.
     [[nodiscard]] Lease borrow(Deadline deadline);
 
-    /// A statement failed for good. Where silence is the reason, the database becomes suspect,
-    /// unless another connection has just been answered.
-    void failed(const DatabaseError& error);
+    /// Reports that a statement failed and is not repeated. Marks the database suspect if the
+    /// server did not answer in time and no connection has received an answer in the last second.
+    /// Logs an error that may affect other requests.
+    void note_failure(const DatabaseError& error);
 
     [[nodiscard]] LockBreaker& lock_breaker() { return lock_breaker_; }
 
@@ -64,12 +65,12 @@ class ConnectionPool {
 
     struct Pooled {
         std::unique_ptr<Connection> connection;
-        IdleConnection times;
+        ConnectionTimes times;
         bool is_new = true;
     };
-    /// A request that waits. One of the two is there once it is called.
+    /// A request that waits. Exactly one of the optionals is set before `done` is notified.
     struct Waiter {
-        std::condition_variable called;
+        std::condition_variable done;
         std::optional<Pooled> connection;
         std::optional<DatabaseError> error;
     };
@@ -80,17 +81,17 @@ class ConnectionPool {
     };
     using Lock = std::unique_lock<std::mutex>;
 
-    /// Ends the connecting threads.
+    /// Stops and joins the connecting threads.
     void stop();
-    /// Takes back what was borrowed. `answered`: the statement succeeded.
+    /// Takes back a borrowed connection. `answered`: its statement succeeded.
     void take_back(Pooled pooled, bool answered);
 
-    // Of the connecting threads. \pre `lock` holds mutex_; it is released meanwhile.
+    // Run by the connecting threads. \pre `lock` holds mutex_. They unlock it while they do I/O.
     void run_connector();
     void open_connection(Lock& lock, std::chrono::milliseconds limit);
     void probe(Lock& lock);
     void maintain(Lock& lock);
-    /// Logs and closes what has been collected, without the lock.
+    /// Unlocks, then logs events_ and closes the connections in closing_.
     void finish_work(Lock& lock);
 
     // \pre mutex_ is held, here and below.
@@ -105,14 +106,14 @@ class ConnectionPool {
     void note_refusal(const DatabaseError& error, Clock::time_point began);
     void note_limit(const DatabaseError& error, Clock::time_point now);
     void note_no_limit(Clock::time_point now);
-    /// Gives it to the request that waits first, or keeps it.
+    /// Gives the connection to the first waiting request, or makes it idle.
     void hand_over(Pooled pooled);
     void note_closed(std::size_t connections);
     void close_idle(bool dead_only);
     void set_up();
     void set_suspect(Clock::time_point next_probe);
     void set_down(const DatabaseError& error);
-    /// Has each line of the error's text logged that is new since the database was last well.
+    /// Logs each line of the error that has not been logged during this loss.
     void log_loss(const DatabaseError& error);
 
     const DatabaseSettings settings_;
@@ -124,23 +125,23 @@ class ConnectionPool {
     Descriptor stop_end_;
 
     std::mutex mutex_;
-    std::condition_variable work_changed_;  // the connecting threads wait for it
+    std::condition_variable work_changed_;  // wakes connecting threads
 
     std::size_t open_ = 0;        // idle or borrowed
-    std::size_t connecting_ = 0;  // being made
-    std::vector<Pooled> idle_;    // the one used last at the back; empty while a request waits
+    std::size_t connecting_ = 0;  // attempts in progress
+    std::vector<Pooled> idle_;    // most recently used last; empty while a request waits
     std::deque<Waiter*> waiters_;
     Clock::time_point last_answer_;  // from the server, on any connection
 
-    std::optional<DatabaseError> loss_;  // why it is down
+    std::optional<DatabaseError> loss_;  // why the database is down
     Clock::time_point next_probe_;
-    Clock::time_point refused_since_;  // while there are connections
+    Clock::time_point refused_since_;  // start of the first of refusals_
     Clock::time_point next_growth_;
     Clock::time_point opened_at_;  // the newest connection
-    std::size_t limited_to_ = 0;
+    std::size_t limited_to_ = 0;   // largest open_ at a refusal
     Clock::time_point next_maintenance_;
 
-    std::set<std::string> logged_reasons_;  // since the database was last well
+    std::set<std::string> logged_reasons_;  // since the database was lost
     std::vector<Event> events_;             // to be logged
     std::vector<Pooled> closing_;           // to be closed
 
@@ -149,15 +150,15 @@ class ConnectionPool {
     unsigned refusals_ = 0;  // in a row
     bool is_stopping_ = false;
     bool is_probing_ = false;
-    bool out_of_connections_ = false;  // that is why it is suspect
-    bool is_limited_ = false;          // logged that the server gives no more
-    bool has_been_waiting_ = false;    // a request, since the last maintenance
+    bool out_of_connections_ = false;  // why the database is suspect
+    bool is_limited_ = false;          // a connection limit has been logged
+    bool had_waiters_ = false;         // since the last maintenance
     bool is_pooler_logged_ = false;
 
     std::vector<std::thread> connectors_;
 };
 
-/// A connection that is borrowed, and returned when this goes.
+/// A borrowed connection. The destructor returns it to the pool.
 class ConnectionPool::Lease {
   public:
     Lease(ConnectionPool& pool, Pooled pooled) : pool_(&pool), pooled_(std::move(pooled)) {}
@@ -169,9 +170,9 @@ class ConnectionPool::Lease {
     Lease& operator=(const Lease&) = delete;
 
     [[nodiscard]] Connection& connection() const { return *pooled_.connection; }
-    /// Whether nobody has used it before.
+    /// Whether nobody has used the connection before.
     [[nodiscard]] bool is_new() const { return pooled_.is_new; }
-    /// The statement succeeded: the database is well.
+    /// Reports that the statement succeeded, so the database is up.
     void note_success() { answered_ = true; }
 
   private:

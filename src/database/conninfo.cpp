@@ -18,7 +18,7 @@ namespace kheops {
 
 namespace {
 
-/// The texts between commas.
+/// Splits a comma-separated list.
 std::vector<std::string> split(const std::string& list) {
     std::vector<std::string> parts(1);
     for (const char c : list) {
@@ -31,8 +31,8 @@ std::vector<std::string> split(const std::string& list) {
     return parts;
 }
 
-/// The first line of the regular file; nothing when it cannot be read, which leaves the password to
-/// libpq's own ways.
+/// Returns the first line of the file; std::nullopt if it cannot be read, so that libpq looks for a
+/// password itself.
 std::optional<std::string> read_password(const std::string& file) {
     constexpr size_t kMaxSize = 4096;
     if (file.empty()) {
@@ -53,8 +53,8 @@ struct FreeOptions {
     void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
 };
 
-/// What libpq goes by on this connection, wherever it stands: connection string, environment,
-/// service file or libpq's defaults. Empty where it is not set.
+/// The options of a connection from its connection string, environment, service file or libpq's
+/// defaults. Empty if not set.
 class Options {
   public:
     explicit Options(PGconn* connection) : options_(PQconninfo(connection)) {}
@@ -73,8 +73,8 @@ class Options {
     std::unique_ptr<PQconninfoOption, FreeOptions> options_;
 };
 
-/// `value` as often as that, between commas.
-std::string repeated(const char* value, size_t times) {
+/// Returns `times` copies of `value` in a comma-separated list.
+std::string repeat(const char* value, size_t times) {
     std::string list = value;
     for (size_t i = 1; i < times; ++i) {
         list += std::string(",") + value;
@@ -82,28 +82,28 @@ std::string repeated(const char* value, size_t times) {
     return list;
 }
 
-/// As libpq reads integers.
-bool is_integer(const std::string& text, long least, long most) {
+/// Whether `text` is an integer from `min` to `max`, by libpq's rules.
+bool is_integer(const std::string& text, long min, long max) {
     char* end = nullptr;
     errno = 0;
     const long value = std::strtol(text.c_str(), &end, 10);
-    const bool read = end != text.c_str() && errno == 0 && value >= least && value <= most;
+    const bool read = end != text.c_str() && errno == 0 && value >= min && value <= max;
     return read && text.find_first_not_of(" \t\n\v\f\r", end - text.c_str()) == std::string::npos;
 }
 
-/// Options that libpq reads as integers only when it has reached a server.
+/// Options that libpq parses as integers only after it has reached a server.
 constexpr std::array<const char*, 6> kIntegers = {"connect_timeout",  "keepalives",
                                                   "keepalives_idle",  "keepalives_interval",
                                                   "keepalives_count", "tcp_user_timeout"};
 
 using Option = std::pair<const char*, const char*>;  // keyword and value
 
-/// By default, libpq prints each notice to standard error. What a server reports as it ends a
-/// connection is also the error of the next query.
+/// Keeps libpq from printing notices to standard error. If a notice says that the server closes the
+/// connection, the next query reports that again.
 void ignore_notice(void* /*argument*/, const PGresult* /*notice*/) {}
 
-/// Begins to connect with the settings; `overriding` win over them where not empty.
-PgConnection start(const DatabaseSettings& settings, const std::vector<Option>& overriding) {
+/// Starts to connect with the settings. Non-empty values of `overrides` replace theirs.
+PgConnection start(const DatabaseSettings& settings, const std::vector<Option>& overrides) {
     std::vector<const char*> keywords;
     std::vector<const char*> values;
     const auto set = [&](const char* keyword, const char* value) {
@@ -112,12 +112,12 @@ PgConnection start(const DatabaseSettings& settings, const std::vector<Option>& 
     };
     const std::optional<std::string> password = read_password(settings.password_file);
 
-    // What comes before the connection string is a default.
+    // Options before the connection string are defaults.
     set("fallback_application_name", "kheops-webhooks");
     set("keepalives_idle", "30");
     set("keepalives_interval", "10");
     set("keepalives_count", "3");
-    // Only the first dbname is read as a connection string; what follows it wins over it.
+    // Only the first dbname is parsed as a connection string; later options override it.
     set("dbname", settings.connection.c_str());
     set("client_encoding", "UTF8");
     if (!settings.name.empty()) {
@@ -129,7 +129,7 @@ PgConnection start(const DatabaseSettings& settings, const std::vector<Option>& 
     if (password) {
         set("password", password->c_str());
     }
-    for (const auto& [keyword, value] : overriding) {
+    for (const auto& [keyword, value] : overrides) {
         set(keyword, value);
     }
     set(nullptr, nullptr);
@@ -158,12 +158,12 @@ PgConnection start_connecting(const DatabaseSettings& settings, const std::vecto
     const std::string names = joined(hosts, &Host::name);
     const std::string addresses = joined(hosts, &Host::address);
     const std::string ports = joined(hosts, &Host::port);
-    std::vector<Option> overriding;
+    std::vector<Option> overrides;
     if (!hosts.empty()) {
-        overriding = {
+        overrides = {
             {"host", names.c_str()}, {"hostaddr", addresses.c_str()}, {"port", ports.c_str()}};
     }
-    return start(settings, overriding);
+    return start(settings, overrides);
 }
 
 std::vector<Host> hosts_of(pg_conn* connection) {
@@ -195,14 +195,14 @@ std::optional<std::string> conninfo_error(const DatabaseSettings& settings) {
     if (parsed == nullptr) {
         return "it cannot be parsed";
     }
-    // libpq looks at most options only as it begins to connect. It says that there is no port 0
-    // before it looks any host up, and that this is no address before it makes a socket.
-    constexpr const char* kNoAddress = "kheops-webhooks-connects-nowhere";
+    // libpq checks most options only when it starts to connect. It rejects port 0 before it
+    // resolves a name, and an invalid address before it creates a socket.
+    constexpr const char* kInvalidAddress = "kheops-webhooks-connects-nowhere";
     const Options first(start(settings, {{"port", "0"}}).get());
     const std::string& listed = first["hostaddr"].empty() ? first["host"] : first["hostaddr"];
     const size_t hosts = split(listed).size();
-    const std::string nowhere = repeated(kNoAddress, hosts);
-    const auto connection = start(settings, {{"hostaddr", nowhere.c_str()}});
+    const std::string invalid_addresses = repeat(kInvalidAddress, hosts);
+    const auto connection = start(settings, {{"hostaddr", invalid_addresses.c_str()}});
     const Options options(connection.get());
 
     for (const char* keyword : kIntegers) {
@@ -218,17 +218,17 @@ std::optional<std::string> conninfo_error(const DatabaseSettings& settings) {
             return "port is not a number from 1 to 65535";
         }
     }
-    // Of each host, nothing is wrong but this address.
+    // The options are valid if libpq rejects nothing but the address of each host.
     std::string message = PQerrorMessage(connection.get());
-    size_t without_address = 0;
-    for (size_t at = message.find(kNoAddress); at != std::string::npos;
-         at = message.find(kNoAddress, at + 1)) {
-        ++without_address;
+    size_t invalid_count = 0;
+    for (size_t at = message.find(kInvalidAddress); at != std::string::npos;
+         at = message.find(kInvalidAddress, at + 1)) {
+        ++invalid_count;
     }
-    if (without_address == hosts) {
+    if (invalid_count == hosts) {
         return std::nullopt;
     }
-    // A slip of the pen may have put a password where libpq quotes a value.
+    // If the string is mistyped, libpq may quote a password: hide it.
     const size_t quote = message.find('"');
     if (quote != std::string::npos) {
         message.replace(quote, message.rfind('"') + 1 - quote, "\u2026");

@@ -11,10 +11,10 @@
 
 namespace kheops {
 
-/// One of the hosts that a connection string, the environment or a service file names.
+/// One host of the connection string, the environment or a service file.
 struct Host {
-    std::string name;     ///< or the directory of a socket; may be empty
-    std::string address;  ///< numeric, which spares looking the name up; may be empty
+    std::string name;     ///< or directory of a Unix socket; may be empty
+    std::string address;  ///< numeric, avoids a name lookup; may be empty
     std::string port;     ///< may be empty
 
     [[nodiscard]] const std::string& address_or_name() const {
@@ -23,13 +23,13 @@ struct Host {
     bool operator==(const Host&) const = default;
 };
 
-/// Begins to connect to these hosts, or, where there are none, to those of the settings. Never
-/// null. Throws std::bad_alloc.
+/// Starts a connection to `hosts`, or to the hosts of the settings if empty. Never null. Throws
+/// std::bad_alloc.
 [[nodiscard]] PgConnection start_connecting(const DatabaseSettings& settings,
                                             const std::vector<Host>& hosts);
 
-/// The hosts that the connection chooses among. None where libpq refuses the lists, or fills gaps
-/// in them in its own way: then it alone chooses.
+/// Returns the hosts that the connection may use. Empty if libpq rejects the lists or fills gaps in
+/// them; then libpq alone chooses.
 [[nodiscard]] std::vector<Host> hosts_of(pg_conn* connection);
 
 }  // namespace kheops

@@ -14,11 +14,11 @@ milliseconds probe_interval(double random) {
 }
 
 milliseconds probe_timeout(unsigned number, milliseconds budget) {
-    // Packets that were lost are sent again at growing intervals; a new probe begins anew and so
-    // notices sooner that the server is back.
-    constexpr milliseconds kLimit(1500);
+    // TCP resends lost packets at growing intervals. A new probe starts with short intervals again
+    // and so notices sooner that the server is back.
+    constexpr milliseconds kShortTimeout(1500);
     constexpr unsigned kFullBudgetProbe = 4;
-    return number % kFullBudgetProbe == 0 ? std::max(budget, kLimit) : kLimit;
+    return number % kFullBudgetProbe == 0 ? std::max(budget, kShortTimeout) : kShortTimeout;
 }
 
 milliseconds growth_backoff(unsigned refusals, double random) {
@@ -34,14 +34,14 @@ milliseconds lifetime(milliseconds max, double random) {
     return max - std::chrono::floor<milliseconds>(random * (max / kSpread));
 }
 
-bool is_surplus(const IdleConnection& connection, const PoolState& pool, const PoolTimes& times,
+bool is_surplus(const ConnectionTimes& connection, const PoolState& pool, const PoolTimes& times,
                 Clock::time_point now) {
     return pool.open > 1 && now - connection.last_used >= times.max_idle;
 }
 
-bool should_be_replaced(const IdleConnection& connection, const PoolState& pool,
+bool should_be_replaced(const ConnectionTimes& connection, const PoolState& pool,
                         Clock::time_point now) {
-    return now >= connection.expires_at && !pool.has_been_waiting &&
+    return now >= connection.expires_at && !pool.had_waiters &&
            !(pool.is_limited && pool.open == 1);
 }
 

@@ -6,59 +6,59 @@
 
 #include "deadline.hpp"
 
-/// When the connection pool tries, closes and gives up. Reads no clock; `random` is from [0, 1).
+/// Rules of the connection pool. The functions read no clock; `random` is in [0, 1).
 namespace kheops {
 
-/// The pool's times for what happens in minutes; the tests have shorter ones.
+/// Time limits of the pool; tests use shorter ones.
 struct PoolTimes {
-    /// A connection that was not used for so long is closed, but for the last one. PostgREST waits
-    /// 30 s, HikariCP 10 minutes, pgxpool 30: a connection costs a few milliseconds to make and
-    /// some 10 MB in the server to keep.
+    /// Connections that are idle for this long are closed, except the last one. Defaults elsewhere:
+    /// PostgREST 30 s, HikariCP 10 minutes, pgxpool 30 minutes. A connection takes a few
+    /// milliseconds to make and about 10 MB of the server's memory to keep.
     std::chrono::milliseconds max_idle = std::chrono::minutes(5);
-    /// How old a connection becomes at most, if requests leave it alone for a moment: as with
-    /// PostgREST and HikariCP.
+    /// Age at which an idle connection is replaced, at the latest, unless requests wait. PostgREST
+    /// and HikariCP have the same default.
     std::chrono::milliseconds max_lifetime = std::chrono::minutes(30);
-    /// How often the pool looks for such connections: as HikariCP does.
+    /// Interval between checks of idle time and age, as in HikariCP.
     std::chrono::milliseconds maintenance_interval = std::chrono::seconds(30);
 };
 
-/// How long to pause between two probes of a lost database: 200 to 600 ms, so that many workers
-/// that lost it together do not return together.
+/// Returns the pause between two probes of a lost database: 200 to 600 ms at random, so that many
+/// workers that lost it together do not reconnect together.
 [[nodiscard]] std::chrono::milliseconds probe_interval(double random);
 
-/// How long the probe of that number in a row, from 1, waits for a silent server. Each fourth waits
-/// as long as a request does (`budget`), for a server that is slow to let anyone in.
+/// Returns the timeout of the probe with this number in a row, from 1: 1.5 s. Every fourth probe
+/// waits at least for `budget`, in case the server accepts connections slowly.
 [[nodiscard]] std::chrono::milliseconds probe_timeout(unsigned number,
                                                       std::chrono::milliseconds budget);
 
-/// How long the pool stays as large as it is after so many refusals in a row, from 1: a second,
-/// doubled each time up to half a minute, a half of it at random.
+/// Returns how long the pool waits after `refusals` consecutive refusals, from 1, before it tries
+/// to grow again: 1 s, doubled each time up to 30 s, of which a random 50 to 100 % is used.
 [[nodiscard]] std::chrono::milliseconds growth_backoff(unsigned refusals, double random);
 
-/// How old a connection is to become: 80 to 100 % of `max`, so that those of one burst are not
-/// replaced together.
+/// Returns a lifetime of 80 to 100 % of `max`, so that the connections of one burst are not
+/// replaced at the same time.
 [[nodiscard]] std::chrono::milliseconds lifetime(std::chrono::milliseconds max, double random);
 
-/// A connection that nobody uses.
-struct IdleConnection {
+/// Times that decide when an idle connection is closed.
+struct ConnectionTimes {
     Clock::time_point last_used;
     Clock::time_point expires_at;
 };
 
-/// What the pool knows as it decides whether to close one.
+/// The pool's state when it decides whether to close an idle connection.
 struct PoolState {
-    std::size_t open;       ///< how many connections there are, this one included
-    bool is_limited;        ///< the server gave no more when last asked
-    bool has_been_waiting;  ///< a request has waited for a connection since the last maintenance
+    std::size_t open;  ///< number of idle and borrowed connections
+    bool is_limited;   ///< the server has reached a connection limit
+    bool had_waiters;  ///< a request has waited for a connection since the last maintenance
 };
 
-/// Whether the connection is more than is needed.
-[[nodiscard]] bool is_surplus(const IdleConnection& connection, const PoolState& pool,
+/// Whether the connection has been idle too long and is not the only one.
+[[nodiscard]] bool is_surplus(const ConnectionTimes& connection, const PoolState& pool,
                               const PoolTimes& times, Clock::time_point now);
 
-/// Whether another one should take the connection's place. Not in the middle of a burst; and not
-/// where the server might give its only place to somebody else.
-[[nodiscard]] bool should_be_replaced(const IdleConnection& connection, const PoolState& pool,
+/// Whether to replace the connection because it has expired. False after requests have waited, and
+/// for the last connection if the server might give its place to another client.
+[[nodiscard]] bool should_be_replaced(const ConnectionTimes& connection, const PoolState& pool,
                                       Clock::time_point now);
 
 }  // namespace kheops

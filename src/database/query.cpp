@@ -7,9 +7,8 @@ namespace kheops {
 
 namespace {
 
-/// New connections that may be lost before the statement is given up: one can be ended as it is
-/// made.
-constexpr int kMaxLostNew = 2;
+/// Maximum number of new connections to try. The server may close one just after it was made.
+constexpr int kMaxNewConnections = 2;
 
 void run_on_pool(ConnectionPool& pool, const Statement& statement, const Parameters& parameters,
                  Deadline deadline, const Reader& read) {
@@ -26,12 +25,12 @@ void run_on_pool(ConnectionPool& pool, const Statement& statement, const Paramet
             pool.lock_breaker().note_success();
             return;
         } catch (const DatabaseError& error) {
-            const bool conflict = error.kind() == Kind::conflict;
-            const bool passing =
-                conflict || error.kind() == Kind::unreachable || error.kind() == Kind::invalidated;
-            // A connection that was lost while it was idle says nothing of the next one.
-            if (!passing || (repeated && conflict) ||
-                (lease->is_new() && ++lost_new == kMaxLostNew)) {
+            const bool is_conflict = error.kind() == Kind::conflict;
+            const bool is_transient = is_conflict || error.kind() == Kind::unreachable ||
+                                      error.kind() == Kind::invalidated;
+            // The loss of an idle connection does not mean that the next one fails.
+            if (!is_transient || (repeated && is_conflict) ||
+                (lease->is_new() && ++lost_new == kMaxNewConnections)) {
                 throw;
             }
             if (!lease->connection().is_usable()) {
@@ -52,7 +51,7 @@ void query(ConnectionPool& pool, const Statement& statement, const Parameters& p
         pool.lock_breaker().note_failure(error);
         if (error.kind() != DatabaseError::Kind::statement_failed ||
             statement.objects == Statement::Objects::required) {
-            pool.failed(error);
+            pool.note_failure(error);
         }
         throw;
     }

@@ -349,15 +349,15 @@ TEST_F(Pool, AConnectionIsReplacedAtTheEndOfItsLifetime) {
 TEST_F(Pool, NoMoreThanEightReasonsAreLogged) {
     ConnectionPool pool(settings(), 1, log_);
     for (int i = 0; i < 100; ++i) {
-        pool.failed({DatabaseError::Kind::unreachable, "", "reason " + std::to_string(i)});
+        pool.note_failure({DatabaseError::Kind::unreachable, "", "reason " + std::to_string(i)});
     }
     EXPECT_EQ(lines_of("database_lost"), 8);
 }
 
 TEST_F(Pool, EachHostsReasonIsLoggedOnce) {
     ConnectionPool pool(settings(), 1, log_);
-    pool.failed({DatabaseError::Kind::unreachable, "", "one\ntwo"});
-    pool.failed({DatabaseError::Kind::unreachable, "", "two\nthree"});
+    pool.note_failure({DatabaseError::Kind::unreachable, "", "one\ntwo"});
+    pool.note_failure({DatabaseError::Kind::unreachable, "", "two\nthree"});
     EXPECT_EQ(lines_of("database_lost"), 3);
 }
 
@@ -366,7 +366,7 @@ TEST_F(Pool, AnErrorOfOneRequestIsNoLoss) {
     ConnectionPool pool(settings(), 1, log_);
     for (const Kind kind :
          {Kind::timed_out, Kind::conflict, Kind::abandoned, Kind::untranslatable}) {
-        pool.failed({kind, "40001", "reason"});
+        pool.note_failure({kind, "40001", "reason"});
     }
     EXPECT_EQ(logged_.text(), "");
 }

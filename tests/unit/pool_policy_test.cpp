@@ -44,11 +44,11 @@ class ClosingIdleConnections : public testing::Test {
   protected:
     const Clock::time_point now_ = Clock::now();
     const PoolTimes times_;
-    PoolState pool_{.open = 3, .is_limited = false, .has_been_waiting = false};
+    PoolState pool_{.open = 3, .is_limited = false, .had_waiters = false};
 };
 
 TEST_F(ClosingIdleConnections, OneUnusedForMaxIdleIsSurplusUnlessItIsTheLast) {
-    const IdleConnection unused = {now_ - times_.max_idle, now_ + 1h};
+    const ConnectionTimes unused = {now_ - times_.max_idle, now_ + 1h};
     EXPECT_TRUE(is_surplus(unused, pool_, times_, now_));
     EXPECT_FALSE(is_surplus({unused.last_used + 1ms, now_ + 1h}, pool_, times_, now_));
     pool_.open = 1;
@@ -56,7 +56,7 @@ TEST_F(ClosingIdleConnections, OneUnusedForMaxIdleIsSurplusUnlessItIsTheLast) {
 }
 
 TEST_F(ClosingIdleConnections, OneAtTheEndOfItsLifetimeExpires) {
-    const IdleConnection old = {now_, now_};
+    const ConnectionTimes old = {now_, now_};
     EXPECT_TRUE(should_be_replaced(old, pool_, now_));
     EXPECT_FALSE(should_be_replaced({now_, now_ + 1ms}, pool_, now_));
     pool_.open = 1;
@@ -64,7 +64,7 @@ TEST_F(ClosingIdleConnections, OneAtTheEndOfItsLifetimeExpires) {
 }
 
 TEST_F(ClosingIdleConnections, NoneExpiresWhileRequestsWait) {
-    pool_.has_been_waiting = true;
+    pool_.had_waiters = true;
     EXPECT_FALSE(should_be_replaced({now_, now_}, pool_, now_));
 }
 
