@@ -28,7 +28,7 @@ enum Column : int {
     kLastTriggerIds,
     kLastTriggerPasses,
     kAccelerated,
-    kColumns,  // how many there are
+    kColumns,  // their number
 };
 
 std::vector<Trigger> last_triggers_in(const Result& result, int row) {
@@ -63,7 +63,7 @@ Webhook webhook_in(const Result& result, int row) {
 }
 
 Listing listing_in(const Result& result) {
-    // The first row always stands; without a page it has no webhook.
+    // There is always a first row. If the page is empty, its webhook columns are NULL.
     Result::expect(result.rows() > 0 && result.columns() == kColumns, "a row of its columns");
     Listing listing;
     listing.caller = {.known = result.boolean(0, kUserKnown),
@@ -80,16 +80,16 @@ Listing listing_in(const Result& result) {
     return listing;
 }
 
-Listing ask(ConnectionPool& pool, const std::string& subject, const AlbumId& album,
-            const WebhookFilter& filter, Deadline deadline) {
-    static const Statement stock = {"list_webhooks", kListWebhooksSql};
-    static const Statement faster = {"list_webhooks_accelerated", kListWebhooksAcceleratedSql,
-                                     Statement::Objects::may_be_missing};
-    /// Whether the last answer to any thread has named a count that may be asked.
-    static std::atomic<bool> accelerated = false;
-    /// The count that turned out not to be in force, by the oid of its mark; 0: none. It is not
-    /// asked again: accelerate.sql makes another.
-    static std::atomic<std::int64_t> refused = 0;
+Listing query_page(ConnectionPool& pool, const std::string& subject, const AlbumId& album,
+                   const WebhookFilter& filter, Deadline deadline) {
+    static const Statement standard = {"list_webhooks", kListWebhooksSql};
+    static const Statement accelerated = {"list_webhooks_accelerated", kListWebhooksAcceleratedSql,
+                                          Statement::Objects::may_be_missing};
+    /// Whether the last answer to any thread reported a count that may be used.
+    static std::atomic<bool> use_accelerated = false;
+    /// The count that turned out not to be in force, by the oid of its table `ready`; 0 if none.
+    /// Not used again: accelerate.sql makes a new one.
+    static std::atomic<std::int64_t> rejected_count = 0;
     const Parameters parameters = {
         subject,
         album.value,
@@ -98,49 +98,49 @@ Listing ask(ConnectionPool& pool, const std::string& subject, const AlbumId& alb
         std::to_string(filter.offset),
     };
     Listing listing;
-    std::int64_t count = 0;  // what the last answer names, 0 for none
+    std::int64_t count = 0;  // as the last answer reports it, 0 if none
     const auto read = [&](const Result& result) {
         const Clock::time_point received = Clock::now();
         listing = listing_in(result);
         listing.received = received;
         count = result.is_null(0, kAccelerated) ? 0 : result.count(0, kAccelerated);
     };
-    bool was_refused = false;
-    if (accelerated) {
+    bool was_rejected = false;
+    if (use_accelerated) {
         try {
-            query(pool, faster, parameters, deadline, read);
+            query(pool, accelerated, parameters, deadline, read);
             if (count != 0) {
                 return listing;
             }
-            was_refused = true;
+            was_rejected = true;
         } catch (const DatabaseError& error) {
             if (error.kind() != DatabaseError::Kind::statement_failed) {
                 throw;
             }
-            // What it reads is not there, or not allowed: of another version, or just being made.
+            // Its tables are missing, not permitted, of another version, or just being created.
             constexpr std::string_view kSyntaxErrorOrAccessRuleViolation = "42";
-            was_refused = error.sqlstate().starts_with(kSyntaxErrorOrAccessRuleViolation);
+            was_rejected = error.sqlstate().starts_with(kSyntaxErrorOrAccessRuleViolation);
         }
     }
-    query(pool, stock, parameters, deadline, read);
-    if (was_refused) {
-        refused = count;
+    query(pool, standard, parameters, deadline, read);
+    if (was_rejected) {
+        rejected_count = count;
     }
-    accelerated = count != 0 && count != refused;
+    use_accelerated = count != 0 && count != rejected_count;
     return listing;
 }
 
-/// The answer to a question that ended in `error`, of kind untranslatable: where a text that is
-/// asked for has a character that the database's encoding does not have, it equals nothing that is
-/// stored. Throws DatabaseError where a stored text is at fault.
+/// Returns the answer to a request that failed with `error` of kind untranslatable. If the
+/// database's encoding lacks a character of a requested text, that text equals nothing that is
+/// stored. Throws DatabaseError if a stored text is invalid.
 Listing answer_untranslatable(ConnectionPool& pool, const std::string& subject,
                               const AlbumId& album, const WebhookFilter& filter, Deadline deadline,
                               const DatabaseError& error) {
-    // With a limit of 0 no stored text is sent: what fails then is what is asked for.
-    const auto ask_without_page = [&](const std::optional<std::string>& url) {
+    // With limit 0, no stored text is sent: a failure then concerns the requested texts.
+    const auto query_without_page = [&](const std::optional<std::string>& url) {
         try {
             return std::optional(
-                ask(pool, subject, album, {.limit = 0, .offset = 0, .url = url}, deadline));
+                query_page(pool, subject, album, {.limit = 0, .offset = 0, .url = url}, deadline));
         } catch (const DatabaseError& again) {
             if (again.kind() != DatabaseError::Kind::untranslatable) {
                 throw;
@@ -148,14 +148,14 @@ Listing answer_untranslatable(ConnectionPool& pool, const std::string& subject,
             return std::optional<Listing>();
         }
     };
-    if (ask_without_page(filter.url)) {
+    if (query_without_page(filter.url)) {
         throw DatabaseError(error.kind(), error.sqlstate(),
                             "SQLSTATE " + error.sqlstate() +
                                 ": a stored text is not valid in the database's encoding or "
                                 "cannot be converted to UTF-8: check id, url and name of webhooks "
                                 "and id of webhook_triggers");
     }
-    std::optional<Listing> listing = ask_without_page(std::nullopt);
+    std::optional<Listing> listing = query_without_page(std::nullopt);
     if (!listing) {  // no user has that `sub`
         listing.emplace();
         listing->received = Clock::now();
@@ -169,7 +169,7 @@ Listing answer_untranslatable(ConnectionPool& pool, const std::string& subject,
 Listing find_webhooks(ConnectionPool& pool, const std::string& subject, const AlbumId& album,
                       const WebhookFilter& filter, Deadline deadline) {
     try {
-        return ask(pool, subject, album, filter, deadline);
+        return query_page(pool, subject, album, filter, deadline);
     } catch (const DatabaseError& error) {
         if (error.kind() != DatabaseError::Kind::untranslatable) {
             throw;

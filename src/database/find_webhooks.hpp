@@ -13,7 +13,7 @@ namespace kheops {
 extern const char* const kListWebhooksSql;
 extern const char* const kListWebhooksAcceleratedSql;
 
-/// Who asks, as the database knows them. Each member is true only where the ones before it are.
+/// The rights of the user who asks. Each member is true only if all members before it are.
 struct Caller {
     bool known = false;          ///< a user has that `sub`
     bool member = false;         ///< of the album, which exists and is not their inbox
@@ -21,18 +21,18 @@ struct Caller {
 };
 
 struct Listing {
-    Clock::time_point received;  ///< when the database's answer was there, before it was read
+    Clock::time_point received;  ///< when the database's answer had arrived, before it was parsed
     Caller caller;
     WebhookPage page;  ///< empty unless the caller is an administrator
 };
 
-/// Asks for the caller's standing and the page of the album's webhooks: one statement, one round
-/// trip, one snapshot (contract section 6). `subject` is UTF-8 without U+0000. Throws
-/// DatabaseError; one of kind untranslatable means that what is stored cannot be read.
+/// Returns the caller's rights and the page of the album's webhooks: one statement, one round trip,
+/// one snapshot (contract section 6). `subject` is UTF-8 without U+0000. Throws DatabaseError; kind
+/// untranslatable means that a stored text is invalid. Thread-safe.
 ///
-/// Where sql/accelerate.sql is in force, which each answer tells for the next request of whatever
-/// thread, the statement made for it is asked; when that has been undone since, the other one
-/// answers this same request. The answers are the same.
+/// Each answer reports whether sql/accelerate.sql is in force; if so, the next request of any
+/// thread uses the statement made for it. If that has since been undone, the same request falls
+/// back to the other statement. Both give the same answer.
 [[nodiscard]] Listing find_webhooks(ConnectionPool& pool, const std::string& subject,
                                     const AlbumId& album, const WebhookFilter& filter,
                                     Deadline deadline);
