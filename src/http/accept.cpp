@@ -22,7 +22,7 @@ std::string lower_case(std::string_view text) {
     return lower;
 }
 
-/// A cursor over the header; each step takes what it names or leaves the cursor where it was.
+/// A cursor over the header. Each function consumes what it names, if it is next.
 class Cursor {
   public:
     explicit Cursor(std::string_view text) : rest_(text) {}
@@ -49,7 +49,7 @@ class Cursor {
         return token;
     }
 
-    /// A quoted string (RFC 9110 section 5.6.4); its content does not matter here.
+    /// Consumes a quoted string (RFC 9110 section 5.6.4); its content is ignored.
     bool take_quoted_string() {
         if (!take('"')) {
             return false;
@@ -71,7 +71,7 @@ class Cursor {
     std::string_view rest_;
 };
 
-/// A weight in thousandths: `0` or `1` with up to three decimals, 1 at the most (section 12.4.2).
+/// Returns a weight from 0 to 1 in thousandths; at most three decimals (section 12.4.2).
 std::optional<int> parse_weight(std::string_view text) {
     if (text.empty() || text.size() > 5 || (text.front() != '0' && text.front() != '1') ||
         (text.size() > 1 && text[1] != '.')) {
@@ -95,7 +95,7 @@ struct MediaRange {
     int weight = 1000;
 };
 
-/// One `;`-led parameter; an empty one is allowed. False when it cannot be parsed.
+/// Consumes a parameter after its `;`; it may be empty. Returns false if it is malformed.
 bool take_parameter(Cursor& cursor, MediaRange& range) {
     cursor.skip_blanks();
     const std::string_view name = cursor.take_token();
@@ -133,7 +133,7 @@ std::optional<MediaRange> take_media_range(Cursor& cursor) {
     return range;
 }
 
-/// How closely a range names `application/json`: 0 for not at all, up to 3 for exactly.
+/// Returns how specifically a range matches `application/json`: 0 not at all, 3 exactly.
 size_t specificity(const MediaRange& range) {
     if (range.type == "*" && range.subtype == "*") {
         return 1;
@@ -147,9 +147,9 @@ size_t specificity(const MediaRange& range) {
 }  // namespace
 
 std::optional<bool> accepts_json(std::string_view header) {
-    constexpr int kUnnamed = -1;
+    constexpr int kNoRange = -1;
     std::array<int, 4> weights{};  // the highest weight for each specificity
-    weights.fill(kUnnamed);
+    weights.fill(kNoRange);
 
     Cursor cursor(header);
     bool any_range = false;
@@ -173,7 +173,7 @@ std::optional<bool> accepts_json(std::string_view header) {
         return true;
     }
     for (const size_t specificity_level : {3U, 2U, 1U}) {
-        if (weights.at(specificity_level) != kUnnamed) {
+        if (weights.at(specificity_level) != kNoRange) {
             return weights.at(specificity_level) > 0;
         }
     }

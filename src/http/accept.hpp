@@ -6,10 +6,10 @@
 
 namespace kheops {
 
-/// Whether the header Accept allows `application/json` (RFC 9110 section 12.5.1): the most specific
-/// of the ranges that match decides, by a weight above 0; among equally specific ones the highest
-/// weight counts. Parameters other than `q` do not matter. An empty header is an absent one and
-/// allows everything. Nothing when the header cannot be parsed.
+/// Returns whether the Accept header allows `application/json` (RFC 9110 section 12.5.1): the
+/// weight of the most specific matching range must be above 0; of equally specific ranges, the
+/// highest weight counts. Ignores parameters other than `q`. An empty header counts as absent and
+/// allows everything. Returns std::nullopt if the header is malformed.
 [[nodiscard]] std::optional<bool> accepts_json(std::string_view header);
 
 }  // namespace kheops

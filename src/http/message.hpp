@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
-/// One HTTP exchange as plain values, whichever gateway protocol brought it.
+/// An HTTP request and response as plain values, independent of the gateway protocol.
 namespace kheops {
 
-/// What the web server passed of one request. Header members are empty when the header is absent.
+/// A request as the web server passed it. Members for headers are empty if the header is absent.
 struct Request {
     std::string method;
     std::string path;                ///< decoded, without query
@@ -20,25 +20,24 @@ struct Request {
     std::string forwarded_for;       ///< the header X-Forwarded-For
     std::string link_authorization;  ///< the header X-Link-Authorization
     std::string remote_address;      ///< REMOTE_ADDR
-    std::string id;                  ///< REQUEST_ID, nginx's own; empty where it passes none
+    std::string id;                  ///< REQUEST_ID, assigned by nginx; may be empty
 
-    // A variable of the gateway ends at U+0000: what is left of it means something else to the web
-    // server.
-    bool nul_in_path = false;    ///< the path had one
-    bool nul_elsewhere = false;  ///< another variable had one
+    // Gateway variables are cut off at U+0000, but the web server has seen the whole text.
+    bool nul_in_path = false;    ///< the path contained U+0000
+    bool nul_elsewhere = false;  ///< another variable contained U+0000
 };
 
 using Header = std::pair<std::string, std::string>;
 
-/// A whole answer: nothing is written before all of it is there.
+/// A response. It is written only when it is complete.
 struct Response {
     int status = 200;
     std::vector<Header> headers;  ///< without Content-Length and Status
     std::string body;
 };
 
-/// Refuses a request; thrown by any gate, turned into an answer in one place (error_response).
-/// Message and detail are shown to the client: they never hold SQL, a library's text or a token.
+/// Refuses a request. Any gate may throw it; error_response() alone makes the response. The client
+/// sees message and detail: they never contain SQL, a library's text or a token.
 class HttpError : public std::runtime_error {
   public:
     HttpError(int status, const std::string& message, std::string detail,
@@ -51,7 +50,7 @@ class HttpError : public std::runtime_error {
     [[nodiscard]] int status() const { return status_; }
     [[nodiscard]] std::string message() const { return what(); }
     [[nodiscard]] const std::string& detail() const { return detail_; }
-    /// Headers that this refusal needs beside those of every answer.
+    /// Headers that this error adds to those of every response.
     [[nodiscard]] const std::vector<Header>& headers() const { return headers_; }
 
   private:
@@ -60,17 +59,16 @@ class HttpError : public std::runtime_error {
     std::vector<Header> headers_;
 };
 
-/// The reason phrase of a status that this program sends (RFC 9110 section 15).
+/// Returns the reason phrase of a status that this program sends (RFC 9110 section 15).
 [[nodiscard]] std::string_view reason_phrase(int status);
 
-/// The answer to a refusal: Kheops' error object (contract section 3) and the headers of every
-/// answer.
+/// Returns Kheops' error object (contract section 3) with the headers of every response.
 [[nodiscard]] Response error_response(const HttpError& error);
 
-/// An answer with a JSON body and the headers of every answer (contract section 4).
+/// Returns a response with a JSON body and the headers of every response (contract section 4).
 [[nodiscard]] Response json_response(int status, std::string body);
 
-/// The headers that let pages of any origin call this API; on every answer.
+/// The CORS headers of every response, for pages of any origin. Static lifetime.
 [[nodiscard]] const std::vector<Header>& cross_origin_headers();
 
 }  // namespace kheops

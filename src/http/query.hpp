@@ -7,10 +7,10 @@
 
 namespace kheops {
 
-/// The value of the first parameter of that name in a query string
-/// (`application/x-www-form-urlencoded`: `&` separates, `+` is a space, names are encoded too), as
-/// decoded octets. A `%` that two hexadecimal digits do not follow stands for itself. A parameter
-/// without `=` has the empty value. Nothing when there is none of that name.
+/// Returns the decoded value of the first parameter `name` in a query string
+/// (`application/x-www-form-urlencoded`: `&` separates, `+` is a space, names are encoded too). The
+/// value may be any octets. A `%` without two hexadecimal digits is kept. A parameter without `=`
+/// has an empty value. Returns std::nullopt if there is no such parameter.
 [[nodiscard]] std::optional<std::string> query_parameter(std::string_view query,
                                                          std::string_view name);
 
