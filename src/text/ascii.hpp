@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-/// Characters of ASCII, whatever the locale is: those of <cctype> ask it.
+/// ASCII character functions that, unlike <cctype>, ignore the locale.
 namespace kheops {
 
 [[nodiscard]] constexpr bool is_digit(char c) {
@@ -12,7 +12,7 @@ namespace kheops {
     return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
-/// The lower-case letter of an upper-case one; any other character as it is.
+/// Returns a letter in lower case and any other character unchanged.
 [[nodiscard]] constexpr char to_lower_case(char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }

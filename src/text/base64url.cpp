@@ -13,7 +13,7 @@ constexpr std::string_view kAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr std::uint8_t kNoDigit = 0xFF;
 
-/// The six bits that each character stands for.
+/// The value of each character: six bits, or kNoDigit.
 constexpr std::array<std::uint8_t, 256> kDigits = [] {
     std::array<std::uint8_t, 256> digits{};
     digits.fill(kNoDigit);
@@ -31,7 +31,7 @@ std::optional<std::string> decode_base64url(std::string_view text) {
     }
     std::string octets;
     octets.reserve(text.size() * 3 / 4);
-    std::uint32_t held = 0;  // bits not yet written, the lowest `held_bits` of it
+    std::uint32_t held = 0;  // its lowest `held_bits` bits are not written yet
     unsigned held_bits = 0;
     for (const char c : text) {
         const std::uint8_t digit = kDigits[static_cast<unsigned char>(c)];

@@ -14,7 +14,7 @@ namespace kheops::json {
 
 namespace {
 
-constexpr int kDeepestNesting = 64;
+constexpr int kMaxNesting = 64;
 
 bool is_white_space(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -24,14 +24,14 @@ bool is_control(char c) {
     return static_cast<unsigned char>(c) < 0x20;
 }
 
-/// Takes any number of digits from the front of `text`; whether there was one.
+/// Consumes digits at the front of `text`. Returns whether there were any.
 bool take_digits(std::string_view& text) {
     const std::size_t count = std::min(text.find_first_not_of("0123456789"), text.size());
     text.remove_prefix(count);
     return count > 0;
 }
 
-/// Takes one of `characters` from the front of `text`; whether it was there.
+/// Consumes one of `characters` at the front of `text`. Returns whether it was there.
 bool take_one(std::string_view& text, std::string_view characters) {
     const bool is_there = !text.empty() && characters.find(text.front()) != std::string_view::npos;
     text.remove_prefix(is_there ? 1 : 0);
@@ -43,17 +43,17 @@ bool take_exponent(std::string_view& text) {
     return take_digits(text);
 }
 
-/// Takes a number (RFC 8259 section 6) from the front of `text`; whether it was one.
+/// Consumes a number (RFC 8259 section 6). Returns whether it is valid.
 bool take_number(std::string_view& text) {
     take_one(text, "-");
     const bool is_number = (take_one(text, "0") || take_digits(text)) &&
                            (!take_one(text, ".") || take_digits(text)) &&
                            (!take_one(text, "eE") || take_exponent(text));
-    return is_number && (text.empty() || !is_digit(text.front()));  // no zero leads
+    return is_number && (text.empty() || !is_digit(text.front()));  // no leading zero
 }
 
-/// Takes what follows a backslash from the front of `text`; whether it can. cJSON knows the other
-/// escapes, but reads digits that are none as U+0000.
+/// Consumes an escape after its backslash. Returns false for U+0000 and for invalid digits after
+/// `u`, which cJSON reads as U+0000. cJSON itself validates the other escapes.
 bool take_escape(std::string_view& text) {
     if (!take_one(text, "u")) {
         text.remove_prefix(std::min<std::size_t>(text.size(), 1));
@@ -65,7 +65,7 @@ bool take_escape(std::string_view& text) {
            digits.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
 }
 
-/// Takes a string behind its opening quote from the front of `text`; whether it was one.
+/// Consumes a string after its opening quote. Returns whether it is valid.
 bool take_string(std::string_view& text) {
     while (!text.empty()) {
         const char c = text.front();
@@ -80,8 +80,8 @@ bool take_string(std::string_view& text) {
     return false;
 }
 
-/// Whether strings, numbers, white space and depth are what RFC 8259 and parse() allow: all that
-/// cJSON is lax about. The order of the tokens is left to cJSON.
+/// Whether strings, numbers, white space and depth follow RFC 8259 and the limits of parse(): cJSON
+/// is lax about these. cJSON checks the order of the tokens.
 bool has_strict_tokens(std::string_view text) {
     int depth = 0;
     while (!text.empty()) {
@@ -102,14 +102,14 @@ bool has_strict_tokens(std::string_view text) {
         }
         depth += (c == '[' || c == '{') ? 1 : 0;
         depth -= (c == ']' || c == '}') ? 1 : 0;
-        if (depth > kDeepestNesting) {
+        if (depth > kMaxNesting) {
             return false;
         }
     }
     return true;
 }
 
-bool repeats_a_name(const cJSON* object) {
+bool has_duplicate_name(const cJSON* object) {
     std::vector<std::string_view> names;
     const cJSON* member = nullptr;
     cJSON_ArrayForEach(member, object) {
@@ -119,18 +119,18 @@ bool repeats_a_name(const cJSON* object) {
     return std::adjacent_find(names.begin(), names.end()) != names.end();
 }
 
-/// Whether an object at any depth has a name twice.
+/// Whether an object at any depth has a duplicate name.
 bool has_duplicate_names(const cJSON* root) {
-    std::vector<const cJSON*> unread = {root};
-    while (!unread.empty()) {
-        const cJSON* node = unread.back();
-        unread.pop_back();
-        if (cJSON_IsObject(node) != 0 && repeats_a_name(node)) {
+    std::vector<const cJSON*> pending = {root};
+    while (!pending.empty()) {
+        const cJSON* node = pending.back();
+        pending.pop_back();
+        if (cJSON_IsObject(node) != 0 && has_duplicate_name(node)) {
             return true;
         }
         const cJSON* child = nullptr;
         cJSON_ArrayForEach(child, node) {
-            unread.push_back(child);
+            pending.push_back(child);
         }
     }
     return false;
@@ -243,8 +243,7 @@ std::optional<Value> parse(std::string_view text) {
     if (!is_utf8(text) || !has_strict_tokens(text)) {
         return std::nullopt;
     }
-    // The terminating zero is part of what cJSON is given, so that it can tell that nothing
-    // follows.
+    // cJSON checks for trailing text only if its input includes the terminating zero.
     const std::string terminated(text);
     cJSON* node = cJSON_ParseWithLengthOpts(terminated.c_str(), terminated.size() + 1, nullptr, 1);
     if (node == nullptr) {

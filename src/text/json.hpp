@@ -9,15 +9,15 @@
 
 struct cJSON;
 
-/// JSON, read strictly and written compactly. The only file that uses cJSON.
+/// Strict JSON parsing and compact JSON output. The only file that uses cJSON.
 ///
-/// cJSON by itself reads more than JSON and tells less than was written: it compares names without
-/// regard to case, ends a string at U+0000, keeps duplicate names and shows the first, takes any
-/// control character for white space. Each of these makes a signed text say one thing to its signer
-/// and another to its reader, so parse() refuses them.
+/// cJSON alone accepts more than JSON and loses information: it ignores case when it compares
+/// names, ends a string at U+0000, keeps duplicate names and returns the first, and treats any
+/// control character as white space. With each of these, a signed text could mean one thing to its
+/// signer and another to its reader. parse() and View prevent this.
 namespace kheops::json {
 
-/// A value inside a parsed text. Borrowed: valid while the Value it came from lives.
+/// A reference to a value, valid while its Value lives.
 class View {
   public:
     explicit View(const cJSON* node) : node_(node) {}
@@ -25,24 +25,24 @@ class View {
     [[nodiscard]] bool is_object() const;
     [[nodiscard]] bool is_array() const;
 
-    /// The member of that exact name; nothing when there is none or this is no object.
+    /// The member with exactly this name; std::nullopt if missing or if this is not an object.
     [[nodiscard]] std::optional<View> member(std::string_view name) const;
-    /// The elements of an array, in order; empty for any other value.
+    /// The elements of an array, in order; empty for any other type.
     [[nodiscard]] std::vector<View> elements() const;
 
-    /// The value as UTF-8 text; nothing for any other type.
+    /// The value of a string, UTF-8; std::nullopt for any other type.
     [[nodiscard]] std::optional<std::string> string() const;
-    /// The value as a finite double; nothing for any other type.
+    /// The value of a finite number; std::nullopt otherwise.
     [[nodiscard]] std::optional<double> number() const;
 
   private:
     const cJSON* node_;
 };
 
-/// A member's name: a literal, as the compiler sees to. Values refer to it and do not copy it.
+/// A member's name. Only literals compile, so Value keeps a pointer and no copy.
 class Name {
   public:
-    // NOLINTNEXTLINE(google-explicit-constructor): where a name is asked for, a literal is one
+    // NOLINTNEXTLINE(google-explicit-constructor): callers pass a literal
     consteval Name(const char* literal) : text_(literal) {}
     [[nodiscard]] const char* text() const { return text_; }
 
@@ -50,24 +50,25 @@ class Name {
     const char* text_;
 };
 
-/// A JSON value that owns all that is below it. Movable, not copyable.
+/// A JSON value that owns its members and elements. Movable, not copyable. Throws std::bad_alloc if
+/// memory is exhausted.
 class Value {
   public:
     [[nodiscard]] static Value object();
     [[nodiscard]] static Value array();
-    /// `text` is UTF-8 without U+0000 (what follows one would be lost).
+    /// `text` is UTF-8 without U+0000, which would end it.
     [[nodiscard]] static Value string(const std::string& text);
     [[nodiscard]] static Value boolean(bool value);
-    /// A finite number; a whole one is exact below 10^15.
+    /// A finite number; integers are exact below 10^15.
     [[nodiscard]] static Value number(double value);
 
-    /// Adds a member behind the ones already there. `this` is an object.
+    /// Appends a member. \pre This is an object.
     void add(Name name, Value value);
-    /// Adds an element behind the ones already there. `this` is an array.
+    /// Appends an element. \pre This is an array.
     void append(Value value);
 
     [[nodiscard]] View view() const { return View(node_.get()); }
-    /// The value as compact JSON, UTF-8. Throws std::bad_alloc when memory is out.
+    /// Returns compact JSON in UTF-8.
     [[nodiscard]] std::string text() const;
 
   private:
@@ -80,9 +81,9 @@ class Value {
     std::unique_ptr<cJSON, Delete> node_;
 };
 
-/// Parses one JSON value (RFC 8259). Nothing when `text` is not JSON, is not UTF-8, holds a member
-/// name twice in one object at any depth, holds U+0000 in a string, nests more deeply than 64, or
-/// goes on after the value (white space apart).
+/// Parses one JSON value (RFC 8259). Returns std::nullopt if `text` is not JSON, is not UTF-8, has
+/// a duplicate member name in an object at any depth, has U+0000 in a string, is nested more than
+/// 64 levels deep, or has anything but white space after the value.
 [[nodiscard]] std::optional<Value> parse(std::string_view text);
 
 }  // namespace kheops::json

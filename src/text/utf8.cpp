@@ -5,11 +5,11 @@ namespace kheops {
 
 namespace {
 
-/// What the first octet of a sequence says about the rest of it.
+/// What the first octet of a sequence determines.
 struct Form {
-    std::size_t octets;         // 0: no sequence begins like this
-    std::uint32_t first_bits;   // of the first octet, those that belong to the code point
-    std::uint32_t least_value;  // a smaller code point has a shorter form
+    std::size_t octets;        // 0: not a valid first octet
+    std::uint32_t first_bits;  // mask of the first octet's bits of the code point
+    std::uint32_t min_value;   // a smaller code point has a shorter form
 };
 
 Form form_of(unsigned char first) {
@@ -45,7 +45,7 @@ Character first_character(std::string_view octets) {
         code_point = code_point << 6 | (octet & 0x3F);
     }
     const bool is_surrogate = code_point >= 0xD800 && code_point <= 0xDFFF;
-    const bool is_valid = code_point >= form.least_value && code_point <= 0x10FFFF && !is_surrogate;
+    const bool is_valid = code_point >= form.min_value && code_point <= 0x10FFFF && !is_surrogate;
     return {code_point, is_valid ? form.octets : 0};
 }
 

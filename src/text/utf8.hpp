@@ -11,17 +11,17 @@ namespace kheops {
 /// U+10FFFF. U+0000 is well-formed.
 [[nodiscard]] bool is_utf8(std::string_view octets);
 
-/// A character and the number of octets of its sequence; 0 where the sequence is not well-formed.
+/// A character and the length of its sequence in octets; length 0 if it is malformed.
 struct Character {
     std::uint32_t code_point;
     std::size_t octets;
 };
 
-/// The character that `octets`, not empty, begin with.
+/// Returns the first character of `octets`, which must not be empty.
 [[nodiscard]] Character first_character(std::string_view octets);
 
-/// The longest beginning of `text`, which is UTF-8, that has at most `max_octets` octets and ends
-/// with a whole character.
+/// Returns the longest prefix of `text`, which is UTF-8, that has at most `max_octets` octets and
+/// does not split a character.
 [[nodiscard]] std::string_view beginning_of(std::string_view text, std::size_t max_octets);
 
 }  // namespace kheops
