@@ -8,32 +8,32 @@ namespace kheops {
 
 using Clock = std::chrono::steady_clock;
 
-/// How long a request is worth working on: until its budget is spent (contract section 7,
-/// KHEOPS_WEBHOOKS_TIMEOUT), or until nobody waits for its answer any more.
+/// When to stop working on a request: at the end of its budget (contract section 7,
+/// KHEOPS_WEBHOOKS_TIMEOUT), or when its peer, such as the web server, hangs up.
 class Deadline {
   public:
     explicit Deadline(Clock::time_point end) : end_(end) {}
 
-    /// The same with a descriptor, not owned, that hangs up when nobody waits any more.
+    /// Returns a copy with a descriptor, not owned, that hangs up when nobody needs the answer.
     [[nodiscard]] Deadline with_peer(int descriptor) const {
         Deadline with = *this;
         with.peer_ = descriptor;
         return with;
     }
-    /// Below 0 when none is known.
+    /// The descriptor, below 0 if there is none.
     [[nodiscard]] int peer() const { return peer_; }
 
-    /// The deadline once the caller has hung up: that long from now at most.
+    /// Returns the deadline after the peer has hung up: at most `grace` from now.
     [[nodiscard]] Deadline after_hang_up(std::chrono::milliseconds grace) const {
         Deadline rest = at_most(grace);
         rest.peer_ = -1;
         rest.is_abandoned_ = true;
         return rest;
     }
-    /// Whether the caller has hung up.
+    /// Whether the peer has hung up.
     [[nodiscard]] bool is_abandoned() const { return is_abandoned_; }
 
-    /// The same, or that long from now, whichever is sooner.
+    /// Returns a copy that ends at most `time` from now.
     [[nodiscard]] Deadline at_most(std::chrono::milliseconds time) const {
         Deadline sooner = *this;
         sooner.end_ = std::min(end_, Clock::now() + time);
@@ -44,7 +44,7 @@ class Deadline {
 
     [[nodiscard]] bool passed() const { return Clock::now() >= end_; }
 
-    /// What is left, rounded up so that who waits this long does not wake too early; never
+    /// Returns the time left, rounded up so that a wait of this length does not end early; never
     /// negative.
     [[nodiscard]] std::chrono::milliseconds remaining() const {
         return std::max(std::chrono::milliseconds(0),

@@ -8,7 +8,7 @@
 
 namespace kheops {
 
-/// A file descriptor that closes itself. Movable, not copyable.
+/// Owns a file descriptor and closes it. Movable, not copyable.
 class Descriptor {
   public:
     Descriptor() = default;
@@ -26,23 +26,23 @@ class Descriptor {
         }
     }
 
-    /// Below 0 when there is none.
+    /// Below 0 if there is none.
     [[nodiscard]] int number() const { return number_; }
 
-    /// Whether the peer has closed its end, as far as the kernel can tell: over TCP, one that only
-    /// finished sending looks the same, and so counts as there.
+    /// Whether the peer has closed its end. A TCP peer that has closed counts as connected, because
+    /// it looks like one that has only finished sending.
     [[nodiscard]] bool has_hung_up() const {
         pollfd descriptor = {.fd = number_, .events = 0, .revents = 0};
         return ::poll(&descriptor, 1, 0) > 0;
     }
 
-    /// Whether the peer is there and a few kilobytes can be written now without waiting.
+    /// Whether the peer is connected and a write of a few kilobytes would not block.
     [[nodiscard]] bool is_writable() const {
         pollfd descriptor = {.fd = number_, .events = POLLOUT, .revents = 0};
         return ::poll(&descriptor, 1, 0) > 0 && descriptor.revents == POLLOUT;
     }
 
-    /// Gives the descriptor up without closing it.
+    /// Returns the descriptor and gives up its ownership.
     int release() { return std::exchange(number_, -1); }
 
   private:

@@ -33,8 +33,7 @@ RegularFile::RegularFile(const std::string& path)
 }
 
 std::string RegularFile::read(std::size_t max_size) const {
-    // Until its end, as the size of a file of /proc is 0, and any other may be written to
-    // meanwhile.
+    // Do not rely on st_size: it is 0 in /proc, and another process may write to the file.
     std::string text;
     std::array<char, 16384> part{};
     for (;;) {

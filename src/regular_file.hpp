@@ -24,17 +24,17 @@ class FileError : public std::runtime_error {
     bool missing_;
 };
 
-/// A regular file, open for reading. A FIFO, a device or a directory is refused without waiting for
-/// it; symbolic links are followed, as mounted secrets are such.
+/// A regular file, open for reading. Rejects a FIFO, device or directory without blocking. Follows
+/// symbolic links, because mounted secrets are such links.
 class RegularFile {
   public:
-    /// Throws FileError.
+    /// Throws FileError if `path` cannot be opened or is no regular file.
     explicit RegularFile(const std::string& path);
 
     [[nodiscard]] const struct stat& status() const { return status_; }
 
-    /// The content from the current position on. Throws FileError where it cannot be read or is
-    /// longer than `max_size` octets.
+    /// Returns the content from the current position on. Throws FileError if it cannot be read or
+    /// is longer than `max_size` octets.
     [[nodiscard]] std::string read(std::size_t max_size) const;
 
   private:

@@ -7,29 +7,29 @@
 
 namespace kheops {
 
-/// Named texts that something else passes: the environment's variables or, in their form, those of
-/// one request (RFC 3875 section 4.1).
+/// Named texts: the environment variables, or the variables of one CGI request (RFC 3875 section
+/// 4.1).
 class Variables {
   public:
-    /// Returns the value of a variable; null when it is not set.
+    /// Returns the value of a variable; null if it is not set.
     using Lookup = std::function<const char*(const char* name)>;
 
     explicit Variables(Lookup lookup) : lookup_(std::move(lookup)) {}
 
-    /// The value of a variable; empty when it is not set.
+    /// Returns the value of a variable; empty if it is not set.
     [[nodiscard]] std::string operator[](const char* name) const {
         const char* value = lookup_(name);
         return value != nullptr ? value : "";
     }
 
-    /// Whether a variable is set to more than an empty text.
+    /// Whether a variable is set and not empty.
     [[nodiscard]] bool is_set(const char* name) const { return !(*this)[name].empty(); }
 
   private:
     Lookup lookup_;
 };
 
-/// Those of this process. Safe to use from several threads as long as none changes them.
+/// The environment variables of this process. Thread-safe as long as no thread changes them.
 [[nodiscard]] Variables environment_variables();
 
 }  // namespace kheops

@@ -6,19 +6,19 @@
 #include <string>
 #include <vector>
 
-/// What the list is made of, as plain values (contract section 4).
+/// The list's data as plain values (contract section 4).
 namespace kheops {
 
-/// Ten of `[A-Za-z0-9]`; made from a path by album_in_path() only.
+/// Ten characters of `[A-Za-z0-9]`; only album_in_path() makes it.
 struct AlbumId {
     std::string value;
 };
 
-/// The part of an album's webhooks that a request asks for (contract section 2).
+/// Selects a page of an album's webhooks (contract section 2).
 struct WebhookFilter {
-    std::optional<std::int32_t> limit;  ///< nothing: no limit; never negative
+    std::optional<std::int32_t> limit;  ///< std::nullopt: no limit; never negative
     std::int32_t offset = 0;            ///< never negative
-    std::optional<std::string> url;     ///< UTF-8 without U+0000; nothing: any URL
+    std::optional<std::string> url;     ///< UTF-8 without U+0000; std::nullopt: any URL
 };
 
 struct Trigger {
@@ -42,7 +42,7 @@ struct Webhook {
 
 struct WebhookPage {
     std::vector<Webhook> webhooks;  ///< newest first
-    std::int64_t total = 0;         ///< all that pass the URL filter, on other pages too
+    std::int64_t total = 0;         ///< webhooks on all pages that match the URL filter
 };
 
 }  // namespace kheops

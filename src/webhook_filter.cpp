@@ -12,8 +12,7 @@ namespace kheops {
 
 namespace {
 
-/// Digits after an optional sign, as Kheops' clients may send them: `007`, `+7` and `-0` are
-/// numbers.
+/// Parses digits after an optional sign. As in Kheops, `007`, `+7` and `-0` are valid.
 std::optional<std::int32_t> parse_count(std::string_view text) {
     const bool negative = text.starts_with('-');
     if (negative || text.starts_with('+')) {
@@ -34,7 +33,7 @@ std::optional<std::int32_t> parse_count(std::string_view text) {
     throw HttpError(400, "Bad Query Parameter", detail);
 }
 
-/// An absent or empty parameter is nothing, which stands for its default.
+/// Returns std::nullopt, for the default, if the parameter is absent or empty.
 std::optional<std::int32_t> count_in_query(std::string_view query, const std::string& name) {
     const std::optional<std::string> text = query_parameter(query, name);
     if (!text || text->empty()) {

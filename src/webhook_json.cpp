@@ -51,7 +51,7 @@ json::Value to_value(const Webhook& webhook) {
 }  // namespace
 
 std::string to_json(const std::vector<Webhook>& webhooks) {
-    // Webhook by webhook: all of them as one tree would take ten times the memory of the text.
+    // Serialize each webhook alone: one tree for all takes ten times the memory of the text.
     std::string text = "[";
     for (const Webhook& webhook : webhooks) {
         text += text.size() > 1 ? "," : "";

@@ -8,7 +8,7 @@
 
 namespace kheops {
 
-/// The body of the answer: a compact array, its members in the order of contract section 4.
+/// Returns the response body: a compact JSON array with members in the order of contract section 4.
 [[nodiscard]] std::string to_json(const std::vector<Webhook>& webhooks);
 
 }  // namespace kheops
