@@ -408,12 +408,12 @@ TEST_F(Accelerate, AWriterNeedsNoRightsOnTheCount) {
 /// Without their tables, a subscriber would stop at the first change of these.
 TEST_F(Accelerate, WhereAllTablesArePublishedItIsRefused) {
     database_.execute("CREATE PUBLICATION everything FOR ALL TABLES");
-    const std::string before = described(database_);
+    const std::string before = describe(database_);
     const Outcome outcome = run_script(kAccelerate, database_);
     EXPECT_EQ(outcome.status, 3);
     EXPECT_NE(outcome.output.find("publication everything publishes all tables"), std::string::npos)
         << outcome.output;
-    EXPECT_EQ(described(database_), before);
+    EXPECT_EQ(describe(database_), before);
 
     database_.execute("DROP PUBLICATION everything");
     install();
@@ -443,7 +443,7 @@ TEST_F(Accelerate, WhereSubscribersHaveItsTablesTheyGoOn) {
     }
     EXPECT_EQ(statements, 5);
     const Outcome outcome =
-        run(client("psql -X -v ON_ERROR_STOP=1 -v subscribers_have_tables=yes", database_) +
+        run(client_command("psql -X -v ON_ERROR_STOP=1 -v subscribers_have_tables=yes", database_) +
             " -f " KHEOPS_SOURCE_DIR "/" + kAccelerate);
     ASSERT_EQ(outcome.status, 0) << outcome.output;
     subscriber.execute(
@@ -518,24 +518,24 @@ TEST_F(Accelerate, AWriterThatHasFoldedLocksTheTableBesideARepair) {
 }
 
 TEST_F(Accelerate, BothCanBeRunAgainAndTheUndoLeavesNoTrace) {
-    const std::string before = described(database_);
+    const std::string before = describe(database_);
     expect_script(kUndo, database_, "schema kheops_webhooks_accelerate: not there");
-    EXPECT_EQ(described(database_), before);
+    EXPECT_EQ(describe(database_), before);
     EXPECT_EQ(in_force(kStock), "no");
     EXPECT_EQ(in_force(kAccelerated), "failed");
 
     expect_script(kAccelerate, database_, "count: corrected for 2 webhooks");
-    const std::string installed = described(database_);
+    const std::string installed = describe(database_);
     EXPECT_NE(installed, before);
     expect_script(kAccelerate, database_, "triggers: there already");
-    EXPECT_EQ(described(database_), installed);
+    EXPECT_EQ(describe(database_), installed);
     EXPECT_EQ(in_force(kStock), "yes");
     EXPECT_EQ(in_force(kAccelerated), "yes");
 
     expect_script(kUndo, database_, "triggers and schema kheops_webhooks_accelerate: dropped");
-    EXPECT_EQ(described(database_), before);
+    EXPECT_EQ(describe(database_), before);
     expect_script(kUndo, database_, "index kheops_webhooks_newest: not there");
-    EXPECT_EQ(described(database_), before);
+    EXPECT_EQ(describe(database_), before);
     database_.execute(insert(1));
 }
 
@@ -697,12 +697,12 @@ TEST_F(AccelerateAsSuperuser, WhatAnotherRoleHasMadeUnderItsNamesIsRefused) {
                "webhook_triggers"}}) {
         database_.execute(each.made);
         database_.execute("RESET ROLE");
-        const std::string before = described(database_);
+        const std::string before = describe(database_);
         const Outcome outcome = run_script(kAccelerate, database_);
         EXPECT_EQ(outcome.status, 3) << each.made;
         EXPECT_NE(outcome.output.find(each.refused), std::string::npos)
             << each.made << outcome.output;
-        EXPECT_EQ(described(database_), before) << each.made;
+        EXPECT_EQ(describe(database_), before) << each.made;
         database_.execute(each.undone);
     }
     install();
@@ -1012,7 +1012,7 @@ TEST_F(Accelerate, ARestoreInAnyOrderEndsExactOrNotInForce) {
         database_.execute(insert(1));
     }
     const TemporaryDirectory directory;
-    const std::string dump = client("pg_dump", database_);
+    const std::string dump = client_command("pg_dump", database_);
     const std::string archive = directory.path() + "/archive";
     ASSERT_EQ(run(dump + " -Fc -f " + archive).status, 0);
     const std::vector<std::vector<std::string>> restores = {
@@ -1043,15 +1043,16 @@ TEST_F(Accelerate, ARestoreInAnyOrderEndsExactOrNotInForce) {
             for (std::string command : restore) {
                 // What is there already is an error, and the rest goes on.
                 if (const size_t at = command.find('@'); at != std::string::npos) {
-                    command.replace(at, 1, client("psql -X -q", restored));
+                    command.replace(at, 1, client_command("psql -X -q", restored));
                 }
                 if (const size_t at = command.find('#'); at != std::string::npos) {
                     const std::string program = command.substr(0, at - 1);
-                    command = client(program, restored) + command.substr(at + 1);
+                    command = client_command(program, restored) + command.substr(at + 1);
                 }
                 (void)run(command);
             }
-            const Outcome inserted = run(client("psql -X -q -c \"" + insert(1) + "\"", restored));
+            const Outcome inserted =
+                run(client_command("psql -X -q -c \"" + insert(1) + "\"", restored));
             TestConnection connection(restored.conninfo());
             if (count_in_force(restored, kAccelerated) == "yes") {
                 EXPECT_EQ(wrong_counts(connection), "") << inserted.output;
@@ -1085,24 +1086,24 @@ TEST_F(Accelerate, AnEarlierVersionIsReplaced) {
     EXPECT_NE(in_force(kAccelerated), "yes");
     install();
     expect_exact();
-    const std::string replaced = described(database_);
+    const std::string replaced = describe(database_);
     expect_script(kUndo, database_, "dropped");
     install();
-    EXPECT_EQ(described(database_), replaced);
+    EXPECT_EQ(describe(database_), replaced);
 }
 
 TEST_F(Accelerate, WithoutARightThatItNeedsNothingIsBegun) {
     const std::string owner = "accelerate_owner_" + database_.name();
     database_.execute("CREATE ROLE " + owner +
                       " LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC");
-    const std::string before = described(database_);
+    const std::string before = describe(database_);
     const auto refused = [&](const std::string& reason) {
         const Outcome outcome = run_script(kAccelerate, database_, owner);
         EXPECT_EQ(outcome.status, 3);
         EXPECT_NE(outcome.output.find(reason), std::string::npos) << outcome.output;
     };
     refused("is not the owner of webhook_triggers");
-    EXPECT_EQ(described(database_), before);
+    EXPECT_EQ(describe(database_), before);
     database_.execute("ALTER TABLE webhook_triggers OWNER TO " + owner);
     refused("may not create schemas in database " + database_.name());
     database_.execute("GRANT CREATE ON DATABASE " + database_.name() + " TO " + owner);
@@ -1121,11 +1122,11 @@ TEST_F(Accelerate, OnALogicalSubscriberItIsRefused) {
         "INSERT INTO pg_subscription_rel SELECT oid, 'webhook_triggers'::regclass, 'r', '0/0' "
         "FROM pg_subscription WHERE subname = 'kheops_" +
         database_.name() + "'");
-    const std::string before = described(database_);
+    const std::string before = describe(database_);
     const Outcome outcome = run_script(kAccelerate, database_);
     EXPECT_EQ(outcome.status, 3);
     EXPECT_NE(outcome.output.find("logical replication"), std::string::npos) << outcome.output;
-    EXPECT_EQ(described(database_), before);
+    EXPECT_EQ(describe(database_), before);
     database_.execute(
         "DELETE FROM pg_subscription_rel WHERE srrelid = 'webhook_triggers'::regclass");
     database_.execute("ALTER SUBSCRIPTION kheops_" + database_.name() + " SET (slot_name = NONE)");
@@ -1134,13 +1135,13 @@ TEST_F(Accelerate, OnALogicalSubscriberItIsRefused) {
 
 TEST_F(Accelerate, InAnotherKindOfDatabaseItDoesNothing) {
     TestDatabase empty;
-    const std::string before = described(empty);
+    const std::string before = describe(empty);
     const Outcome outcome = run_script(kAccelerate, empty);
     EXPECT_EQ(outcome.status, 3);
     EXPECT_NE(outcome.output.find("this is not a Kheops database"), std::string::npos)
         << outcome.output;
     expect_script(kUndo, empty, "not there");
-    EXPECT_EQ(described(empty), before);
+    EXPECT_EQ(describe(empty), before);
 }
 
 /// Writers go on, though one of them takes long and the scripts have to wait for it.

@@ -55,17 +55,17 @@ TEST_F(Grants, TheRoleGetsTheSameList) {
     prepare_list(superuser);
     const auto role = connect();
     prepare_list(*role);
-    const std::vector<ListQuestion> questions = {
+    const std::vector<ListRequest> requests = {
         {"alice", "DemoAlbum1"},       {"bob", "DemoAlbum1"},
         {"carol", "DemoAlbum1"},       {"nobody", "DemoAlbum1"},
         {"alice", "AliceInbox"},       {"alice", "DemoAlbum1", "https://webhook.site/123456"},
         {"alice", "DemoAlbum1", {}, 1}};
-    for (const ListQuestion& question : questions) {
-        EXPECT_EQ(list(*role, question).dump(), list(superuser, question).dump())
-            << question.sub << " " << question.album;
+    for (const ListRequest& request : requests) {
+        EXPECT_EQ(list(*role, request).dump(), list(superuser, request).dump())
+            << request.sub << " " << request.album;
     }
     // One webhook has a secret, one an empty one.
-    const Rows rows = list(*role, questions.front());
+    const Rows rows = list(*role, requests.front());
     ASSERT_EQ(rows.count(), 5);
     std::string secrets;
     for (int row = 0; row < rows.count(); ++row) {
@@ -166,26 +166,26 @@ TEST_F(Grants, ItsSettingsAreInForce) {
 }
 
 TEST_F(Grants, BothCanBeRunAgainAndTheUndoLeavesNoTrace) {
-    const std::string before = described(database_);
+    const std::string before = describe(database_);
     ASSERT_NE(before.find("table public.webhooks"), std::string::npos);
     expect_script(kUndo, database_, "role kheops_webhooks: not there");
-    EXPECT_EQ(described(database_), before);
+    EXPECT_EQ(describe(database_), before);
 
     expect_script(kGrants, database_, "role kheops_webhooks: created");
-    const std::string granted = described(database_);
+    const std::string granted = describe(database_);
     EXPECT_NE(granted, before);
     EXPECT_EQ(
         traces(),
         "role\n{\"search_path=kheops_webhooks, public, pg_temp\",statement_timeout=10s,jit=off,"
         "default_transaction_read_only=on}\n");
     expect_script(kGrants, database_, "role kheops_webhooks: there already");
-    EXPECT_EQ(described(database_), granted);
+    EXPECT_EQ(describe(database_), granted);
 
     expect_script(kUndo, database_, "role kheops_webhooks: dropped");
-    EXPECT_EQ(described(database_), before);
+    EXPECT_EQ(describe(database_), before);
     EXPECT_EQ(traces(), "");
     expect_script(kUndo, database_, "role kheops_webhooks: not there");
-    EXPECT_EQ(described(database_), before);
+    EXPECT_EQ(describe(database_), before);
 }
 
 TEST_F(Grants, RunAgainTheyKeepAPassword) {
@@ -287,8 +287,8 @@ TEST_F(Grants, AfterARestoreARunAgainMakesThemWhole) {
     for (const std::string options : {"", "-n public", "-x", "without the role"}) {
         expect_script(kGrants, database_, "");
         const bool role = options != "without the role";
-        const Outcome dumped =
-            run(client("pg_dump", database_) + " " + (role ? options : "") + " -f '" + dump + "'");
+        const Outcome dumped = run(client_command("pg_dump", database_) + " " +
+                                   (role ? options : "") + " -f '" + dump + "'");
         ASSERT_EQ(dumped.status, 0) << dumped.output;
         TestDatabase restored;
         restored.execute("DROP SCHEMA public");
@@ -298,7 +298,7 @@ TEST_F(Grants, AfterARestoreARunAgainMakesThemWhole) {
         if (!role) {
             expect_script(kUndo, database_, "role kheops_webhooks: dropped");
         }
-        const Outcome loaded = run(client("psql -X -q", restored) +
+        const Outcome loaded = run(client_command("psql -X -q", restored) +
                                    (role ? " -v ON_ERROR_STOP=1" : "") + " -f '" + dump + "'");
         EXPECT_EQ(loaded.status, 0) << options << loaded.output;
         if (role) {
@@ -445,12 +445,12 @@ TEST_F(Grants, ASchemaOrRoleOfTheseNamesThatIsForMoreIsRefused) {
           Case{make + "; GRANT " + other + " TO kheops_webhooks", may_more, drop},
           Case{make + "; GRANT kheops_webhooks TO " + other, "has members", drop}}) {
         database_.execute(each.made);
-        const std::string before = described(database_);
+        const std::string before = describe(database_);
         const Outcome outcome = run_script(kGrants, database_);
         EXPECT_EQ(outcome.status, 3) << each.made;
         EXPECT_NE(outcome.output.find(each.refused), std::string::npos)
             << each.made << outcome.output;
-        EXPECT_EQ(described(database_), before) << each.made;
+        EXPECT_EQ(describe(database_), before) << each.made;
         database_.execute(each.undone);
     }
     database_.execute("DROP ROLE " + other);
@@ -488,12 +488,12 @@ TEST_F(Grants, WhatIsPlantedInPublicIsNotUsed) {
 
 TEST_F(Grants, InAnotherKindOfDatabaseTheyDoNothing) {
     TestDatabase empty;
-    const std::string before = described(empty);
+    const std::string before = describe(empty);
     const Outcome outcome = run_script(kGrants, empty);
     EXPECT_EQ(outcome.status, 3);
     EXPECT_NE(outcome.output.find("this is not a Kheops database"), std::string::npos)
         << outcome.output;
-    EXPECT_EQ(described(empty), before);
+    EXPECT_EQ(describe(empty), before);
     EXPECT_EQ(traces(), "");
 }
 

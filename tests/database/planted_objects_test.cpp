@@ -102,7 +102,7 @@ class PlantedObjects : public testing::Test {
 
 TEST_F(PlantedObjects, AreNotUsedByTheStatements) {
     expect_script(kAccelerate, *database_, "the list is accelerated", owner_);
-    const std::vector<ListQuestion> questions = {
+    const std::vector<ListRequest> requests = {
         {"alice", "DemoAlbum1"},          {"bob", "DemoAlbum1"},
         {"carol", "DemoAlbum1"},          {"nobody", "DemoAlbum1"},
         {"alice", "AliceInbox"},          {"alice", "DemoAlbum1", "https://webhook.site/123456"},
@@ -111,8 +111,8 @@ TEST_F(PlantedObjects, AreNotUsedByTheStatements) {
         std::string all;
         for (const char* statement : {kStock, kAccelerated}) {
             prepare_list(connection, statement);
-            for (const ListQuestion& question : questions) {
-                all += list(connection, question).dump() + "\n";
+            for (const ListRequest& request : requests) {
+                all += list(connection, request).dump() + "\n";
             }
         }
         return all;

@@ -11,7 +11,7 @@
 
 #include "database/connect.hpp"
 #include "support/database.hpp"
-#include "support/database_wire.hpp"
+#include "support/database_proxy.hpp"
 
 namespace kheops::test {
 namespace {
@@ -108,13 +108,13 @@ TEST(Session, TextIsUtf8WhateverTheDatabasesEncodingIs) {
 
 TEST(Session, ATcpConnectionIsKeptAliveAsTheOperatorSaysOrElseAsWeDo) {
     const TestDatabase database;
-    const DatabaseWire wire(database.host() + "/.s.PGSQL.5432");
-    const std::string over_tcp = "host=127.0.0.1 port=" + std::to_string(wire.port()) +
+    const DatabaseProxy proxy(database.host() + "/.s.PGSQL.5432");
+    const std::string over_tcp = "host=127.0.0.1 port=" + std::to_string(proxy.port()) +
                                  " user=postgres dbname=" + database.name();
     for (const auto& [more, idle] : {std::pair("", 30), std::pair(" keepalives_idle=77", 77)}) {
         const auto connection = connect(settings_of(over_tcp + more),
                                         Deadline(Clock::now() + std::chrono::seconds(30)));
-        const int socket = socket_to(wire.port());
+        const int socket = socket_to(proxy.port());
         EXPECT_EQ(option_of(socket, SOL_SOCKET, SO_KEEPALIVE), 1);
         EXPECT_EQ(option_of(socket, IPPROTO_TCP, TCP_KEEPIDLE), idle);
         EXPECT_EQ(option_of(socket, IPPROTO_TCP, TCP_KEEPINTVL), 10);

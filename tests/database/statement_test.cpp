@@ -94,16 +94,16 @@ class ListStatement : public testing::TestWithParam<const char*> {
             {id, webhook});
     }
 
-    Rows ask(const ListQuestion& question) { return list(connection_, question); }
+    Rows ask(const ListRequest& request) { return list(connection_, request); }
 
     /// user_known, member, admin of the first row, as "ttf".
-    std::string gates(const ListQuestion& question) {
-        const Rows rows = ask(question);
+    std::string gates(const ListRequest& request) {
+        const Rows rows = ask(request);
         return rows.text(0, "user_known") + rows.text(0, "member") + rows.text(0, "admin");
     }
 
-    Strings ids(const ListQuestion& question) {
-        const Rows rows = ask(question);
+    Strings ids(const ListRequest& request) {
+        const Rows rows = ask(request);
         Strings all;
         for (int row = 0; row < rows.count(); ++row) {
             if (!rows.text(row, "id").empty()) {
@@ -114,8 +114,8 @@ class ListStatement : public testing::TestWithParam<const char*> {
     }
 
     /// The one row of a page without webhooks.
-    void expect_empty_page(const ListQuestion& question, const std::string& total) {
-        const Rows rows = ask(question);
+    void expect_empty_page(const ListRequest& request, const std::string& total) {
+        const Rows rows = ask(request);
         EXPECT_EQ(rows.dump(), "t|t|t|" + total +
                                    "|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|" +
                                    count_of(connection_) + "\n");

@@ -35,7 +35,7 @@ class Acceleration : public testing::Test {
             EXPECT_EQ(site_.get(kList, "bob").status, 403);
             EXPECT_EQ(site_.get("/albums/AliceInbox/webhooks", "alice").status, 404);
         }
-        EXPECT_EQ(site_.asked_the_kept_count(), from_the_kept_count);
+        EXPECT_EQ(site_.used_accelerated_statement(), from_the_kept_count);
     }
 
     TestSite site_{{"sql/schema.sql", "sql/example-data.sql"}, {{"KHEOPS_WEBHOOKS_THREADS", "2"}}};

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "support/await.hpp"
-#include "support/database_wire.hpp"
+#include "support/database_proxy.hpp"
 #include "support/fastcgi_client.hpp"
 #include "support/files.hpp"
 #include "support/nginx.hpp"
@@ -90,8 +90,8 @@ class DatabaseOutage : public testing::Test {
         Traffic traffic_;
     };
 
-    static std::string through(const DatabaseWire& wire) {
-        return "host=127.0.0.1 port=" + std::to_string(wire.port()) +
+    static std::string through(const DatabaseProxy& proxy) {
+        return "host=127.0.0.1 port=" + std::to_string(proxy.port()) +
                " user=postgres dbname=postgres";
     }
     static std::string socket_path() { return cluster_->host() + "/.s.PGSQL.5432"; }
@@ -135,7 +135,7 @@ TEST_F(DatabaseOutage, ListIsBackAfterTheNetworkWasSilent) {
     wire.set(DatabaseWire::State::silent);
     site.worker().await_log("event=database_lost");
     site.traffic().await_answers(300);
-    wire.set(DatabaseWire::State::whole);
+    proxy.set(DatabaseProxy::State::forwarding);
     site.expect_recovery();
     site.expect_only_lists_and_503();
 }
@@ -159,12 +159,12 @@ TEST_F(DatabaseOutage, ServerThatClosesConnectionsIsNotFloodedWithNewOnes) {
     wire.set(DatabaseWire::State::cut);
     site.traffic().await_status(503);
     const auto begin = Traffic::Clock::now();
-    const int before = wire.connections();
+    const int before = proxy.connections();
     site.traffic().await_answers(500);
     const int tries = wire.connections() - before;
     // At most one connect in 200 ms, and those under way at the beginning.
     EXPECT_LE(tries, (Traffic::Clock::now() - begin) / 200ms + kThreads + 1) << site.worker().log();
-    wire.set(DatabaseWire::State::whole);
+    proxy.set(DatabaseProxy::State::forwarding);
     site.expect_recovery();
     site.expect_only_lists_and_503();
 }

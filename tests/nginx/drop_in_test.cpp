@@ -10,7 +10,7 @@
 #include <future>
 #include <latch>
 
-#include "support/fastcgi_stand_in.hpp"
+#include "support/fake_worker.hpp"
 #include "support/files.hpp"
 #include "support/http_client.hpp"
 #include "support/nginx.hpp"
@@ -231,7 +231,7 @@ TEST_F(DropInTest, PassesTheParametersThatTheWorkerReads) {
 }
 
 TEST_F(DropInTest, PassesThatATokenCameByLink) {
-    const FastCgiStandIn worker(worker_socket_);
+    const FakeWorker worker(worker_socket_);
     const TestNginx nginx(reverse_proxy(directory_));
     fetch("GET", nginx.url("/api/link/a.b.c/albums/DemoAlbum1/webhooks?limit=1"));
     EXPECT_EQ(worker.parameter("PATH_INFO"), "/albums/DemoAlbum1/webhooks");
@@ -247,7 +247,7 @@ TEST_F(DropInTest, PassesALongTokenAndALongUrlAmongLongHeaders) {
     while (query.size() < 12 * kKibi) {
         query += "%F0%9F%98%80";
     }
-    const FastCgiStandIn worker(worker_socket_);
+    const FakeWorker worker(worker_socket_);
     const TestNginx nginx(reverse_proxy(directory_));
     expect_from_worker(fetch("GET", nginx.url(std::string(kList) + '?' + query),
                              {{"Authorization", token},
@@ -277,7 +277,7 @@ TEST_F(DropInTest, RejectsABodyOver16MiB) {
 }
 
 TEST_F(DropInTest, KeepsItsConnectionToTheWorker) {
-    const FastCgiStandIn worker(worker_socket_);
+    const FakeWorker worker(worker_socket_);
     const TestNginx nginx(reverse_proxy(directory_));
     for (int i = 0; i < 20; ++i) {
         expect_from_worker(fetch("GET", nginx.url(kList), with_token()));
@@ -288,7 +288,7 @@ TEST_F(DropInTest, KeepsItsConnectionToTheWorker) {
 TEST_F(DropInTest, PassesOnEveryStatusOfTheWorker) {
     const TestNginx nginx(reverse_proxy(directory_) + fake_kheops(directory_));
     for (const int status : {200, 400, 401, 403, 404, 405, 406, 490, 500, 502, 503, 504}) {
-        const FastCgiStandIn worker(worker_socket_, [status](const FastCgiRequest&) {
+        const FakeWorker worker(worker_socket_, [status](const FastCgiRequest&) {
             return "Retry-After: 7\r\n" + to_cgi_text(status, "the worker's own");
         });
         const HttpAnswer answer = fetch("GET", nginx.url(kList), with_token());
@@ -360,7 +360,7 @@ TEST_F(DropInFallback, EndsWhenTheWorkerIsBack) {
     for (int i = 0; i < 3; ++i) {
         expect_from_kheops(fetch("GET", nginx.url(kList), with_token()),
                            "GET /authorization/albums/DemoAlbum1/webhooks");
-        const FastCgiStandIn worker(worker_socket_);
+        const FakeWorker worker(worker_socket_);
         expect_from_worker(fetch("GET", nginx.url(kList), with_token()));
     }
 }
@@ -392,7 +392,7 @@ TEST_F(DropInFallback, IsLimitedWhenKheopsIsSlow) {
 TEST_F(DropInTest, DoesNotLimitRequestsThatTheWorkerServes) {
     constexpr int kMany = 3 * kMaxFallbacks;
     std::latch all_there(kMany);
-    const FastCgiStandIn worker(worker_socket_, [&all_there](const FastCgiRequest&) {
+    const FakeWorker worker(worker_socket_, [&all_there](const FastCgiRequest&) {
         all_there.arrive_and_wait();
         return to_cgi_text(200, "");
     });

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "support/await.hpp"
-#include "support/database_wire.hpp"
+#include "support/database_proxy.hpp"
 #include "support/fastcgi_client.hpp"
 #include "support/nginx.hpp"
 #include "support/test_cluster.hpp"
@@ -25,7 +25,7 @@ class ManyMachines : public testing::Test {
         primary_.load({"sql/schema.sql", "sql/example-data.sql"});
         standby_ = TestCluster::standby_of(primary_);
         to_standby_ =
-            std::make_unique<DatabaseWire>(standby_->host() + "/.s.PGSQL.5432", "127.0.0.3");
+            std::make_unique<DatabaseProxy>(standby_->host() + "/.s.PGSQL.5432", "127.0.0.3");
     }
 
     [[nodiscard]] std::string both() const {
@@ -47,9 +47,9 @@ class ManyMachines : public testing::Test {
     static HttpHeaders token() { return {{"Authorization", "Bearer " + mint_token("alice")}}; }
 
     TestCluster primary_;
-    DatabaseWire to_primary_{primary_.host() + "/.s.PGSQL.5432", "127.0.0.2"};
+    DatabaseProxy to_primary_{primary_.host() + "/.s.PGSQL.5432", "127.0.0.2"};
     std::unique_ptr<TestCluster> standby_;
-    std::unique_ptr<DatabaseWire> to_standby_;
+    std::unique_ptr<DatabaseProxy> to_standby_;
 };
 
 TEST_F(ManyMachines, FailoverToTheStandbyCostsNoRequest) {
@@ -190,7 +190,7 @@ TEST_F(ManyMachines, StandbyServesWhenSerializableIsTheDefault) {
 TEST_F(ManyMachines, TargetSessionAttrsChoosesTheHost) {
     for (const auto& [attributes, wanted] :
          std::map<std::string, int>{{"read-write", 1}, {"standby", 2}}) {
-        to_primary_.set(DatabaseWire::State::whole);
+        to_primary_.set(DatabaseProxy::State::forwarding);
         TestWorker worker(
             {{"KHEOPS_WEBHOOKS_DATABASE", both() + " target_session_attrs=" + attributes},
              {"KHEOPS_WEBHOOKS_THREADS", "1"}});

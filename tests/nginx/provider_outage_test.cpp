@@ -44,8 +44,8 @@ std::string name_of(const testing::TestParamInfo<Delivery>& test) {
 /// One of the documents is not as it should be.
 class ProviderFault : public testing::TestWithParam<Delivery> {
   protected:
-    void break_it() { provider_.behave(document_, behaviour_); }
-    void mend_it() { provider_.behave(document_, Behaviour::good); }
+    void break_it() { provider_.set_behaviour(document_, behaviour_); }
+    void mend_it() { provider_.set_behaviour(document_, Behaviour::good); }
 
     const Document document_ = std::get<Document>(GetParam());
     const Behaviour behaviour_ = std::get<Behaviour>(GetParam());
@@ -57,7 +57,7 @@ INSTANTIATE_TEST_SUITE_P(Of, ProviderFault,
                          testing::Values(Delivery{Document::discovery, Behaviour::server_error},
                                          Delivery{Document::keys, Behaviour::silent},
                                          Delivery{Document::keys, Behaviour::broken_json},
-                                         Delivery{Document::keys, Behaviour::moved_elsewhere}),
+                                         Delivery{Document::keys, Behaviour::redirect_other_host}),
                          name_of);
 
 TEST_P(ProviderFault, AtTheStartIsUnavailableUntilItIsMended) {
@@ -67,14 +67,14 @@ TEST_P(ProviderFault, AtTheStartIsUnavailableUntilItIsMended) {
     await_connections(provider_, 2);
     expect_unavailable(site.list(provider_.token("alice")));
     expect_unavailable(site.list(token_of_unknown_key(provider_)));
-    EXPECT_EQ(site.logged(kLost), 1U) << site.worker().log();
-    EXPECT_EQ(site.logged(kTaken), 0U) << site.worker().log();
+    EXPECT_EQ(site.count_logged(kLost), 1U) << site.worker().log();
+    EXPECT_EQ(site.count_logged(kTaken), 0U) << site.worker().log();
 
     mend_it();
     site.await_status(provider_.token("alice"), 200);
-    EXPECT_EQ(site.logged(kLost), 1U) << site.worker().log();
-    EXPECT_EQ(site.logged(kTaken), 1U) << site.worker().log();
-    EXPECT_EQ(provider_.requests_elsewhere(), 0U);
+    EXPECT_EQ(site.count_logged(kLost), 1U) << site.worker().log();
+    EXPECT_EQ(site.count_logged(kTaken), 1U) << site.worker().log();
+    EXPECT_EQ(provider_.redirected_requests(), 0U);
 }
 
 TEST_P(ProviderFault, LeavesTheLastGoodKeysInServiceUntilItIsMended) {
@@ -88,19 +88,19 @@ TEST_P(ProviderFault, LeavesTheLastGoodKeysInServiceUntilItIsMended) {
     EXPECT_EQ(site.status(known), 200);
     expect_unavailable(site.list(token_of_unknown_key(provider_)));
     EXPECT_EQ(site.status(known), 200);
-    EXPECT_EQ(site.logged(kLost), 1U) << site.worker().log();
+    EXPECT_EQ(site.count_logged(kLost), 1U) << site.worker().log();
 
     mend_it();
     provider_.add_key();
     site.await_status(provider_.token("alice"), 200);
     EXPECT_EQ(site.status(known), 200);
     site.await_status(token_of_unknown_key(provider_), 401);
-    EXPECT_EQ(site.logged(kLost), 1U) << site.worker().log();
+    EXPECT_EQ(site.count_logged(kLost), 1U) << site.worker().log();
 
     break_it();
     site.worker().signal(SIGHUP);
-    await("the second loss is logged", [&] { return site.logged(kLost) == 2; });
-    EXPECT_EQ(provider_.requests_elsewhere(), 0U);
+    await("the second loss is logged", [&] { return site.count_logged(kLost) == 2; });
+    EXPECT_EQ(provider_.redirected_requests(), 0U);
 }
 
 TEST(ProviderOutage, OneThatIsNotThereAtTheStartIsUsedWhenItComes) {
@@ -112,8 +112,8 @@ TEST(ProviderOutage, OneThatIsNotThereAtTheStartIsUsedWhenItComes) {
     expect_unavailable(site.list(provider.token("alice")));
     provider.start();
     site.await_status(provider.token("alice"), 200);
-    EXPECT_EQ(site.logged(kLost), 1U) << site.worker().log();
-    EXPECT_EQ(site.logged(kTaken), 1U) << site.worker().log();
+    EXPECT_EQ(site.count_logged(kLost), 1U) << site.worker().log();
+    EXPECT_EQ(site.count_logged(kTaken), 1U) << site.worker().log();
 }
 
 TEST(ProviderOutage, WithoutATokenItMakesNoDifference) {
@@ -166,7 +166,7 @@ TEST(ProviderOutage, KeysBeyondTheirAgeAreNotServedAndNotRefused) {
 
 TEST(ProviderOutage, ItStopsAtOnceWhileTheProviderIsSilent) {
     TestProvider provider;
-    provider.behave(Document::keys, Behaviour::silent);
+    provider.set_behaviour(Document::keys, Behaviour::silent);
     ProviderSite site(provider.url());
     await("the keys are asked for", [&] { return provider.count(Document::keys) > 0; });
     site.worker().signal(SIGTERM);
@@ -241,12 +241,12 @@ TEST(ProviderOverTls, IsRefusedWhereItsAuthorityIsNot) {
     await_connections(provider, 2);
     expect_unavailable(site.list(provider.token("alice")));
     EXPECT_EQ(provider.count(Document::discovery), 0U);
-    EXPECT_EQ(site.logged(kLost), 1U) << site.worker().log();
+    EXPECT_EQ(site.count_logged(kLost), 1U) << site.worker().log();
 }
 
 TEST(ProviderOverTls, IsRefusedWithTheCertificateOfAnotherHost) {
     TestProvider provider(TestProvider::Scheme::https);
-    provider.show(Certificate::of_another_host);
+    provider.use_certificate(Certificate::wrong_host);
     ProviderSite site(provider.url(), {{"SSL_CERT_FILE", provider.authority_file()}});
     site.worker().await_log(kLost);
     expect_unavailable(site.list(provider.token("alice")));
@@ -258,15 +258,15 @@ TEST(ProviderOverTls, ServesOnWhenItsCertificateExpiresAndIsAskedAgainWhenItIsRe
     ProviderSite site(provider.url(), {{"SSL_CERT_FILE", provider.authority_file()}});
     const std::string known = provider.token("alice");
     site.await_status(known, 200);
-    provider.show(Certificate::expired);
+    provider.use_certificate(Certificate::expired);
     site.worker().signal(SIGHUP);
     site.worker().await_log(kLost);
     await_connections(provider, 2);
     EXPECT_EQ(site.status(known), 200);
-    EXPECT_EQ(site.logged(kLost), 1U) << site.worker().log();
+    EXPECT_EQ(site.count_logged(kLost), 1U) << site.worker().log();
     provider.add_key();
     expect_unavailable(site.list(provider.token("alice")));
-    provider.show(Certificate::valid);
+    provider.use_certificate(Certificate::valid);
     site.await_status(provider.token("alice"), 200);
 }
 
@@ -292,7 +292,7 @@ TEST(ProviderOverHttp, ToThisMachineIsNoConcern) {
     TestProvider provider;
     ProviderSite site(provider.url());
     site.await_status(provider.token("alice"), 200);
-    EXPECT_EQ(site.logged("provider_over_http"), 0U);
+    EXPECT_EQ(site.count_logged("provider_over_http"), 0U);
 }
 
 }  // namespace

@@ -135,14 +135,14 @@ TEST_F(ProviderRotation, UnknownKeyCausesADownloadAndGets401) {
     EXPECT_GT(provider_.count(Document::keys), before);
     // In the cool-down after a successful download, 401 comes at once.
     EXPECT_EQ(site_.status(token_of_unknown_key(provider_, "another")), 401);
-    EXPECT_EQ(site_.logged("keys_lost"), 0U) << site_.worker().log();
+    EXPECT_EQ(site_.count_logged("keys_lost"), 0U) << site_.worker().log();
 }
 
 TEST_F(ProviderRotation, OneDownloadServesAllRequestsThatWaitForANewKey) {
     site_.await_status(provider_.token("alice"), 200);
     const std::string known = provider_.token("alice");
     await_end_of_cool_down();
-    provider_.behave(Document::keys, Behaviour::silent);
+    provider_.set_behaviour(Document::keys, Behaviour::silent);
     const size_t before = provider_.count(Document::keys);
     provider_.add_key();
 
@@ -159,7 +159,7 @@ TEST_F(ProviderRotation, OneDownloadServesAllRequestsThatWaitForANewKey) {
     await("the keys are requested", [&] { return provider_.count(Document::keys) > before; });
     EXPECT_EQ(site_.status(known), 200);
     EXPECT_EQ(served, 0);
-    provider_.behave(Document::keys, Behaviour::good);
+    provider_.set_behaviour(Document::keys, Behaviour::good);
     for (std::thread& thread : waiting) {
         thread.join();
     }
@@ -176,7 +176,7 @@ TEST_F(ProviderRotation, UnknownKeysWaitOnHalfOfTheThreadsAtMost) {
         provider_.behave(Document::keys, Behaviour::good);
         site_.worker().signal(SIGHUP);
         await_end_of_cool_down();
-        provider_.behave(Document::keys, Behaviour::silent);
+        provider_.set_behaviour(Document::keys, Behaviour::silent);
         std::atomic<int> answered = 0;
         std::vector<std::thread> unknown;
         for (int j = 0; j < kThreads; ++j) {
@@ -235,7 +235,7 @@ INSTANTIATE_TEST_SUITE_P(While, ProviderFlood,
 
 TEST_P(ProviderFlood, CausesOneDownloadPerCoolDownAndDelaysNobodyElse) {
     site_.await_status(provider_.token("alice"), 200);
-    provider_.behave(Document::keys, GetParam());
+    provider_.set_behaviour(Document::keys, GetParam());
     const size_t before = provider_.count(Document::keys);
     const auto begin = steady_clock::now();
 
@@ -255,7 +255,7 @@ TEST_P(ProviderFlood, CausesOneDownloadPerCoolDownAndDelaysNobodyElse) {
 
     const size_t downloads = provider_.count(Document::keys) - before;
     EXPECT_LE(downloads, allowed_downloads(steady_clock::now() - begin));
-    EXPECT_EQ(provider_.most_at_once(Document::keys), 1U);
+    EXPECT_EQ(provider_.max_concurrent(Document::keys), 1U);
     int answered = 0;
     for (const auto& [status, count] : answers) {
         EXPECT_TRUE(status == 401 || (status == 503 && GetParam() != Behaviour::good))
@@ -263,12 +263,13 @@ TEST_P(ProviderFlood, CausesOneDownloadPerCoolDownAndDelaysNobodyElse) {
         answered += count;
     }
     EXPECT_EQ(answered, kClients * kTokensEach);
-    EXPECT_LE(site_.logged("event=keys_lost"), 1U) << site_.worker().log();
+    EXPECT_LE(site_.count_logged("event=keys_lost"), 1U) << site_.worker().log();
 }
 
 TEST(ProviderReload, SighupDownloadsTheKeysAtOnce) {
     TestProvider provider;
-    const TestWorker worker(Settings{{"KHEOPS_OIDC_PROVIDER", provider.url()}}, Patience::usual);
+    const TestWorker worker(Settings{{"KHEOPS_OIDC_PROVIDER", provider.url()}},
+                            WorkerBuild::standard);
     worker.await_log("event=keys ");
     worker.signal(SIGHUP);
     await("the keys are requested again, minutes before the next refresh",

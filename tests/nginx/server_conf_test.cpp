@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "support/fastcgi_stand_in.hpp"
+#include "support/fake_worker.hpp"
 #include "support/http_client.hpp"
 #include "support/nginx.hpp"
 #include "support/temporary_directory.hpp"
@@ -32,7 +32,7 @@ class ServerConf : public testing::Test {
 
     TemporaryDirectory directory_;
     std::string socket_path_ = directory_.file("worker.sock");
-    FastCgiStandIn worker_{socket_path_};
+    FakeWorker worker_{socket_path_};
     TestNginx nginx_{server_conf(socket_path_)};
     HttpClient client_;
 };
@@ -181,7 +181,7 @@ TEST(ServerConfUpstream, IsUsedAtOnceAfterItsRestart) {
     const TestNginx nginx(server_conf(socket_path));
     EXPECT_EQ(fetch("GET", nginx.url(kList)).status, 502);
     for (int i = 0; i < 3; ++i) {
-        const FastCgiStandIn worker(socket_path);
+        const FakeWorker worker(socket_path);
         EXPECT_EQ(fetch("GET", nginx.url(kList)).status, 200);
     }
     EXPECT_EQ(fetch("GET", nginx.url(kList)).status, 502);
@@ -192,7 +192,7 @@ TEST(ServerConfUpstream, StatusIsPassedOn) {
     const std::string socket_path = directory.file("worker.sock");
     const TestNginx nginx(server_conf(socket_path));
     for (const int status : {204, 400, 401, 403, 404, 405, 406, 500, 502, 503, 504}) {
-        const FastCgiStandIn worker(socket_path, [status](const FastCgiRequest&) {
+        const FakeWorker worker(socket_path, [status](const FastCgiRequest&) {
             return "WWW-Authenticate: Bearer\r\nRetry-After: 7\r\n" +
                    to_cgi_text(status, status == 204 ? "" : "the worker's own");
         });
@@ -208,8 +208,8 @@ TEST(ServerConfUpstream, LongAnswerIsPassedOnWhole) {
     const TemporaryDirectory directory;
     const std::string socket_path = directory.file("worker.sock");
     const std::string body(3 * kKibi * kKibi, '[');
-    const FastCgiStandIn worker(socket_path,
-                                [&body](const FastCgiRequest&) { return to_cgi_text(200, body); });
+    const FakeWorker worker(socket_path,
+                            [&body](const FastCgiRequest&) { return to_cgi_text(200, body); });
     const TestNginx nginx(server_conf(socket_path));
     const HttpAnswer answer = fetch("GET", nginx.url(kList));
     EXPECT_EQ(answer.header("Content-Length"), std::to_string(body.size()));

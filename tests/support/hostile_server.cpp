@@ -122,16 +122,16 @@ HostileServer::~HostileServer() {
     }
 }
 
-HostileServer::Reply HostileServer::honest(const Question& question) {
-    switch (question.kind) {
-        case Question::Kind::startup:
+HostileServer::Reply HostileServer::honest(const Request& request) {
+    switch (request.kind) {
+        case Request::Kind::startup:
             return startup("15.0");
-        case Question::Kind::session:
+        case Request::Kind::session:
             return {pg_complete() + pg_columns(1) + pg_row({"\1"}) + pg_complete() + pg_complete() +
                     pg_ready()};
-        case Question::Kind::ping:
+        case Request::Kind::ping:
             return {pg_message('I') + pg_ready()};
-        case Question::Kind::prepare:
+        case Request::Kind::prepare:
             return {pg_message('1') + pg_ready()};
         default:
             return {rows({honest_row()})};
@@ -182,18 +182,18 @@ void HostileServer::end_connections() {
     }
 }
 
-std::chrono::milliseconds HostileServer::age_of_last() {
+std::chrono::milliseconds HostileServer::age_of_last_connection() {
     const std::lock_guard lock(mutex_);
     return peers_.empty() || !peers_.back().open
                ? std::chrono::milliseconds(0)
                : std::chrono::floor<std::chrono::milliseconds>(Clock::now() - peers_.back().since);
 }
 
-int HostileServer::asked(Question::Kind kind, const std::string& statement) {
+int HostileServer::count_requests(Request::Kind kind, const std::string& statement) {
     const std::lock_guard lock(mutex_);
     return static_cast<int>(
-        std::count_if(questions_.begin(), questions_.end(), [&](const Question& question) {
-            return question.kind == kind && question.statement == statement;
+        std::count_if(questions_.begin(), questions_.end(), [&](const Request& request) {
+            return request.kind == kind && request.statement == statement;
         }));
 }
 
@@ -215,11 +215,11 @@ void HostileServer::accept_connections() {
 }
 
 void HostileServer::talk(Peer& peer) {
-    using Kind = Question::Kind;
+    using Kind = Request::Kind;
     if (!read_body(peer.socket) || !answer(peer, {Kind::startup, ""})) {
         return;
     }
-    Question question{Kind::execute, ""};
+    Request request{Kind::execute, ""};
     for (;;) {
         const std::string type = read(peer.socket, 1);
         const std::optional<std::string> body = read_body(peer.socket);
@@ -232,13 +232,13 @@ void HostileServer::talk(Peer& peer) {
                 open = answer(peer, {*body == text("") ? Kind::ping : Kind::session, ""});
                 break;
             case 'P':
-                question = {Kind::prepare, body->c_str()};
+                request = {Kind::prepare, body->c_str()};
                 break;
             case 'B':  // the names of the portal and of the statement
-                question = {Kind::execute, body->c_str() + body->find('\0') + 1};
+                request = {Kind::execute, body->c_str() + body->find('\0') + 1};
                 break;
             case 'S':
-                open = answer(peer, question);
+                open = answer(peer, request);
                 break;
             default:
                 break;
@@ -249,19 +249,19 @@ void HostileServer::talk(Peer& peer) {
     }
 }
 
-bool HostileServer::answer(Peer& peer, const Question& question) {
+bool HostileServer::answer(Peer& peer, const Request& request) {
     Reply reply;
     {
         const std::lock_guard lock(mutex_);
-        questions_.push_back(question);
-        reply = script_(question);
+        questions_.push_back(request);
+        reply = script_(request);
     }
     bool open = send_all(peer.socket, reply.once);
-    while (open && !reply.for_ever.empty()) {
-        open = send_all(peer.socket, reply.for_ever);
+    while (open && !reply.repeated.empty()) {
+        open = send_all(peer.socket, reply.repeated);
         std::this_thread::sleep_for(reply.pause);
     }
-    return open && !reply.ends;
+    return open && !reply.close;
 }
 
 }  // namespace kheops::test

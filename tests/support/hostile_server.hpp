@@ -33,19 +33,19 @@ namespace kheops::test {
 class HostileServer {
   public:
     /// What the worker wants.
-    struct Question {
+    struct Request {
         enum class Kind { startup, session, ping, prepare, execute } kind;
         std::string statement;  ///< its name, of `prepare` and `execute`
     };
     struct Reply {
         std::string once;
         /// Sent after it, again and again until the connection ends, with that pause between.
-        std::string for_ever = {};
+        std::string repeated = {};
         std::chrono::milliseconds pause = std::chrono::milliseconds(0);
-        bool ends = false;  ///< the connection, after it
+        bool close = false;  ///< the connection, after it
     };
     /// Called by several threads, one call at a time.
-    using Script = std::function<Reply(const Question&)>;
+    using Script = std::function<Reply(const Request&)>;
 
     explicit HostileServer(Script script);
     ~HostileServer();
@@ -54,7 +54,7 @@ class HostileServer {
 
     /// What a well-behaved server answers. To `execute`, of an album with one webhook: the columns
     /// of sql/list_webhooks.sql.
-    [[nodiscard]] static Reply honest(const Question& question);
+    [[nodiscard]] static Reply honest(const Request& request);
     /// What a server of that version answers to `startup`.
     [[nodiscard]] static Reply startup(const std::string& version);
     /// The values of that answer's only row.
@@ -71,9 +71,9 @@ class HostileServer {
     /// Ends those that are open.
     void end_connections();
     /// How long the connection that was made last has been open; 0 where it has ended.
-    [[nodiscard]] std::chrono::milliseconds age_of_last();
-    /// How often a question of that kind has been asked, of that statement.
-    [[nodiscard]] int asked(Question::Kind kind, const std::string& statement = "");
+    [[nodiscard]] std::chrono::milliseconds age_of_last_connection();
+    /// How often a request of that kind has been asked, of that statement.
+    [[nodiscard]] int count_requests(Request::Kind kind, const std::string& statement = "");
 
   private:
     using Clock = std::chrono::steady_clock;
@@ -87,14 +87,14 @@ class HostileServer {
     void accept_connections();
     void talk(Peer& peer);
     /// False when the connection has ended.
-    bool answer(Peer& peer, const Question& question);
+    bool answer(Peer& peer, const Request& request);
 
     TemporaryDirectory directory_;
     Descriptor listener_;
     Script script_;
     std::mutex mutex_;
     std::list<Peer> peers_;
-    std::vector<Question> questions_;
+    std::vector<Request> questions_;
     std::thread thread_;
 };
 

@@ -20,11 +20,10 @@ std::string literal(const std::optional<std::string>& value) {
     return quoted + "'";
 }
 
-std::string call(const ListQuestion& question) {
-    return "EXECUTE list(" + literal(question.sub) + ", " + literal(question.album) + ", " +
-           literal(question.url) + ", " +
-           (question.limit ? std::to_string(*question.limit) : "NULL") + ", " +
-           std::to_string(question.offset) + ")";
+std::string call(const ListRequest& request) {
+    return "EXECUTE list(" + literal(request.sub) + ", " + literal(request.album) + ", " +
+           literal(request.url) + ", " + (request.limit ? std::to_string(*request.limit) : "NULL") +
+           ", " + std::to_string(request.offset) + ")";
 }
 
 /// The first is the whole plan's: its own numbers stand before those of its parts.
@@ -47,8 +46,8 @@ void prepare_list(TestConnection& connection, const std::string& statement) {
         read_file(statement));
 }
 
-Rows list(TestConnection& connection, const ListQuestion& question) {
-    return connection.execute(call(question));
+Rows list(TestConnection& connection, const ListRequest& request) {
+    return connection.execute(call(request));
 }
 
 std::int64_t blocks_of(TestConnection& connection, const std::string& statement,
@@ -57,9 +56,9 @@ std::int64_t blocks_of(TestConnection& connection, const std::string& statement,
     return first_number(plan, "Shared Hit Blocks") + first_number(plan, "Shared Read Blocks");
 }
 
-std::int64_t blocks_for_list(TestConnection& connection, const ListQuestion& question,
+std::int64_t blocks_for_list(TestConnection& connection, const ListRequest& request,
                              std::string& plan) {
-    return blocks_of(connection, call(question), plan);
+    return blocks_of(connection, call(request), plan);
 }
 
 }  // namespace kheops::test

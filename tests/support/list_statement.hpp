@@ -14,7 +14,7 @@ constexpr const char* kStock = KHEOPS_SOURCE_DIR "/sql/list_webhooks.sql";
 constexpr const char* kAccelerated = KHEOPS_BINARY_DIR "/sql/list_webhooks_accelerated.sql";
 
 /// What is asked of them.
-struct ListQuestion {
+struct ListRequest {
     std::string sub;
     std::string album;
     std::optional<std::string> url = {};
@@ -27,7 +27,7 @@ struct ListQuestion {
 void prepare_list(TestConnection& connection, const std::string& statement = kStock);
 
 /// Runs the one that is prepared.
-[[nodiscard]] Rows list(TestConnection& connection, const ListQuestion& question);
+[[nodiscard]] Rows list(TestConnection& connection, const ListRequest& request);
 
 /// How many blocks of shared memory a statement looks at; what PostgreSQL says of its plan goes to
 /// `plan`.
@@ -35,7 +35,7 @@ void prepare_list(TestConnection& connection, const std::string& statement = kSt
                                      std::string& plan);
 
 /// The same of the one that is prepared.
-[[nodiscard]] std::int64_t blocks_for_list(TestConnection& connection, const ListQuestion& question,
+[[nodiscard]] std::int64_t blocks_for_list(TestConnection& connection, const ListRequest& request,
                                            std::string& plan);
 
 }  // namespace kheops::test

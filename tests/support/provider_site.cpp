@@ -20,9 +20,9 @@ Settings with_provider(Settings settings, const std::string& provider) {
 }  // namespace
 
 ProviderSite::ProviderSite(const std::string& provider, Settings settings)
-    : TestSite({"sql/schema.sql", "sql/example-data.sql"},
-               with_provider(std::move(settings), provider),
-               {{"limit_req zone=kheops_webhooks burst=500 nodelay;", ""}}, Patience::shortened) {}
+    : TestSite(
+          {"sql/schema.sql", "sql/example-data.sql"}, with_provider(std::move(settings), provider),
+          {{"limit_req zone=kheops_webhooks burst=500 nodelay;", ""}}, WorkerBuild::short_times) {}
 
 HttpAnswer ProviderSite::list(const std::string& token) {
     return fetch("GET", kList, bearer(token));
@@ -41,7 +41,7 @@ void ProviderSite::await_status(const std::string& token, int wanted) {
     }
 }
 
-size_t ProviderSite::logged(const std::string& text) {
+size_t ProviderSite::count_logged(const std::string& text) {
     const std::string log = worker().log();
     size_t found = 0;
     for (size_t at = log.find(text); at != std::string::npos; at = log.find(text, at + 1)) {

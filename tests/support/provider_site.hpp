@@ -11,7 +11,7 @@ namespace kheops::test {
 
 // The worker's times in tests (tests/support/short_key_times.cpp).
 inline constexpr auto kCoolDown = std::chrono::milliseconds(500);
-inline constexpr auto kFloor = std::chrono::milliseconds(1000);
+inline constexpr auto kMinRefresh = std::chrono::milliseconds(1000);
 
 /// A TestSite with the example data whose worker has the keys of a provider.
 class ProviderSite : public TestSite {
@@ -27,7 +27,7 @@ class ProviderSite : public TestSite {
     void await_status(const std::string& token, int status);
 
     /// How often the worker's log holds `text`.
-    [[nodiscard]] size_t logged(const std::string& text);
+    [[nodiscard]] size_t count_logged(const std::string& text);
 };
 
 /// The header Authorization with that token.

@@ -116,14 +116,14 @@ Outcome run(const std::string& command) {
     return outcome;
 }
 
-std::string client(const std::string& program, const TestDatabase& database,
-                   const std::string& user) {
+std::string client_command(const std::string& program, const TestDatabase& database,
+                           const std::string& user) {
     return program + " -h '" + database.host() + "' -p 5432 -U " + user + " -d " + database.name();
 }
 
 Outcome run_script(const std::string& file, const TestDatabase& database, const std::string& user) {
-    return run(client("psql", database, user) + " -X -v ON_ERROR_STOP=1 -f '" + KHEOPS_SOURCE_DIR +
-               "/" + file + "'");
+    return run(client_command("psql", database, user) + " -X -v ON_ERROR_STOP=1 -f '" +
+               KHEOPS_SOURCE_DIR + "/" + file + "'");
 }
 
 void expect_script(const std::string& file, const TestDatabase& database, const std::string& says,
@@ -135,11 +135,11 @@ void expect_script(const std::string& file, const TestDatabase& database, const 
 }
 
 bool can_dump(const TestDatabase& database) {
-    return run(client("pg_dump -s", database)).output.find("server version mismatch") ==
+    return run(client_command("pg_dump -s", database)).output.find("server version mismatch") ==
            std::string::npos;
 }
 
-std::string described(const TestDatabase& database) {
+std::string describe(const TestDatabase& database) {
     TestConnection connection(database.conninfo());
     // So that every name is written with its schema.
     connection.execute("SET search_path = pg_catalog");

@@ -13,8 +13,8 @@ struct Outcome {
 };
 
 /// A client program's command line so far: the program with what leads it to this database.
-[[nodiscard]] std::string client(const std::string& program, const TestDatabase& database,
-                                 const std::string& user = "postgres");
+[[nodiscard]] std::string client_command(const std::string& program, const TestDatabase& database,
+                                         const std::string& user = "postgres");
 
 /// Runs a shell command line and waits for its end.
 Outcome run(const std::string& command);
@@ -32,6 +32,6 @@ void expect_script(const std::string& file, const TestDatabase& database, const 
 [[nodiscard]] bool can_dump(const TestDatabase& database);
 
 /// Everything in the database with its owners and rights, and those of the database itself.
-[[nodiscard]] std::string described(const TestDatabase& database);
+[[nodiscard]] std::string describe(const TestDatabase& database);
 
 }  // namespace kheops::test

@@ -111,12 +111,24 @@ bool take_prefix(std::string& text, std::string_view prefix) {
 }  // namespace
 
 std::ostream& operator<<(std::ostream& stream, Behaviour behaviour) {
-    constexpr std::array<const char*, 18> kNames = {
-        "Good",           "GoodOf1MiB",     "MovedOnHost",    "ServerError",
-        "Silent",         "Dripping",       "Truncated",      "WebPage",
-        "BrokenJson",     "OtherJson",      "Empty",          "Over1MiB",
-        "Endless",        "EndlessHeaders", "EndlessInterim", "EndlessTrailers",
-        "MovedElsewhere", "MovedInCircles"};
+    constexpr std::array<const char*, 18> kNames = {"Good",
+                                                    "GoodOf1MiB",
+                                                    "RedirectSameHost",
+                                                    "ServerError",
+                                                    "Silent",
+                                                    "Dripping",
+                                                    "Truncated",
+                                                    "HtmlPage",
+                                                    "BrokenJson",
+                                                    "OtherJson",
+                                                    "Empty",
+                                                    "Over1MiB",
+                                                    "Endless",
+                                                    "EndlessHeaders",
+                                                    "EndlessInterim",
+                                                    "EndlessTrailers",
+                                                    "RedirectOtherHost",
+                                                    "RedirectLoop"};
     return stream << kNames.at(static_cast<size_t>(behaviour));
 }
 
@@ -190,7 +202,7 @@ TestProvider::TestProvider(Scheme scheme)
     keys_url_ = address("127.0.0.1") + kKeysPath;
     if (scheme_ == Scheme::https) {
         write_file(authority_file(), authority_.pem());
-        show(Certificate::valid);
+        use_certificate(Certificate::valid);
     }
     append_key();
     start();
@@ -232,12 +244,12 @@ void TestProvider::stop() {
     }
 }
 
-void TestProvider::behave(Document document, Behaviour behaviour) {
+void TestProvider::set_behaviour(Document document, Behaviour behaviour) {
     const std::lock_guard lock(mutex_);
     state(document).behaviour = behaviour;
 }
 
-void TestProvider::show(Certificate certificate) {
+void TestProvider::use_certificate(Certificate certificate) {
     auto context = authority_.server_context(certificate);
     const std::lock_guard lock(mutex_);
     tls_ = std::move(context);
@@ -248,7 +260,7 @@ void TestProvider::set_headers(const HttpHeaders& headers) {
     headers_ = headers;
 }
 
-void TestProvider::set_elsewhere(const std::string& url) {
+void TestProvider::set_redirect_target(const std::string& url) {
     const std::lock_guard lock(mutex_);
     elsewhere_ = url;
 }
@@ -303,14 +315,14 @@ std::vector<TestProvider::Time> TestProvider::downloads(Document document) const
     return state(document).downloads;
 }
 
-size_t TestProvider::most_at_once(Document document) const {
+size_t TestProvider::max_concurrent(Document document) const {
     const std::lock_guard lock(mutex_);
-    return state(document).most_at_once;
+    return state(document).max_concurrent;
 }
 
-size_t TestProvider::requests_elsewhere() const {
+size_t TestProvider::redirected_requests() const {
     const std::lock_guard lock(mutex_);
-    return requests_elsewhere_;
+    return redirected_requests_;
 }
 
 size_t TestProvider::connections() const {
@@ -370,7 +382,7 @@ void TestProvider::answer(Stream& stream, const std::string& path) {
     if (moved) {
         {
             const std::lock_guard lock(mutex_);
-            requests_elsewhere_ += elsewhere ? 1 : 0;
+            redirected_requests_ += elsewhere ? 1 : 0;
         }
         stream.send(good_answer(*document, 0));
         return;
@@ -379,7 +391,7 @@ void TestProvider::answer(Stream& stream, const std::string& path) {
         const std::lock_guard lock(mutex_);
         DocumentState& asked = state(*document);
         asked.downloads.push_back(std::chrono::steady_clock::now());
-        asked.most_at_once = std::max(asked.most_at_once, ++asked.under_way);
+        asked.max_concurrent = std::max(asked.max_concurrent, ++asked.under_way);
     }
     answer_document(stream, *document);
     const std::lock_guard lock(mutex_);
@@ -408,10 +420,10 @@ void TestProvider::answer_document(Stream& stream, Document document) {
         case Behaviour::over_1_mib:
             stream.send(good_answer(document, kMebibyte + 1));
             break;
-        case Behaviour::moved_on_host:
+        case Behaviour::redirect_same_host:
             stream.send(redirect(address("127.0.0.1") + std::string(kMoved) + path_of(document)));
             break;
-        case Behaviour::moved_elsewhere: {
+        case Behaviour::redirect_other_host: {
             std::string target;
             {
                 const std::lock_guard lock(mutex_);
@@ -422,7 +434,7 @@ void TestProvider::answer_document(Stream& stream, Document document) {
                                                 : target));
             break;
         }
-        case Behaviour::moved_in_circles:
+        case Behaviour::redirect_loop:
             stream.send(redirect(address("127.0.0.1") + path_of(document)));
             break;
         case Behaviour::server_error:
@@ -440,7 +452,7 @@ void TestProvider::answer_document(Stream& stream, Document document) {
             stream.send(std::string_view(answer).substr(0, answer.size() - 20));
             break;
         }
-        case Behaviour::web_page:
+        case Behaviour::html_page:
             stream.send(to_http("200 OK", {{"Content-Type", "text/html"}}) +
                         "<!DOCTYPE html><title>Maintenance</title><p>We will be back soon.\n");
             break;

@@ -28,23 +28,24 @@ enum class Document { discovery, keys };
 /// What the provider does when one of its documents is asked for.
 enum class Behaviour {
     good,
-    good_of_1_mib,     ///< white space behind the JSON makes it exactly that long
-    moved_on_host,     ///< redirected to another path, where it is good
-    server_error,      ///< 500
-    silent,            ///< nothing, until it is told to behave in another way; then that
-    dripping,          ///< good, but an octet at a time
-    truncated,         ///< the connection ends in the middle of the JSON
-    web_page,          ///< an HTML page with status 200
-    broken_json,       ///< JSON without its end
-    other_json,        ///< JSON of another shape
-    empty,             ///< no keys in the set, no members in the configuration
-    over_1_mib,        ///< good_of_1_mib and one octet more
-    endless,           ///< white space behind the JSON without an end, and no length told before
-    endless_headers,   ///< header lines without an end
-    endless_interim,   ///< interim answers (103) without an end
-    endless_trailers,  ///< good and in chunks, with lines behind the last one without an end
-    moved_elsewhere,   ///< redirected to another host, where it is good, or see set_elsewhere
-    moved_in_circles   ///< redirected to itself
+    good_of_1_mib,        ///< white space behind the JSON makes it exactly that long
+    redirect_same_host,   ///< redirected to another path, where it is good
+    server_error,         ///< 500
+    silent,               ///< nothing, until it is told to behave in another way; then that
+    dripping,             ///< good, but an octet at a time
+    truncated,            ///< the connection ends in the middle of the JSON
+    html_page,            ///< an HTML page with status 200
+    broken_json,          ///< JSON without its end
+    other_json,           ///< JSON of another shape
+    empty,                ///< no keys in the set, no members in the configuration
+    over_1_mib,           ///< good_of_1_mib and one octet more
+    endless,              ///< white space behind the JSON without an end, and no length told before
+    endless_headers,      ///< header lines without an end
+    endless_interim,      ///< interim answers (103) without an end
+    endless_trailers,     ///< good and in chunks, with lines behind the last one without an end
+    redirect_other_host,  ///< redirected to another host, where it is good, or see
+                          ///< set_redirect_target
+    redirect_loop         ///< redirected to itself
 };
 
 /// By its name in CamelCase, fit for the name of a test.
@@ -73,13 +74,13 @@ class TestProvider {
     void stop();
     void start();
 
-    void behave(Document document, Behaviour behaviour);
+    void set_behaviour(Document document, Behaviour behaviour);
     /// From the next connection on.
-    void show(Certificate certificate);
+    void use_certificate(Certificate certificate);
     /// Goes with both documents where they are good, Cache-Control for one.
     void set_headers(const HttpHeaders& headers);
-    /// Where moved_elsewhere leads to.
-    void set_elsewhere(const std::string& url);
+    /// Where redirect_other_host leads to.
+    void set_redirect_target(const std::string& url);
     /// The issuer in the configuration and in tokens from now on.
     void set_issuer(const std::string& issuer);
     /// Where the configuration says the keys are.
@@ -103,9 +104,9 @@ class TestProvider {
     [[nodiscard]] std::vector<Time> downloads(Document document) const;
     [[nodiscard]] size_t count(Document document) const { return downloads(document).size(); }
     /// How many requests for that document were under way at once at most.
-    [[nodiscard]] size_t most_at_once(Document document) const;
+    [[nodiscard]] size_t max_concurrent(Document document) const;
     /// How often somebody followed a redirect to another host.
-    [[nodiscard]] size_t requests_elsewhere() const;
+    [[nodiscard]] size_t redirected_requests() const;
     /// How many connections have been accepted so far.
     [[nodiscard]] size_t connections() const;
 
@@ -119,7 +120,7 @@ class TestProvider {
         Behaviour behaviour = Behaviour::good;
         std::vector<Time> downloads;
         size_t under_way = 0;
-        size_t most_at_once = 0;
+        size_t max_concurrent = 0;
     };
 
     /// Until the peer has left.
@@ -154,7 +155,7 @@ class TestProvider {
     std::vector<PublishedKey> keys_;  // the last one signs
     std::vector<std::string> other_jwks_;
     size_t keys_made_ = 0;
-    size_t requests_elsewhere_ = 0;
+    size_t redirected_requests_ = 0;
 
     std::list<Descriptor> connections_;
     std::list<std::thread> servers_;

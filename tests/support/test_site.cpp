@@ -23,9 +23,9 @@ std::vector<Substitution> with_addresses(std::vector<Substitution> substitutions
 }  // namespace
 
 TestSite::TestSite(const std::vector<std::string>& sql_files, Settings settings,
-                   std::vector<Substitution> substitutions, Patience patience)
+                   std::vector<Substitution> substitutions, WorkerBuild build)
     : database_(sql_files),
-      worker_(with_database(std::move(settings), database_), patience),
+      worker_(with_database(std::move(settings), database_), build),
       nginx_(
           nginx_file("kheops-webhooks.conf", with_addresses(std::move(substitutions), worker_))) {}
 
@@ -46,7 +46,7 @@ HttpAnswer TestSite::get(const std::string& target, const std::string& subject) 
     return fetch("GET", target, authorization(subject));
 }
 
-bool TestSite::asked_the_kept_count() {
+bool TestSite::used_accelerated_statement() {
     const std::vector<std::string> asked = database_.column(
         "SELECT query LIKE '%changes_from%' FROM pg_stat_activity WHERE datname = "
         "current_database() AND application_name = 'kheops-webhooks' "

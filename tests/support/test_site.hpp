@@ -20,7 +20,7 @@ class TestSite {
     /// `times` choose the program.
     explicit TestSite(const std::vector<std::string>& sql_files, Settings settings = {},
                       std::vector<Substitution> substitutions = {},
-                      Patience patience = Patience::usual);
+                      WorkerBuild build = WorkerBuild::standard);
 
     /// The header Authorization with a token for that subject, made once for each.
     [[nodiscard]] HttpHeaders authorization(const std::string& subject);
@@ -34,7 +34,7 @@ class TestSite {
 
     /// Whether the last request that came to the database was answered by
     /// sql/list_webhooks_accelerated.sql.
-    [[nodiscard]] bool asked_the_kept_count();
+    [[nodiscard]] bool used_accelerated_statement();
 
     [[nodiscard]] TestDatabase& database() { return database_; }
     [[nodiscard]] TestWorker& worker() { return worker_; }

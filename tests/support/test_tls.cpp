@@ -75,7 +75,7 @@ std::shared_ptr<ssl_ctx_st> TestAuthority::server_context(Certificate kind) cons
     require(X509_set_issuer_name(certificate.get(), X509_get_subject_name(certificate_.get())) ==
             1);
     add_extension(certificate.get(), NID_subject_alt_name,
-                  kind == Certificate::of_another_host ? "DNS:elsewhere.invalid" : "IP:127.0.0.1");
+                  kind == Certificate::wrong_host ? "DNS:elsewhere.invalid" : "IP:127.0.0.1");
     require(X509_sign(certificate.get(), key_.get(), EVP_sha256()) > 0);
 
     std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);

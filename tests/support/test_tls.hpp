@@ -11,7 +11,7 @@ struct x509_st;
 namespace kheops::test {
 
 /// What a TLS server on 127.0.0.1 shows of itself.
-enum class Certificate { valid, expired, of_another_host };
+enum class Certificate { valid, expired, wrong_host };
 
 /// A certificate authority of the test's own, which nobody trusts unless told.
 class TestAuthority {

@@ -14,9 +14,9 @@
 
 namespace kheops::test {
 
-std::string worker_program(Patience patience) {
+std::string worker_program(WorkerBuild build) {
     const char* variable =
-        patience == Patience::shortened ? "KHEOPS_WORKER_SHORT_TIMES" : "KHEOPS_WORKER";
+        build == WorkerBuild::short_times ? "KHEOPS_WORKER_SHORT_TIMES" : "KHEOPS_WORKER";
     const char* program = std::getenv(variable);
     if (program == nullptr) {
         throw std::runtime_error(std::string(variable) +
@@ -40,9 +40,9 @@ Settings worker_environment(const Settings& settings, const std::string& key_fil
     return environment;
 }
 
-TestWorker::TestWorker(const Settings& settings, Patience patience)
+TestWorker::TestWorker(const Settings& settings, WorkerBuild build)
     : listener_(listen_unix(socket_path())),
-      command_{.arguments = {worker_program(patience)},
+      command_{.arguments = {worker_program(build)},
                .environment = worker_environment(settings, directory_.file("keys.json")),
                .standard_input = listener_.number(),
                .standard_error = directory_.file("log")} {
@@ -76,7 +76,7 @@ void TestWorker::await_log(const std::string& text) const {
     }
 }
 
-void TestWorker::lose_listener() const {
+void TestWorker::shut_down_listener() const {
     ::shutdown(listener_.number(), SHUT_RDWR);
 }
 

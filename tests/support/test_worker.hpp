@@ -17,10 +17,10 @@ using Settings = std::map<std::string, std::string>;
 /// Which build of the program: the one for operators, or the one that differs from it only in that
 /// it asks a provider more often and for shorter (tests/support/short_key_times.cpp) and, where
 /// STOP_AT_START is set, gets SIGTERM while it starts (tests/support/stop_at_start.cpp).
-enum class Patience { usual, shortened };
+enum class WorkerBuild { standard, short_times };
 
 /// Where that program is.
-[[nodiscard]] std::string worker_program(Patience patience);
+[[nodiscard]] std::string worker_program(WorkerBuild build);
 
 /// The environment of a worker: `settings` and, where those name no provider, the key file
 /// `key_file` and the issuer of the tests' own tokens; what sanitizers are to do.
@@ -57,7 +57,7 @@ class TestWorker {
     void await_log(const std::string& text) const;
 
     /// Makes the listening socket useless, as its loss would.
-    void lose_listener() const;
+    void shut_down_listener() const;
 
   private:
     TemporaryDirectory directory_;

@@ -24,7 +24,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::await;
-using Question = test::HostileServer::Question;
+using Request = test::HostileServer::Request;
 using Reply = test::HostileServer::Reply;
 using Lease = ConnectionPool::Lease;
 
@@ -49,10 +49,10 @@ class Pool : public testing::Test {
                   const std::string& refusal = test::pg_error("53300", "no more", "FATAL")) {
         max_connections_ = max;
         const std::lock_guard lock(mutex_);
-        refusal_ = {.once = refusal, .ends = !refusal.empty()};
+        refusal_ = {.once = refusal, .close = !refusal.empty()};
     }
 
-    [[nodiscard]] Reply reply(const Question& question) {
+    [[nodiscard]] Reply reply(const Request& request) {
         const std::lock_guard lock(mutex_);
         if (question.kind == Question::Kind::startup && accepted_ >= max_connections_) {
             return refusal_;
@@ -61,13 +61,13 @@ class Pool : public testing::Test {
         if (question.kind == Question::Kind::startup) {
             return test::HostileServer::startup(version_);
         }
-        switch (question.kind) {
-            case Question::Kind::execute:
+        switch (request.kind) {
+            case Request::Kind::execute:
                 return execute_;
-            case Question::Kind::ping:
+            case Request::Kind::ping:
                 return ping_;
             default:
-                return test::HostileServer::honest(question);
+                return test::HostileServer::honest(request);
         }
     }
 
@@ -105,10 +105,10 @@ class Pool : public testing::Test {
     std::atomic<int> max_connections_ = 1000;
     int accepted_ = 0;
     Reply refusal_;
-    Reply ping_ = test::HostileServer::honest({Question::Kind::ping, ""});
+    Reply ping_ = test::HostileServer::honest({Request::Kind::ping, ""});
     std::string version_ = "15.0";
-    Reply execute_ = test::HostileServer::honest({Question::Kind::execute, ""});
-    test::HostileServer server_{[this](const Question& question) { return reply(question); }};
+    Reply execute_ = test::HostileServer::honest({Request::Kind::execute, ""});
+    test::HostileServer server_{[this](const Request& request) { return reply(request); }};
 };
 
 TEST_F(Pool, TheConnectionUsedLastIsBorrowedFirst) {
@@ -282,11 +282,11 @@ TEST_F(Pool, ConnectionsThatEndWhileIdleAreReplacedWithoutAnError) {
 TEST_F(Pool, AStatementThatLosesItsConnectionIsRepeatedOnTwoNewOnesAtMost) {
     ConnectionPool pool(settings(), 1, log_);
     ask(pool);
-    answer_execute({.once = "", .ends = true});
+    answer_execute({.once = "", .close = true});
     EXPECT_THROW(ask(pool), DatabaseError);
-    EXPECT_EQ(server_.asked(Question::Kind::execute, "statement"), 4);
+    EXPECT_EQ(server_.count_requests(Request::Kind::execute, "statement"), 4);
     EXPECT_EQ(lines_of("database_lost"), 1) << logged_.text();
-    answer_execute(test::HostileServer::honest({Question::Kind::execute, ""}));
+    answer_execute(test::HostileServer::honest({Request::Kind::execute, ""}));
     ask(pool);
     EXPECT_EQ(lines_of("database_back"), 1) << logged_.text();
 }
@@ -297,9 +297,9 @@ TEST_F(Pool, ASlowStatementBesideAnsweredOnesStartsNoProbe) {
     ask(pool);
     answer_execute({""});
     EXPECT_THROW(ask(pool, 50ms), DatabaseError);
-    answer_execute(test::HostileServer::honest({Question::Kind::execute, ""}));
+    answer_execute(test::HostileServer::honest({Request::Kind::execute, ""}));
     ask(pool);
-    EXPECT_EQ(server_.asked(Question::Kind::ping), 0);
+    EXPECT_EQ(server_.count_requests(Request::Kind::ping), 0);
     EXPECT_EQ(server_.connections(), 2);
 }
 

@@ -144,7 +144,7 @@ INSTANTIATE_TEST_SUITE_P(
                         Fault{Behaviour::silent, ": no complete answer in time", true},
                         Fault{Behaviour::dripping, ": no complete answer in time", true},
                         Fault{Behaviour::truncated, ": Transferred a partial file"},
-                        Fault{Behaviour::web_page, " is not JSON with "},
+                        Fault{Behaviour::html_page, " is not JSON with "},
                         Fault{Behaviour::broken_json, " is not JSON with "},
                         Fault{Behaviour::other_json, " is not JSON with "},
                         Fault{Behaviour::empty, ""},
@@ -153,8 +153,8 @@ INSTANTIATE_TEST_SUITE_P(
                         Fault{Behaviour::endless_headers, ": headers of more than 64 KiB"},
                         Fault{Behaviour::endless_interim, ": headers of more than 64 KiB"},
                         Fault{Behaviour::endless_trailers, ": headers of more than 64 KiB"},
-                        Fault{Behaviour::moved_elsewhere, ": a redirect to another host"},
-                        Fault{Behaviour::moved_in_circles, ": too many redirects"})),
+                        Fault{Behaviour::redirect_other_host, ": a redirect to another host"},
+                        Fault{Behaviour::redirect_loop, ": too many redirects"})),
     [](const auto& test) {
         return testing::PrintToString(std::get<Document>(test.param)) +
                testing::PrintToString(std::get<Fault>(test.param));
@@ -163,7 +163,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_P(ProviderFault, IsRefusedWithItsReason) {
     const auto [document, fault] = GetParam();
     TestProvider provider;
-    provider.behave(document, fault.behaviour);
+    provider.set_behaviour(document, fault.behaviour);
     const std::string reason = refusal_of(
         provider, fault.is_endless ? Deadline(Clock::now() + milliseconds(200)) : long_enough());
     const char* name = document == Document::keys ? "key set" : "discovery document";
@@ -171,21 +171,21 @@ TEST_P(ProviderFault, IsRefusedWithItsReason) {
               std::string::npos)
         << reason;
     EXPECT_NE(reason.find(fault.reason), std::string::npos) << reason;
-    EXPECT_EQ(provider.requests_elsewhere(), 0U);
+    EXPECT_EQ(provider.redirected_requests(), 0U);
 }
 
 TEST(ProviderDocument, IsAcceptedWith1MiBOrAfterARedirectOnItsHost) {
     for (const Behaviour behaviour : {Behaviour::good_of_1_mib, Behaviour::moved_on_host}) {
         TestProvider provider;
-        provider.behave(Document::discovery, behaviour);
-        provider.behave(Document::keys, behaviour);
+        provider.set_behaviour(Document::discovery, behaviour);
+        provider.set_behaviour(Document::keys, behaviour);
         EXPECT_EQ(refusal_of(provider), "") << behaviour;
     }
 }
 
 TEST(ProviderDocument, DownloadEndsWhenItIsStopped) {
     TestProvider provider;
-    provider.behave(Document::keys, Behaviour::silent);
+    provider.set_behaviour(Document::keys, Behaviour::silent);
     std::stop_source stop;
     std::thread stopper([&] {
         await("the keys are asked for", [&] { return provider.count(Document::keys) > 0; });
@@ -205,7 +205,7 @@ TEST(ProviderDocument, DownloadEndsWhenItIsStopped) {
 TEST(ProviderRedirect, ToAnotherOriginIsNotFollowed) {
     TestProvider provider;
     TestProvider other;
-    provider.behave(Document::keys, Behaviour::moved_elsewhere);
+    provider.set_behaviour(Document::keys, Behaviour::redirect_other_host);
     const std::string path = "/realms/kheops/certs";
     const std::string here = provider.url().substr(0, provider.url().find("/realms"));
     const std::string authority = here.substr(std::string("http://").size());
@@ -213,11 +213,11 @@ TEST(ProviderRedirect, ToAnotherOriginIsNotFollowed) {
          {other.url().substr(0, other.url().find("/realms")) + path, "https://" + authority + path,
           "http://user@" + authority + "/moved" + path,
           "http://:password@" + authority + "/moved" + path}) {
-        provider.set_elsewhere(target);
+        provider.set_redirect_target(target);
         EXPECT_EQ(refusal_of(provider), "key set: a redirect to another host") << target;
     }
     EXPECT_EQ(other.connections(), 0U);
-    provider.set_elsewhere(here + "/moved" + path);
+    provider.set_redirect_target(here + "/moved" + path);
     EXPECT_EQ(refusal_of(provider), "");
 }
 
@@ -305,7 +305,7 @@ size_t open_descriptors() {
 
 TEST(OutOfMemory, ThrowsBadAllocAndLeavesNoDescriptorOpen) {
     TestProvider provider;
-    provider.behave(Document::keys, Behaviour::good_of_1_mib);
+    provider.set_behaviour(Document::keys, Behaviour::good_of_1_mib);
     const std::string url = provider.url() + "/certs";
     const size_t at_first = open_descriptors();
     static_cast<void>(download(url, long_enough(), {}));

@@ -22,7 +22,7 @@ namespace kheops::test {
 namespace {
 
 using namespace std::chrono_literals;
-using Question = HostileServer::Question;
+using Request = HostileServer::Request;
 using Reply = HostileServer::Reply;
 
 constexpr const char* kPlain = "list_webhooks";
@@ -48,8 +48,8 @@ class HostileDatabase : public testing::Test {
     /// From now on the server answers questions of `kind` with `reply`, the others correctly.
     void answer(Question::Kind kind, const Reply& reply) {
         const std::lock_guard lock(mutex_);
-        script_ = [kind, reply](const Question& question) {
-            return question.kind == kind ? reply : HostileServer::honest(question);
+        script_ = [kind, reply](const Request& request) {
+            return request.kind == kind ? reply : HostileServer::honest(request);
         };
     }
     void answer(const HostileServer::Script& script) {
@@ -78,9 +78,9 @@ class HostileDatabase : public testing::Test {
 
     std::mutex mutex_;
     HostileServer::Script script_ = HostileServer::honest;
-    HostileServer server_{[this](const Question& question) {
+    HostileServer server_{[this](const Request& request) {
         const std::lock_guard lock(mutex_);
-        return script_(question);
+        return script_(request);
     }};
 };
 
@@ -141,7 +141,7 @@ TEST_F(HostileDatabase, InvalidAnswersGet503AndAreLogged) {
     };
     TestWorker worker(settings("5"));
     for (const auto& [what, octets] : answers) {
-        answer(Question::Kind::execute, {octets});
+        answer(Request::Kind::execute, {octets});
         std::string received;
         EXPECT_EQ(ask(worker, &received), 503) << what;
         EXPECT_NE(received.find("The database cannot be reached"), std::string::npos) << received;
@@ -181,8 +181,8 @@ TEST_F(HostileDatabase, EndlessAnswersAreNotWaitedForBeyondTheBudget) {
          {pg_message('2') + pg_columns(17) + "D" + pg_integer(1 << 20, 4), "x", 20ms}},
         {"errors", {"", pg_error("XX000", "again")}},
     };
-    for (const Question::Kind kind : {Question::Kind::startup, Question::Kind::session,
-                                      Question::Kind::prepare, Question::Kind::execute}) {
+    for (const Request::Kind kind : {Request::Kind::startup, Request::Kind::session,
+                                     Request::Kind::prepare, Request::Kind::execute}) {
         answer(HostileServer::honest);
         TestWorker worker(settings("0.5"));
         for (const auto& [what, reply] : answers) {
@@ -190,7 +190,7 @@ TEST_F(HostileDatabase, EndlessAnswersAreNotWaitedForBeyondTheBudget) {
             const bool startup = kind == Question::Kind::startup;
             const bool connecting = startup || kind == Question::Kind::session;
             answer(kind, {(startup ? pg_message('R', pg_integer(0, 4)) : "") + reply.once,
-                          reply.for_ever, reply.pause});
+                          reply.repeated, reply.pause});
             std::string received;
             EXPECT_EQ(ask(worker, &received), 503) << what << " to " << static_cast<int>(kind);
             // If the connect times out first, the answer has another message.
@@ -225,7 +225,7 @@ TEST_F(HostileDatabase, ReceivedAnswerIsNotReadAfterTheDeadline) {
         notices += pg_message('N', std::string("SNOTICE\0C00000\0Mhello\0\0", 23));
     }
     const std::string rows = HostileServer::rows({HostileServer::honest_row()});
-    answer(Question::Kind::execute, {rows + notices + rows});
+    answer(Request::Kind::execute, {rows + notices + rows});
     DatabaseSettings settings;
     settings.connection = server_.conninfo();
     const auto connection = connect(settings, Deadline(Clock::now() + 30s));
@@ -234,7 +234,7 @@ TEST_F(HostileDatabase, ReceivedAnswerIsNotReadAfterTheDeadline) {
         connection->run(kStatement, {}, Deadline(Clock::now() + budget), [](const Result&) {});
     };
     query(30s);
-    await("the next answer has come before the question",
+    await("the next answer has come before the request",
           [&] { return octets_waiting(server_.socket_path()) > 50000; });
     try {
         query(0s);
@@ -259,11 +259,11 @@ TEST_F(HostileDatabase, MissingPreparedStatementIsPreparedOnANewConnection) {
     TestWorker worker(settings("30"));
     EXPECT_EQ(ask(worker), 200);
     int left = 1;
-    answer([&left](const Question& question) -> Reply {
-        if (question.kind == Question::Kind::execute && left-- > 0) {
+    answer([&left](const Request& request) -> Reply {
+        if (request.kind == Request::Kind::execute && left-- > 0) {
             return {pg_error("26000", "prepared statement does not exist") + pg_ready()};
         }
-        return HostileServer::honest(question);
+        return HostileServer::honest(request);
     });
     EXPECT_EQ(ask(worker), 200);
     EXPECT_EQ(server_.connections(), 2);
@@ -274,11 +274,11 @@ TEST_F(HostileDatabase, StatementInConflictIsRepeatedOnceOnTheSameConnection) {
     TestWorker worker(settings("30"));
     for (const char* sqlstate : {"40001", "40P01"}) {
         int left = 1;
-        answer([&left, sqlstate](const Question& question) -> Reply {
-            if (question.kind == Question::Kind::execute && left-- > 0) {
+        answer([&left, sqlstate](const Request& request) -> Reply {
+            if (request.kind == Request::Kind::execute && left-- > 0) {
                 return {pg_error(sqlstate, "conflict") + pg_ready()};
             }
-            return HostileServer::honest(question);
+            return HostileServer::honest(request);
         });
         EXPECT_EQ(ask(worker), 200);
     }
@@ -294,11 +294,11 @@ TEST_F(HostileDatabase, StatementIsRepeatedOnceOnANewConnectionIfAConflictCloses
     TestWorker worker(settings("30"));
     EXPECT_EQ(ask(worker), 200);
     int left = 1;
-    answer([&left](const Question& question) -> Reply {
-        if (question.kind == Question::Kind::execute && left-- > 0) {
-            return {.once = pg_error("40001", "conflict", "FATAL"), .ends = true};
+    answer([&left](const Request& request) -> Reply {
+        if (request.kind == Request::Kind::execute && left-- > 0) {
+            return {.once = pg_error("40001", "conflict", "FATAL"), .close = true};
         }
-        return HostileServer::honest(question);
+        return HostileServer::honest(request);
     });
     EXPECT_EQ(ask(worker), 200) << worker.log();
     EXPECT_EQ(worker.log().find("event=database_lost"), std::string::npos) << worker.log();
@@ -307,7 +307,7 @@ TEST_F(HostileDatabase, StatementIsRepeatedOnceOnANewConnectionIfAConflictCloses
 TEST_F(HostileDatabase, ConnectionIsReusedAfterATimeoutOfTheServer) {
     TestWorker worker(settings("30"));
     for (const char* sqlstate : {"57014", "55P03"}) {
-        answer(Question::Kind::execute, {pg_error(sqlstate, "too late") + pg_ready()});
+        answer(Request::Kind::execute, {pg_error(sqlstate, "too late") + pg_ready()});
         std::string received;
         EXPECT_EQ(ask(worker, &received), 503);
         EXPECT_NE(received.find("The database did not answer in time"), std::string::npos);
@@ -320,12 +320,12 @@ TEST_F(HostileDatabase, ServersMessageIsLoggedOnlyIfItHoldsNoValue) {
     TestWorker worker(settings("30"));
     for (const char* sqlstate : {"42501", "3D000", "3F000", "28000", "53200"}) {
         const std::string reason = std::string("reason-of-") + sqlstate;
-        answer(Question::Kind::execute, {pg_error(sqlstate, reason) + pg_ready()});
+        answer(Request::Kind::execute, {pg_error(sqlstate, reason) + pg_ready()});
         EXPECT_EQ(ask(worker), 503);
         worker.await_log("event=database_lost level=error sqlstate=" + std::string(sqlstate) +
                          " reason=" + reason);
     }
-    answer(Question::Kind::execute, {pg_error("22P02", "a-value") + pg_ready()});
+    answer(Request::Kind::execute, {pg_error("22P02", "a-value") + pg_ready()});
     EXPECT_EQ(ask(worker), 503);
     worker.await_log("sqlstate=22P02 reason=\"the statement failed\"");
     EXPECT_EQ(worker.log().find("a-value"), std::string::npos) << worker.log();
@@ -346,7 +346,7 @@ TEST_F(HostileDatabase, AcceleratedStatementIsSentOnlyWhileItsCountIsValid) {
         if (fast && !exists) {
             return {pg_error("42P01", "relation does not exist") + pg_ready()};
         }
-        return question.kind == Question::Kind::execute
+        return request.kind == Request::Kind::execute
                    ? Reply{HostileServer::rows(
                          {row(fast && !in_force ? 0 : named.load(), fast ? 111 : 222)})}
                    : HostileServer::honest(question);

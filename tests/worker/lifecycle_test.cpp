@@ -170,7 +170,7 @@ TEST_F(Lifecycle, FinishesARequestThatComesOnAKeptConnectionWithTheSignal) {
 
 TEST_F(Lifecycle, ExitsWith1WhenItsListeningSocketIsLost) {
     worker_.await_log("event=started");
-    worker_.lose_listener();
+    worker_.shut_down_listener();
     EXPECT_EQ(worker_.exit_status(), 1);
     EXPECT_NE(worker_.log().find("event=listener_lost"), std::string::npos);
 }

@@ -34,7 +34,7 @@ class WorkerWithLog {
           listener_(listen_unix(directory_.file("worker.sock"))) {
         write_file(directory_.file("keys.json"), test_key_set());
         process_ = std::make_unique<ChildProcess>(Command{
-            .arguments = {worker_program(Patience::usual)},
+            .arguments = {worker_program(WorkerBuild::standard)},
             .environment = worker_environment({{"KHEOPS_WEBHOOKS_DATABASE", database_.conninfo()},
                                                {"KHEOPS_WEBHOOKS_THREADS", "4"},
                                                {"KHEOPS_WEBHOOKS_TIMEOUT", "20"}},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "support/database_wire.hpp"
+#include "support/database_proxy.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -17,7 +17,7 @@
 
 namespace kheops::test {
 
-DatabaseWire::DatabaseWire(const std::string& socket_path, const std::string& ip)
+DatabaseProxy::DatabaseProxy(const std::string& socket_path, const std::string& ip)
     : socket_path_(socket_path),
       listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -35,28 +35,28 @@ DatabaseWire::DatabaseWire(const std::string& socket_path, const std::string& ip
     thread_ = std::thread([this] { run(); });
 }
 
-DatabaseWire::~DatabaseWire() {
+DatabaseProxy::~DatabaseProxy() {
     stopping_ = true;
-    set(State::cut);
+    set(State::closing);
     thread_.join();
 }
 
-void DatabaseWire::set(State state) {
+void DatabaseProxy::set(State state) {
     state_ = state;
     constexpr std::uint64_t kOne = 1;
     [[maybe_unused]] const ssize_t written = ::write(wake_.number(), &kOne, sizeof kOne);
 }
 
-void DatabaseWire::run() {
+void DatabaseProxy::run() {
     while (!stopping_) {
         const State state = state_;
-        const bool silent = state == State::silent;
-        if (state == State::lossy) {
+        const bool silent = state == State::stalled;
+        if (state == State::dropping) {
             for (Line& line : lines_) {
                 forgotten_.push_back(std::move(line.client));
             }
         }
-        if (state == State::lossy || state == State::cut) {
+        if (state == State::dropping || state == State::closing) {
             lines_.clear();  // the server is told, so that its connections are free again
         }
         // While silent, even the kernel's queue of connections is left alone.
@@ -87,16 +87,16 @@ void DatabaseWire::run() {
     }
 }
 
-void DatabaseWire::accept_connection() {
+void DatabaseProxy::accept_connection() {
     Descriptor client(::accept4(listener_.number(), nullptr, nullptr, SOCK_CLOEXEC));
     if (client.number() < 0) {
         return;
     }
     ++connections_;
-    if (state_ == State::cut) {
+    if (state_ == State::closing) {
         return;
     }
-    if (state_ == State::lossy) {
+    if (state_ == State::dropping) {
         forgotten_.push_back(std::move(client));
         return;
     }
@@ -107,7 +107,7 @@ void DatabaseWire::accept_connection() {
     }
 }
 
-bool DatabaseWire::carry(const Descriptor& from, const Descriptor& to) {
+bool DatabaseProxy::carry(const Descriptor& from, const Descriptor& to) {
     std::array<char, 65536> octets{};
     const ssize_t count = ::recv(from.number(), octets.data(), octets.size(), 0);
     return count > 0 &&

@@ -21,20 +21,20 @@ struct FastCgiRequest {
 
 /// Stands in for the worker where only nginx is tested: takes FastCGI requests on a Unix socket,
 /// remembers them and answers what the test says.
-class FastCgiStandIn {
+class FakeWorker {
   public:
     /// Makes an answer in CGI's form (to_cgi_text); an empty one closes the connection without a
     /// word, as a worker that dies does. Called by a thread of its own for each connection.
     using Responder = std::function<std::string(const FastCgiRequest&)>;
 
     /// Listens when this returns.
-    FastCgiStandIn(const std::string& socket_path, Responder responder);
+    FakeWorker(const std::string& socket_path, Responder responder);
     /// Answers each request with that status and the body "worker".
-    explicit FastCgiStandIn(const std::string& socket_path, int status = 200);
+    explicit FakeWorker(const std::string& socket_path, int status = 200);
     /// Waits for responders that are still at work.
-    ~FastCgiStandIn();
-    FastCgiStandIn(const FastCgiStandIn&) = delete;
-    FastCgiStandIn& operator=(const FastCgiStandIn&) = delete;
+    ~FakeWorker();
+    FakeWorker(const FakeWorker&) = delete;
+    FakeWorker& operator=(const FakeWorker&) = delete;
 
     /// All requests so far, oldest first.
     [[nodiscard]] std::vector<FastCgiRequest> requests() const;

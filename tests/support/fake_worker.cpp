@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "support/fastcgi_stand_in.hpp"
+#include "support/fake_worker.hpp"
 
 #include <sys/socket.h>
 
@@ -105,16 +105,16 @@ std::string to_records(const std::string& answer) {
 
 }  // namespace
 
-FastCgiStandIn::FastCgiStandIn(const std::string& socket_path, Responder responder)
+FakeWorker::FakeWorker(const std::string& socket_path, Responder responder)
     : responder_(std::move(responder)),
       listener_(listen_unix(socket_path)),
       acceptor_([this] { accept_connections(); }) {}
 
-FastCgiStandIn::FastCgiStandIn(const std::string& socket_path, int status)
-    : FastCgiStandIn(socket_path,
-                     [status](const FastCgiRequest&) { return to_cgi_text(status, "worker"); }) {}
+FakeWorker::FakeWorker(const std::string& socket_path, int status)
+    : FakeWorker(socket_path,
+                 [status](const FastCgiRequest&) { return to_cgi_text(status, "worker"); }) {}
 
-FastCgiStandIn::~FastCgiStandIn() {
+FakeWorker::~FakeWorker() {
     ::shutdown(listener_.number(), SHUT_RDWR);
     acceptor_.join();
     for (const Descriptor& connection : connections_) {
@@ -125,12 +125,12 @@ FastCgiStandIn::~FastCgiStandIn() {
     }
 }
 
-std::vector<FastCgiRequest> FastCgiStandIn::requests() const {
+std::vector<FastCgiRequest> FakeWorker::requests() const {
     const std::lock_guard lock(mutex_);
     return requests_;
 }
 
-std::string FastCgiStandIn::parameter(const std::string& name) const {
+std::string FakeWorker::parameter(const std::string& name) const {
     const std::lock_guard lock(mutex_);
     if (requests_.empty()) {
         return "";
@@ -140,12 +140,12 @@ std::string FastCgiStandIn::parameter(const std::string& name) const {
     return found != parameters.end() ? found->second : "";
 }
 
-size_t FastCgiStandIn::connections() const {
+size_t FakeWorker::connections() const {
     const std::lock_guard lock(mutex_);
     return connections_.size();
 }
 
-void FastCgiStandIn::accept_connections() {
+void FakeWorker::accept_connections() {
     for (;;) {
         Descriptor connection(::accept4(listener_.number(), nullptr, nullptr, SOCK_CLOEXEC));
         if (connection.number() < 0) {
@@ -157,7 +157,7 @@ void FastCgiStandIn::accept_connections() {
     }
 }
 
-void FastCgiStandIn::serve(int connection) {
+void FakeWorker::serve(int connection) {
     bool keep = true;
     while (keep) {
         const std::optional<Received> received = receive_request(connection);

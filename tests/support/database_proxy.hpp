@@ -12,21 +12,22 @@
 namespace kheops::test {
 
 /// A TCP line to a server on a Unix socket, which a test can spoil.
-class DatabaseWire {
+class DatabaseProxy {
   public:
     /// Listens on a free port of `address` and joins each connection with one to `socket_path`.
-    explicit DatabaseWire(const std::string& socket_path, const std::string& address = "127.0.0.1");
-    ~DatabaseWire();
-    DatabaseWire(const DatabaseWire&) = delete;
-    DatabaseWire& operator=(const DatabaseWire&) = delete;
+    explicit DatabaseProxy(const std::string& socket_path,
+                           const std::string& address = "127.0.0.1");
+    ~DatabaseProxy();
+    DatabaseProxy(const DatabaseProxy&) = delete;
+    DatabaseProxy& operator=(const DatabaseProxy&) = delete;
 
     [[nodiscard]] std::uint16_t port() const { return port_; }
 
     enum class State {
-        whole,
-        silent,  ///< nothing goes through, in either direction; nobody is told
-        lossy,   ///< the same, but those that are connected, or connect now, wait for ever
-        cut,     ///< connections are closed, new ones as soon as they are made
+        forwarding,
+        stalled,   ///< nothing goes through, in either direction; nobody is told
+        dropping,  ///< the same, but those that are connected, or connect now, wait for ever
+        closing,   ///< connections are closed, new ones as soon as they are made
     };
     /// What was held back while the wire was silent goes through when it is whole again. What was
     /// lost does not: packets that were lost often are sent again ever more rarely.
@@ -52,7 +53,7 @@ class DatabaseWire {
     Descriptor wake_;  // an eventfd: the state has changed
     std::list<Line> lines_;
     std::list<Descriptor> forgotten_;  // clients that wait for ever
-    std::atomic<State> state_ = State::whole;
+    std::atomic<State> state_ = State::forwarding;
     std::atomic<bool> stopping_ = false;
     std::atomic<int> connections_ = 0;
     std::thread thread_;
