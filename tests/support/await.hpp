@@ -8,14 +8,14 @@
 
 namespace kheops::test {
 
-/// Waits until `condition()` holds. Throws std::runtime_error with `what` after a minute, which no
-/// working program needs.
+/// Waits until `condition()` is true. Throws std::runtime_error with `what` after 60 s, more than
+/// any test needs.
 template <typename Condition>
 void await(const std::string& what, const Condition& condition) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
     while (!condition()) {
         if (std::chrono::steady_clock::now() > end) {
-            throw std::runtime_error("waited in vain until " + what);
+            throw std::runtime_error("timed out waiting until " + what);
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }

@@ -21,7 +21,7 @@ std::string socket_directory() {
     std::string directory;
     if (file == nullptr || !std::getline(std::ifstream(file), directory)) {
         throw std::runtime_error(
-            "KHEOPS_TEST_CLUSTER must name a file made by `tests/support/cluster start FILE`");
+            "set KHEOPS_TEST_CLUSTER to the FILE of `tests/support/cluster start FILE`");
     }
     return directory;
 }
@@ -62,7 +62,7 @@ bool Rows::is_null(int row, int column) const {
 
 std::string Rows::text(int row, int column) const {
     if (row >= count() || column < 0 || column >= columns()) {
-        throw std::runtime_error("the result has no such row or column");
+        throw std::runtime_error("the result does not have this row or column");
     }
     return PQgetvalue(result_.get(), row, column);
 }
@@ -153,13 +153,13 @@ TestDatabase::TestDatabase(const std::vector<std::string>& sql_files)
 TestDatabase::~TestDatabase() {
     database_.reset();
     try {
-        // DROP DATABASE … WITH (FORCE), as PostgreSQL 12 can do it; DROP waits for who is ending.
+        // PostgreSQL 12 has no DROP DATABASE … WITH (FORCE). DROP waits until sessions have ended.
         server_.execute("ALTER DATABASE " + name_ + " ALLOW_CONNECTIONS false");
         server_.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" +
                         name_ + "'");
         server_.execute("DROP DATABASE " + name_);
     } catch (const std::exception&) {
-        // The cluster goes at the end of the run, and this database with it.
+        // The cluster is removed at the end of the run, with this database.
     }
 }
 
@@ -175,7 +175,7 @@ TestConnection& TestDatabase::connection() {
 }
 
 void TestDatabase::load(const std::string& sql_file) {
-    execute(read_file(std::string(KHEOPS_SOURCE_DIR) + "/" + sql_file));
+    execute(read_source(sql_file));
 }
 
 Rows TestDatabase::execute(const std::string& sql) {
@@ -202,7 +202,7 @@ std::unique_ptr<TableLock> TestDatabase::lock_table(const std::string& table) co
 }
 
 void TestDatabase::await_waiting_backend() {
-    await("somebody waits for a lock", [this] {
+    await("a session waits for a lock", [this] {
         return server_
                    .execute("SELECT FROM pg_stat_activity WHERE datname = '" + name_ +
                             "' AND wait_event_type = 'Lock'")
@@ -225,12 +225,17 @@ void TestDatabase::terminate_backends() {
           [this, &those] { return server_.execute("SELECT" + those).count() == 0; });
 }
 
+void TestDatabase::drop_role(const std::string& role) {
+    execute("REASSIGN OWNED BY " + role + " TO postgres; DROP OWNED BY " + role + "; DROP ROLE " +
+            role);
+}
+
 void TestDatabase::rename_away() {
     database_.reset();
     server_.execute("ALTER DATABASE " + name_ + " ALLOW_CONNECTIONS false");
     server_.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" +
                     name_ + "'");
-    await("nobody is connected to the database", [this] {
+    await("all connections to the database have ended", [this] {
         return server_.execute("SELECT FROM pg_stat_activity WHERE datname = '" + name_ + "'")
                    .count() == 0;
     });
@@ -238,8 +243,8 @@ void TestDatabase::rename_away() {
 }
 
 void TestDatabase::rename_back() {
-    // In this order, a client that tries in between finds no database, and never one that refuses
-    // it.
+    // In this order, a client that connects in between finds no database of this name, never one
+    // that does not allow connections.
     server_.execute("ALTER DATABASE " + name_ + "_away ALLOW_CONNECTIONS true");
     server_.execute("ALTER DATABASE " + name_ + "_away RENAME TO " + name_);
 }

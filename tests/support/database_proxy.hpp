@@ -11,10 +11,10 @@
 
 namespace kheops::test {
 
-/// A TCP line to a server on a Unix socket, which a test can spoil.
+/// A TCP proxy before a server on a Unix socket. A test can make it fail.
 class DatabaseProxy {
   public:
-    /// Listens on a free port of `address` and joins each connection with one to `socket_path`.
+    /// Listens on a free port of `address` and connects each client to `socket_path`.
     explicit DatabaseProxy(const std::string& socket_path,
                            const std::string& address = "127.0.0.1");
     ~DatabaseProxy();
@@ -25,34 +25,34 @@ class DatabaseProxy {
 
     enum class State {
         forwarding,
-        stalled,   ///< nothing goes through, in either direction; nobody is told
-        dropping,  ///< the same, but those that are connected, or connect now, wait for ever
-        closing,   ///< connections are closed, new ones as soon as they are made
+        stalled,   ///< neither accepts nor forwards; `forwarding` delivers what has come meanwhile
+        dropping,  ///< accepts, but never forwards: old and new connections hang for ever
+        closing,   ///< closes all connections, new ones immediately after accepting them
     };
-    /// What was held back while the wire was silent goes through when it is whole again. What was
-    /// lost does not: packets that were lost often are sent again ever more rarely.
+    /// `dropping` is like packet loss: TCP sends a lost packet again after longer and longer
+    /// delays, so that a connection may still hang when the network works again.
     void set(State state);
 
-    /// How many connections have been made so far.
+    /// The number of connections made so far.
     [[nodiscard]] int connections() const { return connections_; }
 
   private:
-    struct Line {
+    struct Connection {
         Descriptor client;
         Descriptor server;
     };
 
     void run();
     void accept_connection();
-    /// Carries what has come from one end to the other; false when either is gone.
-    static bool carry(const Descriptor& from, const Descriptor& to);
+    /// Forwards the octets that have arrived; false if one end has closed the connection.
+    static bool forward(const Descriptor& from, const Descriptor& to);
 
     std::string socket_path_;
-    std::uint16_t port_ = 0;
     Descriptor listener_;
-    Descriptor wake_;  // an eventfd: the state has changed
-    std::list<Line> lines_;
-    std::list<Descriptor> forgotten_;  // clients that wait for ever
+    std::uint16_t port_;
+    Descriptor wake_;  // eventfd, written when the state changes
+    std::list<Connection> open_;
+    std::list<Descriptor> dropped_;  // clients that get no answer
     std::atomic<State> state_ = State::forwarding;
     std::atomic<bool> stopping_ = false;
     std::atomic<int> connections_ = 0;

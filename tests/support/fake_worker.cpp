@@ -18,7 +18,7 @@ constexpr unsigned char kKeepConnection = 1;
 constexpr size_t kEndSize = 8;
 constexpr size_t kMaxContent = 32768;
 
-/// Reads exactly that many octets; nothing when the connection ends before.
+/// Reads exactly `size` octets; nullopt if the connection ends before.
 std::optional<std::string> receive(int connection, size_t size) {
     std::string octets(size, '\0');
     if (size > 0 &&
@@ -32,7 +32,7 @@ size_t octet(const std::string& octets, size_t position) {
     return static_cast<unsigned char>(octets.at(position));
 }
 
-/// The length at `position`, which moves behind it.
+/// Reads the length at `position` and moves `position` behind it.
 size_t take_length(const std::string& stream, size_t& position) {
     size_t length = octet(stream, position++);
     if (length >= 0x80) {
@@ -183,7 +183,7 @@ void FakeWorker::serve(int connection) {
         }
         keep = received->keep;
     }
-    // Closed with this object, so that its number cannot come to mean another connection.
+    // The destructor closes the descriptor: until then, no other connection can get its number.
     ::shutdown(connection, SHUT_RDWR);
 }
 

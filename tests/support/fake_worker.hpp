@@ -13,34 +13,34 @@
 
 namespace kheops::test {
 
-/// What a web server sent of one request.
+/// A request as received from the web server.
 struct FastCgiRequest {
     std::map<std::string, std::string> parameters;
     size_t body_size = 0;
 };
 
-/// Stands in for the worker where only nginx is tested: takes FastCGI requests on a Unix socket,
-/// remembers them and answers what the test says.
+/// A FastCGI server on a Unix socket, in place of the worker, for tests of nginx alone. It records
+/// the requests and answers as the test defines.
 class FakeWorker {
   public:
-    /// Makes an answer in CGI's form (to_cgi_text); an empty one closes the connection without a
-    /// word, as a worker that dies does. Called by a thread of its own for each connection.
+    /// Returns an answer in CGI form (to_cgi_text). An empty answer closes the connection without a
+    /// reply, like a worker that crashes. Each connection has a thread that calls this function.
     using Responder = std::function<std::string(const FastCgiRequest&)>;
 
-    /// Listens when this returns.
+    /// The server listens when this returns.
     FakeWorker(const std::string& socket_path, Responder responder);
-    /// Answers each request with that status and the body "worker".
+    /// Answers each request with `status` and the body "worker".
     explicit FakeWorker(const std::string& socket_path, int status = 200);
-    /// Waits for responders that are still at work.
+    /// Waits until all responders have returned.
     ~FakeWorker();
     FakeWorker(const FakeWorker&) = delete;
     FakeWorker& operator=(const FakeWorker&) = delete;
 
-    /// All requests so far, oldest first.
+    /// All requests received so far, oldest first.
     [[nodiscard]] std::vector<FastCgiRequest> requests() const;
-    /// The parameter of the latest request; empty when it has none of that name.
+    /// A parameter of the latest request; empty if it is missing.
     [[nodiscard]] std::string parameter(const std::string& name) const;
-    /// How many connections have been accepted so far.
+    /// The number of connections accepted so far.
     [[nodiscard]] size_t connections() const;
 
   private:
@@ -56,7 +56,7 @@ class FakeWorker {
     std::thread acceptor_;
 };
 
-/// A whole answer with that status, the header `X-Answered-By: worker` and the body.
+/// A complete answer with this status, the header `X-Answered-By: worker` and the body.
 [[nodiscard]] std::string to_cgi_text(int status, const std::string& body);
 
 }  // namespace kheops::test

@@ -25,7 +25,7 @@ std::string size_octets(size_t size) {
             static_cast<char>(size >> 8), static_cast<char>(size)};
 }
 
-/// A stream as records, with the empty one at its end.
+/// A stream as records; the empty record at the end closes it.
 std::string stream(unsigned char type, const std::string& content) {
     std::string records;
     for (size_t at = 0; at < content.size(); at += kMaxRecord) {
@@ -78,14 +78,14 @@ Parameters get_parameters(const std::string& path_and_query, const std::string& 
 }
 
 FastCgiClient::FastCgiClient(const std::string& socket_path) : socket_(connect_unix(socket_path)) {
-    const timeval limit = {.tv_sec = 30, .tv_usec = 0};
-    ::setsockopt(socket_.number(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    ::setsockopt(socket_.number(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    const timeval timeout = {.tv_sec = 30, .tv_usec = 0};
+    ::setsockopt(socket_.number(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    ::setsockopt(socket_.number(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
 }
 
 void FastCgiClient::enlarge_send_buffer() {
-    constexpr int kMax = 1 << 20U;  // the kernel gives what it allows
-    ::setsockopt(socket_.number(), SOL_SOCKET, SO_SNDBUF, &kMax, sizeof kMax);
+    constexpr int kSize = 1 << 20U;  // the kernel may give less
+    ::setsockopt(socket_.number(), SOL_SOCKET, SO_SNDBUF, &kSize, sizeof kSize);
 }
 
 void FastCgiClient::send(const std::string& octets) {
@@ -93,7 +93,7 @@ void FastCgiClient::send(const std::string& octets) {
         const ssize_t count =
             ::send(socket_.number(), octets.data() + sent, octets.size() - sent, MSG_NOSIGNAL);
         if (count < 0) {
-            throw std::system_error(errno, std::generic_category(), "send to the worker");
+            throw std::system_error(errno, std::generic_category(), "sending to the worker");
         }
         sent += static_cast<size_t>(count);
     }
@@ -109,7 +109,7 @@ std::string FastCgiClient::read(size_t size) {
     while (got < size) {
         const ssize_t count = ::recv(socket_.number(), octets.data() + got, size - got, 0);
         if (count < 0 && errno != ECONNRESET) {
-            throw std::system_error(errno, std::generic_category(), "receive from the worker");
+            throw std::system_error(errno, std::generic_category(), "receiving from the worker");
         }
         if (count <= 0) {
             break;

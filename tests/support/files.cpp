@@ -15,6 +15,10 @@ std::string read_file(const std::string& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
+std::string read_source(const std::string& path) {
+    return read_file(std::string(KHEOPS_SOURCE_DIR) + "/" + path);
+}
+
 void write_file(const std::string& path, const std::string& content) {
     std::ofstream file(path, std::ios::binary | std::ios::trunc);
     file << content << std::flush;

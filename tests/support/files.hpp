@@ -5,10 +5,13 @@
 
 namespace kheops::test {
 
-/// The whole content; throws std::runtime_error when the file cannot be read.
+/// Returns the whole content. Throws std::runtime_error if the file cannot be read.
 [[nodiscard]] std::string read_file(const std::string& path);
 
-/// Creates the file or replaces what is in it; throws std::runtime_error when that fails.
+/// read_file() for a path relative to the source tree's root.
+[[nodiscard]] std::string read_source(const std::string& path);
+
+/// Creates the file or replaces its content. Throws std::runtime_error on failure.
 void write_file(const std::string& path, const std::string& content);
 
 }  // namespace kheops::test

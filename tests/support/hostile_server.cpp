@@ -12,7 +12,7 @@ namespace kheops::test {
 
 namespace {
 
-/// Exactly that many octets; fewer when the connection has ended.
+/// Reads `size` octets, or fewer if the connection ends.
 std::string read(const Descriptor& socket, size_t size) {
     if (size == 0) {
         return "";
@@ -79,7 +79,7 @@ std::string pg_message(char type, const std::string& body) {
 std::string pg_columns(size_t count) {
     std::string body = pg_integer(static_cast<std::int64_t>(count), 2);
     for (size_t i = 0; i < count; ++i) {
-        // The name, then table, column, type, size, modifier and form.
+        // The name, then table, column, type, size, modifier and format.
         body += text("") + std::string(4 + 2 + 4 + 2 + 4, '\0') + pg_integer(1, 2);
     }
     return pg_message('T', body);
@@ -192,7 +192,7 @@ std::chrono::milliseconds HostileServer::age_of_last_connection() {
 int HostileServer::count_requests(Request::Kind kind, const std::string& statement) {
     const std::lock_guard lock(mutex_);
     return static_cast<int>(
-        std::count_if(questions_.begin(), questions_.end(), [&](const Request& request) {
+        std::count_if(requests_.begin(), requests_.end(), [&](const Request& request) {
             return request.kind == kind && request.statement == statement;
         }));
 }
@@ -206,15 +206,15 @@ void HostileServer::accept_connections() {
         const std::lock_guard lock(mutex_);
         Peer& peer = peers_.emplace_back(Peer{.socket = std::move(socket)});
         peer.thread = std::thread([this, &peer] {
-            talk(peer);
-            const std::lock_guard ending(mutex_);
+            serve(peer);
+            const std::lock_guard lock_at_end(mutex_);
             ::shutdown(peer.socket.number(), SHUT_RDWR);
             peer.open = false;
         });
     }
 }
 
-void HostileServer::talk(Peer& peer) {
+void HostileServer::serve(Peer& peer) {
     using Kind = Request::Kind;
     if (!read_body(peer.socket) || !answer(peer, {Kind::startup, ""})) {
         return;
@@ -234,7 +234,7 @@ void HostileServer::talk(Peer& peer) {
             case 'P':
                 request = {Kind::prepare, body->c_str()};
                 break;
-            case 'B':  // the names of the portal and of the statement
+            case 'B':  // begins with the names of the portal and of the statement
                 request = {Kind::execute, body->c_str() + body->find('\0') + 1};
                 break;
             case 'S':
@@ -253,7 +253,7 @@ bool HostileServer::answer(Peer& peer, const Request& request) {
     Reply reply;
     {
         const std::lock_guard lock(mutex_);
-        questions_.push_back(request);
+        requests_.push_back(request);
         reply = script_(request);
     }
     bool open = send_all(peer.socket, reply.once);

@@ -16,11 +16,11 @@
 
 namespace kheops::test {
 
-// Messages of PostgreSQL's protocol 3.0 (its manual, "Message Formats").
+// Messages of PostgreSQL's protocol 3.0 (PostgreSQL manual, "Message Formats").
 
 [[nodiscard]] std::string pg_integer(std::int64_t value, size_t size);
 [[nodiscard]] std::string pg_message(char type, const std::string& body = "");
-/// Columns in binary form without a name or a type.
+/// Columns in binary format, without names and types.
 [[nodiscard]] std::string pg_columns(size_t count);
 [[nodiscard]] std::string pg_row(const std::vector<std::optional<std::string>>& values);
 [[nodiscard]] std::string pg_error(const std::string& sqlstate, const std::string& text,
@@ -28,23 +28,23 @@ namespace kheops::test {
 [[nodiscard]] std::string pg_complete();
 [[nodiscard]] std::string pg_ready();
 
-/// A server on a Unix socket that speaks as much of PostgreSQL's protocol as the worker needs to
-/// ask its statement, and answers what a test makes up.
+/// A server on a Unix socket that knows as much of PostgreSQL's protocol as the worker uses. A test
+/// chooses each answer, valid or not.
 class HostileServer {
   public:
-    /// What the worker wants.
+    /// A request of the worker.
     struct Request {
         enum class Kind { startup, session, ping, prepare, execute } kind;
-        std::string statement;  ///< its name, of `prepare` and `execute`
+        std::string statement;  ///< its name, for `prepare` and `execute`
     };
     struct Reply {
         std::string once;
-        /// Sent after it, again and again until the connection ends, with that pause between.
+        /// Sent after `once`, again and again until the connection ends, with `pause` in between.
         std::string repeated = {};
         std::chrono::milliseconds pause = std::chrono::milliseconds(0);
-        bool close = false;  ///< the connection, after it
+        bool close = false;  ///< close the connection after the reply
     };
-    /// Called by several threads, one call at a time.
+    /// Several threads call it, one at a time.
     using Script = std::function<Reply(const Request&)>;
 
     explicit HostileServer(Script script);
@@ -52,27 +52,27 @@ class HostileServer {
     HostileServer(const HostileServer&) = delete;
     HostileServer& operator=(const HostileServer&) = delete;
 
-    /// What a well-behaved server answers. To `execute`, of an album with one webhook: the columns
-    /// of sql/list_webhooks.sql.
+    /// The reply of a correct server. The reply to `execute` has the columns of
+    /// sql/list_webhooks.sql, for an album with one webhook.
     [[nodiscard]] static Reply honest(const Request& request);
-    /// What a server of that version answers to `startup`.
+    /// The reply of a server of this version to `startup`.
     [[nodiscard]] static Reply startup(const std::string& version);
-    /// The values of that answer's only row.
+    /// The only row in honest()'s reply to `execute`.
     [[nodiscard]] static std::vector<std::optional<std::string>> honest_row();
-    /// The answer to `execute` with these rows.
+    /// The reply to `execute` with these rows.
     [[nodiscard]] static std::string rows(
         const std::vector<std::vector<std::optional<std::string>>>& rows);
 
     [[nodiscard]] std::string conninfo() const;
     [[nodiscard]] std::string socket_path() const { return directory_.file(".s.PGSQL.5432"); }
-    /// How many connections have been made so far, and how many are open.
+    /// The number of connections made so far, and the number of those that are open.
     [[nodiscard]] int connections();
     [[nodiscard]] int open_connections();
-    /// Ends those that are open.
+    /// Shuts all connections down.
     void end_connections();
-    /// How long the connection that was made last has been open; 0 where it has ended.
+    /// How long the newest connection has been open; 0 if it has ended.
     [[nodiscard]] std::chrono::milliseconds age_of_last_connection();
-    /// How often a request of that kind has been asked, of that statement.
+    /// The number of requests of this kind so far, for this statement.
     [[nodiscard]] int count_requests(Request::Kind kind, const std::string& statement = "");
 
   private:
@@ -85,8 +85,8 @@ class HostileServer {
     };
 
     void accept_connections();
-    void talk(Peer& peer);
-    /// False when the connection has ended.
+    void serve(Peer& peer);
+    /// False if the connection has ended.
     bool answer(Peer& peer, const Request& request);
 
     TemporaryDirectory directory_;
@@ -94,7 +94,7 @@ class HostileServer {
     Script script_;
     std::mutex mutex_;
     std::list<Peer> peers_;
-    std::vector<Request> questions_;
+    std::vector<Request> requests_;
     std::thread thread_;
 };
 

@@ -29,7 +29,7 @@ size_t take_header(const char* data, size_t, size_t size, void* target) {
     const std::string_view line(data, size);
     const size_t colon = line.find(':');
     if (line.starts_with("HTTP/")) {
-        answer.headers.clear();  // of an interim answer before this one
+        answer.headers.clear();  // an interim answer may have come before
     } else if (colon != std::string_view::npos) {
         const size_t begin = line.find_first_not_of(' ', colon + 1);
         const size_t end = line.find_last_not_of("\r\n");
@@ -87,10 +87,10 @@ HttpClient::~HttpClient() {
 HttpAnswer HttpClient::fetch(const std::string& method, const std::string& url,
                              const HttpHeaders& headers, const std::optional<std::string>& body) {
     CURL* curl = handle_;
-    curl_easy_reset(curl);  // keeps the connection
+    curl_easy_reset(curl);  // does not close the connection
 
     List lines;
-    // libcurl adds these of its own accord unless they are given, here: without a value.
+    // libcurl adds these headers by default; a name with a colon and no value suppresses that.
     for (const char* name : {"Accept", "Content-Type", "Expect"}) {
         const bool given = std::any_of(headers.begin(), headers.end(), [name](const auto& header) {
             return same_name(header.first, name);
@@ -100,7 +100,7 @@ HttpAnswer HttpClient::fetch(const std::string& method, const std::string& url,
         }
     }
     for (const auto& [name, value] : headers) {
-        // With a colon and no value libcurl would send nothing.
+        // A semicolon makes libcurl send a header with an empty value.
         append(lines, value.empty() ? name + ';' : name + ": " + value);
     }
 

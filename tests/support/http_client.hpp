@@ -9,23 +9,23 @@
 
 namespace kheops::test {
 
-/// Names and values, in their order; a name may stand twice.
+/// Names and values in order; a name may occur several times.
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
-/// An answer as it came: header names as sent, in their order.
+/// An answer as received: header names as sent, in order.
 struct HttpAnswer {
     int status = 0;
     HttpHeaders headers;
     std::string body;
 
-    /// The values of all headers of that name, in any case.
+    /// The values of all headers of this name, compared case-insensitively.
     [[nodiscard]] std::vector<std::string> all(std::string_view name) const;
-    /// The first of them; empty when there is none.
+    /// The first of these values; empty if there is none.
     [[nodiscard]] std::string header(std::string_view name) const;
 };
 
-/// Sends requests one after another, over one connection for as long as the server keeps it. Not
-/// for several threads.
+/// Sends requests one after another, over one connection as long as the server keeps it open. Not
+/// thread-safe.
 class HttpClient {
   public:
     HttpClient();
@@ -33,14 +33,13 @@ class HttpClient {
     HttpClient(const HttpClient&) = delete;
     HttpClient& operator=(const HttpClient&) = delete;
 
-    /// Sends exactly the path of `url` and, beside Host and what a body needs, exactly `headers`.
-    /// `body` is sent with any method when given. Throws std::runtime_error when no whole answer
-    /// has come after 60 seconds, or none can.
+    /// Sends the path of `url` unchanged, and only `headers`, Host and what a body needs. Any
+    /// method may have a body. Throws std::runtime_error if no complete answer arrives within 60 s.
     HttpAnswer fetch(const std::string& method, const std::string& url,
                      const HttpHeaders& headers = {},
                      const std::optional<std::string>& body = std::nullopt);
 
-    /// How many connections fetch() has made so far.
+    /// The number of connections that fetch() has made so far.
     [[nodiscard]] long connections() const { return connections_; }
 
   private:
@@ -48,7 +47,7 @@ class HttpClient {
     long connections_ = 0;
 };
 
-/// One request over a connection of its own, as HttpClient::fetch.
+/// HttpClient::fetch on a new connection.
 HttpAnswer fetch(const std::string& method, const std::string& url, const HttpHeaders& headers = {},
                  const std::optional<std::string>& body = std::nullopt);
 

@@ -26,11 +26,11 @@ std::string call(const ListRequest& request) {
            ", " + std::to_string(request.offset) + ")";
 }
 
-/// The first is the whole plan's: its own numbers stand before those of its parts.
+/// The numbers of the whole plan come first, before those of its nodes.
 std::int64_t first_number(const std::string& json, const std::string& member) {
     const size_t at = json.find("\"" + member + "\": ");
     if (at == std::string::npos) {
-        throw std::runtime_error("no " + member + " in " + json);
+        throw std::runtime_error("no " + member + " in the plan " + json);
     }
     return std::stoll(json.substr(at + member.size() + 4));
 }

@@ -13,7 +13,7 @@ namespace kheops::test {
 constexpr const char* kStock = KHEOPS_SOURCE_DIR "/sql/list_webhooks.sql";
 constexpr const char* kAccelerated = KHEOPS_BINARY_DIR "/sql/list_webhooks_accelerated.sql";
 
-/// What is asked of them.
+/// The parameters of these statements.
 struct ListRequest {
     std::string sub;
     std::string album;
@@ -22,19 +22,19 @@ struct ListRequest {
     std::int64_t offset = 0;
 };
 
-/// Prepares one of them, read from its file, on this connection, with the settings of the program's
-/// sessions. An earlier one is forgotten.
+/// Reads one of these statements from its file and prepares it on this connection, with the
+/// settings of the program's sessions. Deallocates all statements prepared earlier.
 void prepare_list(TestConnection& connection, const std::string& statement = kStock);
 
-/// Runs the one that is prepared.
+/// Runs the prepared statement.
 [[nodiscard]] Rows list(TestConnection& connection, const ListRequest& request);
 
-/// How many blocks of shared memory a statement looks at; what PostgreSQL says of its plan goes to
+/// The number of shared buffer blocks that a statement reads; writes the output of EXPLAIN to
 /// `plan`.
 [[nodiscard]] std::int64_t blocks_of(TestConnection& connection, const std::string& statement,
                                      std::string& plan);
 
-/// The same of the one that is prepared.
+/// The same for the prepared statement.
 [[nodiscard]] std::int64_t blocks_for_list(TestConnection& connection, const ListRequest& request,
                                            std::string& plan);
 

@@ -10,7 +10,7 @@ namespace kheops::test {
 
 namespace {
 
-/// The end of the JSON string that begins at `begin`.
+/// The position behind the JSON string that begins at `begin`.
 size_t end_of_string(const std::string& line, size_t begin) {
     size_t at = begin + 1;
     while (at < line.size() && line[at] != '"') {
@@ -23,7 +23,7 @@ size_t end_of_string(const std::string& line, size_t begin) {
 
 std::vector<std::pair<std::string, std::string>> parse_log_line(const std::string& line) {
     constexpr size_t kMaxLine = 4095;
-    const std::runtime_error malformed("no log line: " + line);
+    const std::runtime_error malformed("malformed log line: " + line);
     if (line.empty() || line.size() > kMaxLine) {
         throw malformed;
     }
@@ -42,7 +42,7 @@ std::vector<std::pair<std::string, std::string>> parse_log_line(const std::strin
         }
         std::string value = line.substr(begin, end - begin);
         if (quoted) {
-            // U+0000 is none of the text that our JSON allows.
+            // json::parse() rejects U+0000.
             for (size_t nul = 0; (nul = value.find("\\u0000", nul)) != std::string::npos;) {
                 value.replace(nul, 6, "\\u2400");
             }
@@ -66,7 +66,7 @@ std::string log_line_value(const std::string& line, const std::string& key) {
             return value;
         }
     }
-    throw std::runtime_error("no " + key + " in: " + line);
+    throw std::runtime_error("no " + key + " in the log line: " + line);
 }
 
 std::vector<std::string> log_lines(const std::string& log) {
@@ -74,7 +74,7 @@ std::vector<std::string> log_lines(const std::string& log) {
     for (size_t at = 0; at < log.size();) {
         const size_t end = log.find('\n', at);
         if (end == std::string::npos) {
-            throw std::runtime_error("the last line does not end: " + log.substr(at));
+            throw std::runtime_error("the last log line has no newline: " + log.substr(at));
         }
         lines.push_back(log.substr(at, end - at));
         at = end + 1;

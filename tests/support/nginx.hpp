@@ -11,39 +11,39 @@
 
 namespace kheops::test {
 
-/// A text of a configuration file, and what a test puts in its place.
+/// A text in a configuration file and its replacement.
 struct Substitution {
     std::string from;
     std::string to;
 };
 
-/// The content of a file of the folder nginx/ with these changes. Throws std::runtime_error unless
-/// each `from` stands there exactly once, so that a test notices when the file has changed.
+/// The content of a file of nginx/ with these replacements. Throws std::runtime_error unless the
+/// file contains each `from` exactly once, so that a test notices a changed file.
 [[nodiscard]] std::string nginx_file(const std::string& name,
                                      const std::vector<Substitution>& substitutions);
 
-/// A real nginx of the test's own, with a directory of its own and one process that serves.
+/// A real nginx for one test, with its own directory and one worker process.
 class TestNginx {
   public:
-    /// `http` is what stands in its http block; `@PORT@` in it becomes a free port of 127.0.0.1.
-    /// Returns when nginx listens. Throws std::runtime_error with nginx's own words when it refuses
-    /// the configuration.
+    /// `http` is the content of the http block; a free port of 127.0.0.1 replaces `@PORT@` in it.
+    /// Returns when nginx listens. If nginx rejects the configuration, throws std::runtime_error
+    /// with nginx's message.
     explicit TestNginx(const std::string& http);
-    /// Stops it at once, requests under way included.
+    /// Stops nginx immediately; it does not finish its requests.
     ~TestNginx();
     TestNginx(const TestNginx&) = delete;
     TestNginx& operator=(const TestNginx&) = delete;
 
-    /// The process that serves is a child of this one.
+    /// Of the master process; the worker process is its child.
     [[nodiscard]] pid_t pid() const { return process_->pid(); }
     [[nodiscard]] std::uint16_t port() const { return port_; }
-    /// The address of a path, which begins with a slash.
+    /// The URL of a path, which begins with a slash.
     [[nodiscard]] std::string url(const std::string& path) const;
-    /// What it has logged so far, from level `info` on, the start included.
+    /// What nginx has logged since its start, from level `info` up.
     [[nodiscard]] std::string error_log() const;
 
   private:
-    /// False when the port was taken meanwhile.
+    /// False if another program has taken the port.
     bool start(const std::string& http);
 
     TemporaryDirectory directory_;

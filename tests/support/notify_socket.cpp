@@ -23,8 +23,8 @@ NotifySocket::NotifySocket(const std::string& address)
     if (::bind(socket_.number(), reinterpret_cast<const sockaddr*>(&place), size) != 0) {
         throw std::system_error(errno, std::generic_category(), "binding " + address);
     }
-    const timeval limit = {.tv_sec = 30, .tv_usec = 0};
-    ::setsockopt(socket_.number(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    const timeval timeout = {.tv_sec = 30, .tv_usec = 0};
+    ::setsockopt(socket_.number(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
 }
 
 std::string NotifySocket::receive() {

@@ -7,15 +7,15 @@
 
 namespace kheops::test {
 
-/// The socket on which systemd listens to a service: what NOTIFY_SOCKET names.
+/// systemd's end of the notification socket, whose address a service gets in NOTIFY_SOCKET.
 class NotifySocket {
   public:
-    /// `address` is a path, or begins with @ and is a name without a file.
+    /// `address` is a path, or @ and a name in the abstract namespace.
     explicit NotifySocket(const std::string& address);
 
     /// Waits for the next message; throws std::system_error after 30 s.
     [[nodiscard]] std::string receive();
-    /// The next message if one is there; empty when there is none.
+    /// Returns the next message without waiting; empty if there is none.
     [[nodiscard]] std::string receive_now();
 
   private:

@@ -16,8 +16,8 @@ constexpr std::array kFiles = {
     "src/database/connect.cpp",  // the statement that sets a session up
 };
 
-/// The operators and functions of PostgreSQL's whose names stand in `source`, with the type that
-/// most of that name return, for each combination of two types; of three, for fewer.
+/// Creates operators and functions with the names that `source` uses and with their usual result
+/// type, for each combination of two argument types and, with fewer types, of three.
 constexpr const char* kPlant = R"(
 CREATE PROCEDURE pg_temp.plant(place pg_catalog.text, source pg_catalog.text) LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp SET client_min_messages = error AS $plant$
@@ -42,10 +42,10 @@ BEGIN
                 FROM calls JOIN pg_proc AS p ON p.proname = calls.name
                 JOIN pg_type AS t ON t.oid = p.prorettype
                 WHERE p.pronamespace = 'pg_catalog'::regnamespace
-                  AND (p.prokind <> 'a' OR p.pronargs > 0) -- count(*) is made below
+                  AND (p.prokind <> 'a' OR p.pronargs > 0) -- count(*) is created below
                 GROUP BY p.proname
                 UNION ALL
-                -- What the operators below call.
+                -- The operators below call these.
                 SELECT 'planted_' || result, result, ARRAY[1, 2]
                 FROM unnest(ARRAY['bool', 'int8', 'text']) AS result
             ),
@@ -95,7 +95,7 @@ BEGIN
         || alarm;
     FOR object IN
         SELECT DISTINCT c.relname, (
-            -- A view can have no column of a pseudo-type.
+            -- A view cannot have a column of a pseudo-type.
             SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
             WHERE attrelid = c.oid AND attnum > 0 AND atttypid <> 'anyarray'::regtype) AS columns
         FROM regexp_matches(source, '(pg_[a-z_]+)', 'g') AS word (parts)
@@ -117,7 +117,7 @@ $plant$)";
 void plant_objects(TestConnection& connection, const std::string& schema) {
     std::string source;
     for (const char* file : kFiles) {
-        source += read_file(std::string(KHEOPS_SOURCE_DIR) + "/" + file);
+        source += read_source(file);
     }
     connection.execute(kPlant);
     connection.execute("CALL pg_temp.plant($1, $2)", {schema, source});

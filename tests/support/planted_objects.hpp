@@ -7,11 +7,11 @@
 
 namespace kheops::test {
 
-/// Makes in `schema`, as the role of the connection, which need be no superuser, what could be
-/// taken for PostgreSQL's own by the SQL files and the program: operators, functions, an aggregate,
-/// types and catalogs of the names that stand in them, for every type that occurs. Each, when used,
-/// fails with a message that holds "planted". With "pg_temp" these are types and catalogs only, for
-/// nothing else is looked for there.
+/// Creates in `schema` objects that the SQL files and the program could use instead of PostgreSQL's
+/// own: operators, functions, an aggregate, types and catalogs with the names used there, for all
+/// argument types that occur. Each fails when used, with a message that contains "planted". The
+/// connection's role need not be a superuser. In "pg_temp" it creates types and catalogs only,
+/// since PostgreSQL does not search pg_temp for anything else.
 void plant_objects(TestConnection& connection, const std::string& schema);
 
 }  // namespace kheops::test

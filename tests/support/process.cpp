@@ -50,7 +50,7 @@ ChildProcess::ChildProcess(const Command& command) : name_(command.arguments.at(
         throw std::system_error(errno, std::generic_category(), "fork");
     }
     if (pid_ == 0) {
-        // Between fork and exec nothing may allocate: another thread may have held the lock.
+        // Allocate nothing between fork and exec: another thread may have held malloc's lock.
         ::prctl(PR_SET_PDEATHSIG, SIGTERM);
         sigset_t none;
         sigemptyset(&none);
@@ -98,9 +98,9 @@ void ChildProcess::signal(int number) const {
     }
 }
 
-bool ChildProcess::ends_within(std::chrono::milliseconds time) const {
+bool ChildProcess::ends_within(std::chrono::milliseconds timeout) const {
     using Clock = std::chrono::steady_clock;
-    const Clock::time_point end = Clock::now() + time;
+    const Clock::time_point end = Clock::now() + timeout;
     pollfd watched = {.fd = handle_.number(), .events = POLLIN, .revents = 0};
     for (;;) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
@@ -111,11 +111,12 @@ bool ChildProcess::ends_within(std::chrono::milliseconds time) const {
     }
 }
 
-int ChildProcess::wait(std::chrono::milliseconds limit) {
+int ChildProcess::wait(std::chrono::milliseconds timeout) {
     if (!reaped_) {
-        if (!ends_within(limit)) {
+        if (!ends_within(timeout)) {
             throw std::runtime_error(name_ + " (process " + std::to_string(pid_) +
-                                     ") still runs after " + std::to_string(limit.count()) + " ms");
+                                     ") still runs after " + std::to_string(timeout.count()) +
+                                     " ms");
         }
         ::waitpid(pid_, &status_, 0);
         reaped_ = true;

@@ -13,29 +13,29 @@
 
 namespace kheops::test {
 
-/// What to start, and with what.
+/// A program to start, with its environment and standard streams.
 struct Command {
-    /// The program, looked up on PATH when it holds no slash, and its arguments.
+    /// The program, searched on PATH if its name contains no slash, and its arguments.
     std::vector<std::string> arguments;
-    /// The whole environment, by name: nothing of this process's own is added.
+    /// The complete environment, by name: the child inherits no other variables.
     std::map<std::string, std::string> environment = {};
-    /// Becomes descriptor 0; below 0: /dev/null. Stays the caller's.
+    /// Becomes descriptor 0; negative: /dev/null. The caller keeps ownership.
     int standard_input = -1;
-    /// Descriptors 1 and 2: files to append to; empty: this process's own.
+    /// Files that descriptors 1 and 2 append to; empty: inherited from this process.
     std::string standard_output = {};
     std::string standard_error = {};
-    /// Becomes descriptor 2 instead of that file; below 0: it does not. Stays the caller's.
+    /// If not negative, becomes descriptor 2 instead of that file. The caller keeps ownership.
     int error_descriptor = -1;
-    /// Called in the child as the last before the program starts; it may not allocate.
+    /// The child calls it immediately before exec; it must not allocate memory.
     void (*before_start)() = nullptr;
 };
 
-/// A child process. It is killed and reaped with this object if it still runs, and sent SIGTERM
-/// when the thread that started it ends, so that a test that is killed leaves nothing behind.
+/// A child process. The destructor kills and reaps it if it still runs. The kernel sends it SIGTERM
+/// when the thread that started it ends, so that no child outlives a killed test.
 class ChildProcess {
   public:
-    /// Returns as soon as the child is there; a program that cannot be started exits with 127 and a
-    /// line on its standard error. Throws std::system_error when the kernel refuses.
+    /// Returns when the child has been created. If exec fails, the child writes a line to its
+    /// standard error and exits with 127. Throws std::system_error if the kernel creates no child.
     explicit ChildProcess(const Command& command);
     ~ChildProcess();
     ChildProcess(const ChildProcess&) = delete;
@@ -43,29 +43,28 @@ class ChildProcess {
 
     [[nodiscard]] pid_t pid() const { return pid_; }
 
-    /// Sends a signal; nothing happens when the child has been waited for.
+    /// Sends a signal; does nothing after wait() has reaped the child.
     void signal(int number) const;
-    /// Asks the child to end.
     void terminate() const { signal(SIGTERM); }
-    /// Ends the child; wait() still has to reap it.
+    /// wait() still has to reap the child.
     void kill() const { signal(SIGKILL); }
 
-    /// Whether the child has not ended yet.
+    /// Whether the child still runs.
     [[nodiscard]] bool running() const { return !ends_within(std::chrono::milliseconds(0)); }
-    /// Whether the child ends within that time. It can still be waited for.
-    [[nodiscard]] bool ends_within(std::chrono::milliseconds time) const;
+    /// Whether the child ends within `timeout`. Does not reap it.
+    [[nodiscard]] bool ends_within(std::chrono::milliseconds timeout) const;
 
-    /// Waits for the end: the exit status, or 128 plus the number of the signal that ended the
-    /// child. Throws std::runtime_error when it still runs after `limit`. May be asked again.
-    int wait(std::chrono::milliseconds limit = std::chrono::seconds(60));
+    /// Waits for the end and returns the exit status, or 128 plus the number of the signal that
+    /// ended the child. Throws std::runtime_error after `timeout`. Can be called again.
+    int wait(std::chrono::milliseconds timeout = std::chrono::seconds(60));
 
-    /// Whether a signal has ended the child with a core dump. After wait().
+    /// Whether a signal ended the child with a core dump. Call it after wait().
     [[nodiscard]] bool dumped_core() const;
 
   private:
     std::string name_;
     pid_t pid_ = -1;
-    Descriptor handle_;  // of the process, readable at its end
+    Descriptor handle_;  // a pidfd, readable when the child has ended
     bool reaped_ = false;
     int status_ = 0;
 };

@@ -36,8 +36,9 @@ void ProviderSite::await_status(const std::string& token, int wanted) {
             return got == wanted;
         });
     } catch (const std::runtime_error&) {
-        throw std::runtime_error("waited in vain for " + std::to_string(wanted) + " instead of " +
-                                 std::to_string(got) + "; the worker's log:\n" + worker().log());
+        throw std::runtime_error("timed out waiting for status " + std::to_string(wanted) +
+                                 ", got " + std::to_string(got) + "; the worker's log:\n" +
+                                 worker().log());
     }
 }
 

@@ -12,8 +12,8 @@ namespace kheops::test {
 
 namespace {
 
-/// The objects that are not PostgreSQL's own, a row for each. Not pg_dump's: that refuses a server
-/// newer than itself.
+/// One row for each object that is not PostgreSQL's own. Used instead of pg_dump, which rejects a
+/// server newer than itself.
 constexpr const char* kObjects = R"(
 WITH schemas AS (
     SELECT * FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
@@ -126,12 +126,19 @@ Outcome run_script(const std::string& file, const TestDatabase& database, const 
                KHEOPS_SOURCE_DIR + "/" + file + "'");
 }
 
-void expect_script(const std::string& file, const TestDatabase& database, const std::string& says,
-                   const std::string& user) {
+void expect_script(const std::string& file, const TestDatabase& database,
+                   const std::string& expected, const std::string& user) {
     const Outcome outcome = run_script(file, database, user);
     EXPECT_EQ(outcome.status, 0) << file << "\n" << outcome.output;
-    EXPECT_NE(outcome.output.find(says), std::string::npos) << file << "\n" << outcome.output;
+    EXPECT_NE(outcome.output.find(expected), std::string::npos) << file << "\n" << outcome.output;
     EXPECT_EQ(outcome.output.find("WARNING"), std::string::npos) << file << "\n" << outcome.output;
+}
+
+void expect_refused(const std::string& file, const TestDatabase& database,
+                    const std::string& reason, const std::string& user) {
+    const Outcome outcome = run_script(file, database, user);
+    EXPECT_EQ(outcome.status, 3) << file << "\n" << outcome.output;
+    EXPECT_NE(outcome.output.find(reason), std::string::npos) << file << "\n" << outcome.output;
 }
 
 bool can_dump(const TestDatabase& database) {
@@ -141,7 +148,7 @@ bool can_dump(const TestDatabase& database) {
 
 std::string describe(const TestDatabase& database) {
     TestConnection connection(database.conninfo());
-    // So that every name is written with its schema.
+    // PostgreSQL then writes every name with its schema.
     connection.execute("SET search_path = pg_catalog");
     return connection.execute(kObjects).dump();
 }

@@ -5,7 +5,7 @@ namespace kheops {
 
 using std::chrono_literals::operator""ms;
 
-// Linked in place of src/key_times.cpp: the same order of sizes, in moments that a test can await.
+// Linked in place of src/key_times.cpp: times in the same order, short enough for tests.
 const KeyTimes kKeyTimes = {
     .cool_down = 500ms,
     .min_refresh = 1000ms,

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "support/sockets.hpp"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -52,6 +54,29 @@ Descriptor connect_unix(const std::string& path) {
         throw std::system_error(errno, std::generic_category(), "connecting to " + path);
     }
     return connection;
+}
+
+Descriptor bind_tcp(const std::string& address, std::uint16_t port) {
+    Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const int on = 1;
+    sockaddr_in name = {};
+    name.sin_family = AF_INET;
+    name.sin_port = htons(port);
+    name.sin_addr.s_addr = ::inet_addr(address.c_str());
+    if (::setsockopt(socket.number(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
+        ::bind(socket.number(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) {
+        throw std::system_error(errno, std::generic_category(), "binding a port of " + address);
+    }
+    return socket;
+}
+
+std::uint16_t port_of(const Descriptor& socket) {
+    sockaddr_in name = {};
+    socklen_t size = sizeof name;
+    if (::getsockname(socket.number(), reinterpret_cast<sockaddr*>(&name), &size) != 0) {
+        throw std::system_error(errno, std::generic_category(), "getsockname");
+    }
+    return ntohs(name.sin_port);
 }
 
 Ends make_pipe() {

@@ -12,11 +12,11 @@
 
 namespace kheops::test {
 
-/// Makes a descriptor this process's standard error for as long as this lives. A write that waits
-/// all the same ends the program after a minute.
+/// Redirects this process's standard error to a descriptor while this object exists. SIGALRM ends
+/// the process after 60 s, in case a write blocks.
 class StandardError {
   public:
-    /// `descriptor` stays the caller's.
+    /// The caller keeps ownership of `descriptor`.
     explicit StandardError(int descriptor) : before_(::dup(STDERR_FILENO)) {
         ::dup2(descriptor, STDERR_FILENO);
         ::alarm(60);
@@ -32,8 +32,8 @@ class StandardError {
     Descriptor before_;
 };
 
-/// Sends this process's standard error to a file for as long as this lives. To be made before the
-/// Log whose lines are wanted: a Log opens what is standard error then for itself.
+/// Redirects this process's standard error to a file while this object exists. Create it before the
+/// Log that a test reads: a Log keeps the standard error that it found when created.
 class StandardErrorFile {
   public:
     [[nodiscard]] std::string text() const { return read_file(path()); }

@@ -5,8 +5,8 @@
 #include <csignal>
 #include <cstdlib>
 
-// Linked into a program, it stands before the C library's: libfcgi's calls come here too. Where the
-// environment has STOP_AT_START, SIGTERM comes as soon as somebody has said what to do about it.
+// Replaces the C library's function in the program it is linked into, for libfcgi too. If
+// STOP_AT_START is set, the process gets SIGTERM as soon as it has set a handler for it.
 extern "C" int sigaction(int number, const struct sigaction* action,
                          struct sigaction* before) noexcept {
     const auto next = reinterpret_cast<decltype(&sigaction)>(::dlsym(RTLD_NEXT, "sigaction"));

@@ -10,8 +10,8 @@ namespace kheops::test {
 Subscription::Subscription(TestDatabase& publisher, TestDatabase& subscriber,
                            const std::string& publication)
     : publisher_(publisher), subscriber_(subscriber), name_(subscriber.name() + "_" + publication) {
-    // CREATE SUBSCRIPTION would wait for itself: a slot is made when every open transaction of the
-    // cluster has ended, and it is one.
+    // CREATE SUBSCRIPTION cannot create the slot here: that waits until all open transactions of
+    // the cluster have ended, and CREATE SUBSCRIPTION itself runs in one.
     publisher_.execute("SELECT pg_create_logical_replication_slot('" + name_ + "', 'pgoutput')");
     subscriber_.execute("CREATE SUBSCRIPTION " + name_ + " CONNECTION $$" + publisher_.conninfo() +
                         "$$ PUBLICATION " + publication +
@@ -28,7 +28,7 @@ Subscription::~Subscription() {
               [&] { return publisher_.column("SELECT active" + slot).at(0) == "f"; });
         publisher_.execute("SELECT pg_drop_replication_slot(slot_name)" + slot);
     } catch (const std::exception&) {
-        // The cluster goes at the end of the run, and the slot with it.
+        // The cluster is removed at the end of the run, with the slot.
     }
 }
 

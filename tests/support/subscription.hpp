@@ -8,27 +8,26 @@
 namespace kheops::test {
 
 /// A subscription (logical replication) of one database of the tests' cluster to a publication of
-/// another. Everything throws std::runtime_error with the server's message when it fails.
+/// another. A method that fails throws std::runtime_error with the server's message.
 class Subscription {
   public:
-    /// Follows `publication`, which is there, from now on; the subscriber has the tables, and what
-    /// the publisher's hold already is not copied. Waits for the transactions of the whole cluster
-    /// that have written and are open.
+    /// Subscribes to `publication`. The publication and the subscriber's tables must exist; rows
+    /// that the publisher already has are not copied. Waits until every open transaction of the
+    /// cluster that has written ends.
     Subscription(TestDatabase& publisher, TestDatabase& subscriber, const std::string& publication);
-    /// Leaves no slot behind, so that both databases can be dropped. They must outlive it.
+    /// Drops the slot too, so that both databases can be dropped. They must outlive this object.
     ~Subscription();
     Subscription(const Subscription&) = delete;
     Subscription& operator=(const Subscription&) = delete;
 
-    /// Returns once the subscriber has all that is committed in the publisher now. Throws after a
-    /// minute, which is what a subscriber comes to that cannot apply a change.
+    /// Returns when the subscriber has applied all that the publisher has committed before the
+    /// call. Throws after 60 s, for example if the subscriber cannot apply a change.
     void await_caught_up();
 
   private:
     TestDatabase& publisher_;
     TestDatabase& subscriber_;
-    /// Of the subscription and of its slot: both names are the whole cluster's.
-    std::string name_;
+    std::string name_;  // of the subscription and of its slot; unique in the cluster
 };
 
 }  // namespace kheops::test

@@ -5,8 +5,8 @@
 
 namespace kheops::test {
 
-/// A directory of the test's own, only for this user, removed with all in it at the end. Its path
-/// is short enough for the name of a Unix socket in it.
+/// A new directory that only this user can enter. The destructor removes it with its content. Its
+/// path is short enough for Unix sockets in it.
 class TemporaryDirectory {
   public:
     TemporaryDirectory();
@@ -15,7 +15,7 @@ class TemporaryDirectory {
     TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
 
     [[nodiscard]] const std::string& path() const { return path_; }
-    /// The path of `name` in it.
+    /// The path of `name` in this directory.
     [[nodiscard]] std::string file(const std::string& name) const { return path_ + '/' + name; }
 
   private:

@@ -23,7 +23,7 @@ std::string first_line(const std::string& path) {
     return line;
 }
 
-/// The children that a process has now.
+/// The current children of a process.
 std::vector<pid_t> children_of(pid_t process) {
     const std::string id = std::to_string(process);
     std::istringstream ids(first_line("/proc/" + id + "/task/" + id + "/children"));
@@ -38,7 +38,7 @@ std::vector<pid_t> children_of(pid_t process) {
 
 TestCluster::TestCluster(const std::vector<std::string>& settings)
     : path_(directory_.file("cluster")) {
-    // The server may run as another user, who has to get through.
+    // The server may run as another user, who must be able to enter this directory.
     ::chmod(directory_.path().c_str(), 0711);
     run("postgres_start \"$dir\"");
     host_ = first_line(path_ + "/socket-dir");
@@ -75,7 +75,7 @@ TestCluster::~TestCluster() {
         thaw();
         run("postgres_stop \"$dir\"");
     } catch (const std::exception&) {
-        // Killed already; its directory goes with this object.
+        // The server has been killed; directory_ removes its files.
     }
 }
 
@@ -86,7 +86,7 @@ std::string TestCluster::conninfo(const std::string& database) const {
 void TestCluster::load(const std::vector<std::string>& sql_files) const {
     TestConnection connection(conninfo());
     for (const std::string& file : sql_files) {
-        connection.execute(read_file(std::string(KHEOPS_SOURCE_DIR) + "/" + file));
+        connection.execute(read_source(file));
     }
 }
 
@@ -107,7 +107,7 @@ void TestCluster::crash() const {
     for (const pid_t child : children) {
         ::kill(child, SIGKILL);
     }
-    await("all of the server's processes are gone", [&] {
+    await("all processes of the server have ended", [&] {
         bool any = ::kill(server, 0) == 0;
         for (const pid_t child : children) {
             any = any || ::kill(child, 0) == 0;
@@ -125,7 +125,7 @@ void TestCluster::thaw() const {
 }
 
 void TestCluster::signal_all(int number) const {
-    // The parent first, so that it makes no new children meanwhile.
+    // The parent gets the signal first, so that it creates no children meanwhile.
     const pid_t server = std::stoi(first_line(path_ + "/data/postmaster.pid"));
     ::kill(server, number);
     for (const pid_t child : children_of(server)) {
@@ -164,7 +164,8 @@ void TestCluster::run(const std::string& commands) const {
          .standard_output = output,
          .standard_error = output});
     if (shell.wait() != 0) {
-        throw std::runtime_error("a private PostgreSQL: " + commands + ":\n" + read_file(output));
+        throw std::runtime_error("PostgreSQL for a test: " + commands + " failed:\n" +
+                                 read_file(output));
     }
 }
 

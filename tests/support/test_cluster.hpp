@@ -10,49 +10,49 @@
 
 namespace kheops::test {
 
-/// A PostgreSQL of the test's own, to be stopped, killed and frozen. Everything throws
-/// std::runtime_error with the program's own words when it fails.
+/// A PostgreSQL server for one test, which can stop, kill and freeze it. A method that fails throws
+/// std::runtime_error with the program's message.
 class TestCluster {
   public:
-    /// Makes it and starts it; `settings` are lines for postgresql.conf.
+    /// Creates and starts a cluster; `settings` are lines of postgresql.conf.
     explicit TestCluster(const std::vector<std::string>& settings = {});
-    /// Makes a hot standby that follows `primary`, and starts it.
+    /// Creates and starts a hot standby of `primary`.
     [[nodiscard]] static std::unique_ptr<TestCluster> standby_of(const TestCluster& primary);
     ~TestCluster();
     TestCluster(const TestCluster&) = delete;
     TestCluster& operator=(const TestCluster&) = delete;
 
-    /// The directory of its socket, which is there while it runs; the port is 5432.
+    /// The directory of the server's socket; the port is 5432.
     [[nodiscard]] const std::string& host() const { return host_; }
-    /// For libpq, as the superuser; more can be appended and wins.
+    /// As TestDatabase::conninfo().
     [[nodiscard]] std::string conninfo(const std::string& database = "postgres") const;
-    /// Runs files of plain SQL, named from the source tree's root, in the database postgres.
+    /// Runs files of plain SQL in the database postgres. Paths as in TestDatabase.
     void load(const std::vector<std::string>& sql_files) const;
 
-    /// Returns when it lets clients in.
+    /// Returns when the server accepts clients.
     void start() const;
-    /// Ends every connection and the server, in order.
+    /// A fast shutdown: ends all connections, then the server.
     void stop() const;
-    /// As if the power had failed: no process of it has time for a last word.
+    /// Kills all processes of the server (SIGKILL), like a power failure.
     void crash() const;
-    /// Between the two no process of it runs, while the kernel still takes connections.
+    /// Pauses the server (SIGSTOP) until thaw(). The kernel still accepts connections.
     void freeze() const;
     void thaw() const;
 
-    /// Makes a standby the primary; returns when it takes changes.
+    /// Promotes a standby; returns when it accepts writes.
     void promote() const;
 
-    /// Puts a line at the front of pg_hba.conf and makes the server read it.
+    /// Inserts a line at the start of pg_hba.conf and makes the server read the file.
     void put_access_rule(const std::string& rule) const;
-    /// How many connections to `database` there are, by the clients' application_name.
+    /// The number of connections whose clients have this application_name.
     [[nodiscard]] int connections(const std::string& application_name) const;
 
   private:
     struct Empty {};
     explicit TestCluster(Empty /*unused*/);
 
-    /// Runs shell commands after scripts/lib.sh, with the cluster's directory as $dir and that of
-    /// PostgreSQL's programs as $bin.
+    /// Runs shell commands that can use scripts/lib.sh, the cluster's directory as $dir and the
+    /// directory of PostgreSQL's programs as $bin.
     void run(const std::string& commands) const;
     void signal_all(int number) const;
 

@@ -21,18 +21,18 @@ namespace kheops::test {
 
 namespace {
 
-/// What OpenSSL made, or an exception where it made nothing.
+/// Returns `handle`; throws if it is null.
 template <typename Handle>
-Handle* made(Handle* handle) {
+Handle* not_null(Handle* handle) {
     if (handle == nullptr) {
-        throw std::runtime_error("OpenSSL failed in a test's keys");
+        throw std::runtime_error("OpenSSL failed to create or use a test key");
     }
     return handle;
 }
 
-void require(bool done) {
-    if (!done) {
-        throw std::runtime_error("OpenSSL failed in a test's keys");
+void require(bool succeeded) {
+    if (!succeeded) {
+        throw std::runtime_error("OpenSSL failed to create or use a test key");
     }
 }
 
@@ -42,10 +42,11 @@ std::string text_in(BIO* memory) {
     return {data, static_cast<std::size_t>(size)};
 }
 
-/// What `write`, given a BIO, writes to it.
+/// What `write` writes to the BIO that it gets.
 template <typename Write>
 std::string written(const Write& write) {
-    const std::unique_ptr<BIO, decltype(&BIO_free)> memory(made(BIO_new(BIO_s_mem())), BIO_free);
+    const std::unique_ptr<BIO, decltype(&BIO_free)> memory(not_null(BIO_new(BIO_s_mem())),
+                                                           BIO_free);
     require(write(memory.get()) == 1);
     return text_in(memory.get());
 }
@@ -75,7 +76,7 @@ std::string raw_public_key(const EVP_PKEY* key) {
     return octets;
 }
 
-/// The name that JWK has for the curve of an EC key.
+/// The JWK name of an EC key's curve.
 std::string curve_name(const EVP_PKEY* key) {
     switch (EVP_PKEY_get_bits(key)) {
         case 256:
@@ -104,7 +105,7 @@ const EVP_MD* digest_of(const std::string& algorithm) {
 std::string to_raw_ecdsa(const std::string& der, int octets) {
     const auto* position = reinterpret_cast<const unsigned char*>(der.data());
     const std::unique_ptr<ECDSA_SIG, decltype(&ECDSA_SIG_free)> pair(
-        made(d2i_ECDSA_SIG(nullptr, &position, static_cast<long>(der.size()))), ECDSA_SIG_free);
+        not_null(d2i_ECDSA_SIG(nullptr, &position, static_cast<long>(der.size()))), ECDSA_SIG_free);
     return big_endian(ECDSA_SIG_get0_r(pair.get()), octets) +
            big_endian(ECDSA_SIG_get0_s(pair.get()), octets);
 }
@@ -113,9 +114,9 @@ std::string sign_hmac(const std::string& secret, const std::string& algorithm,
                       std::string_view message) {
     std::string signature(EVP_MAX_MD_SIZE, '\0');
     unsigned size = 0;
-    made(HMAC(digest_of(algorithm), secret.data(), static_cast<int>(secret.size()),
-              reinterpret_cast<const unsigned char*>(message.data()), message.size(),
-              reinterpret_cast<unsigned char*>(signature.data()), &size));
+    not_null(HMAC(digest_of(algorithm), secret.data(), static_cast<int>(secret.size()),
+                  reinterpret_cast<const unsigned char*>(message.data()), message.size(),
+                  reinterpret_cast<unsigned char*>(signature.data()), &size));
     signature.resize(size);
     return signature;
 }
@@ -147,12 +148,12 @@ SigningKey::SigningKey(evp_pkey_st* key) {
 }
 
 SigningKey SigningKey::rsa(unsigned bits) {
-    return SigningKey(made(EVP_RSA_gen(bits)));
+    return SigningKey(not_null(EVP_RSA_gen(bits)));
 }
 
 SigningKey SigningKey::rsa_pss() {
     const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(
-        made(EVP_PKEY_CTX_new_from_name(nullptr, "RSA-PSS", nullptr)), EVP_PKEY_CTX_free);
+        not_null(EVP_PKEY_CTX_new_from_name(nullptr, "RSA-PSS", nullptr)), EVP_PKEY_CTX_free);
     EVP_PKEY* key = nullptr;
     require(EVP_PKEY_keygen_init(context.get()) == 1 &&
             EVP_PKEY_generate(context.get(), &key) == 1);
@@ -160,11 +161,11 @@ SigningKey SigningKey::rsa_pss() {
 }
 
 SigningKey SigningKey::ec(const std::string& curve) {
-    return SigningKey(made(EVP_EC_gen(curve.c_str())));
+    return SigningKey(not_null(EVP_EC_gen(curve.c_str())));
 }
 
 SigningKey SigningKey::ed25519() {
-    return SigningKey(made(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")));
+    return SigningKey(not_null(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")));
 }
 
 SigningKey SigningKey::hmac(const std::string& secret) {
@@ -220,10 +221,10 @@ std::string SigningKey::private_pem() const {
 }
 
 std::string SigningKey::certificate_pem() const {
-    const std::unique_ptr<X509, decltype(&X509_free)> certificate(made(X509_new()), X509_free);
+    const std::unique_ptr<X509, decltype(&X509_free)> certificate(not_null(X509_new()), X509_free);
     require(ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1) == 1);
-    made(X509_gmtime_adj(X509_getm_notBefore(certificate.get()), 0));
-    made(X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600));
+    not_null(X509_gmtime_adj(X509_getm_notBefore(certificate.get()), 0));
+    not_null(X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600));
     require(X509_set_pubkey(certificate.get(), key_.get()) == 1);
     const EVP_MD* digest = EVP_PKEY_is_a(key_.get(), "ED25519") == 1 ? nullptr : EVP_sha256();
     require(X509_sign(certificate.get(), key_.get(), digest) > 0);
@@ -235,8 +236,8 @@ std::string SigningKey::sign(const std::string& algorithm, std::string_view mess
     if (!key_) {
         return sign_hmac(secret_, algorithm, message);
     }
-    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(made(EVP_MD_CTX_new()),
-                                                                          EVP_MD_CTX_free);
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(
+        not_null(EVP_MD_CTX_new()), EVP_MD_CTX_free);
     EVP_PKEY_CTX* options = nullptr;
     require(EVP_DigestSignInit(context.get(), &options, digest_of(algorithm), nullptr,
                                key_.get()) == 1);

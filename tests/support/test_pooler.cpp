@@ -22,7 +22,7 @@ TestPooler::TestPooler(const TestCluster& cluster, const std::string& mode, int 
     Command command{.arguments = {"/usr/sbin/pgbouncer", directory_.file("pgbouncer.ini")},
                     .standard_output = "/dev/null",
                     .standard_error = "/dev/null"};
-    if (::geteuid() == 0) {  // it refuses to run as root
+    if (::geteuid() == 0) {  // pgbouncer refuses to run as root
         const passwd* user = ::getpwnam("postgres");
         const std::vector<std::string> as_user = {"setpriv", "--reuid=postgres", "--regid=postgres",
                                                   "--clear-groups"};
@@ -35,7 +35,7 @@ TestPooler::TestPooler(const TestCluster& cluster, const std::string& mode, int 
         }
     }
     process_ = std::make_unique<ChildProcess>(command);
-    await("pgbouncer lets clients in", [&] {
+    await("pgbouncer accepts clients", [&] {
         try {
             TestConnection connection(conninfo());
             return true;

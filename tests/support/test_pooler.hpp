@@ -10,14 +10,14 @@
 
 namespace kheops::test {
 
-/// pgbouncer before the database postgres of a cluster. Ended when this is destroyed.
+/// pgbouncer before the database postgres of a cluster. The destructor ends it.
 class TestPooler {
   public:
-    /// `mode`: session, transaction or statement. `size`: how many connections to the server serve
-    /// all clients.
+    /// `mode` is session, transaction or statement. `size` is the maximum number of connections to
+    /// the server, which all clients share.
     TestPooler(const TestCluster& cluster, const std::string& mode, int size);
 
-    /// For libpq; more can be appended and wins.
+    /// As TestDatabase::conninfo().
     [[nodiscard]] std::string conninfo() const {
         return "host='" + directory_.path() + "' port=6432 user=postgres dbname=postgres";
     }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "support/test_provider.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -16,6 +14,7 @@
 #include <utility>
 
 #include "support/files.hpp"
+#include "support/sockets.hpp"
 #include "text/json.hpp"
 
 namespace kheops::test {
@@ -25,14 +24,14 @@ namespace {
 constexpr const char* kRealm = "/realms/kheops";
 constexpr const char* kDiscoveryPath = "/realms/kheops/.well-known/openid-configuration";
 constexpr const char* kKeysPath = "/realms/kheops/certs";
-// Before the path of a document that was redirected.
-constexpr std::string_view kMoved = "/moved";
-constexpr std::string_view kElsewhere = "/elsewhere";
+// Redirects put these before the path of a document.
+constexpr std::string_view kSameHost = "/moved";
+constexpr std::string_view kOtherHost = "/elsewhere";
 
-const std::string kLine = "Header: " + std::string(1000, 'h') + "\r\n";
+const std::string kHeaderLine = "Header: " + std::string(1000, 'h') + "\r\n";
 constexpr size_t kMebibyte = size_t{1} << 20U;
-constexpr auto kDrip = std::chrono::milliseconds(50);
-constexpr auto kGlance = std::chrono::milliseconds(5);
+constexpr auto kDripInterval = std::chrono::milliseconds(50);
+constexpr auto kPollInterval = std::chrono::milliseconds(5);
 
 const char* path_of(Document document) {
     return document == Document::discovery ? kDiscoveryPath : kKeysPath;
@@ -72,35 +71,7 @@ std::string in_one_chunk(const std::string& body) {
     return size.str() + "\r\n" + body + "\r\n";
 }
 
-sockaddr* generic(sockaddr_in& address) {
-    return reinterpret_cast<sockaddr*>(&address);
-}
-
-/// Bound to that port of 127.0.0.1, 0 for any, beside others of this process.
-Descriptor bound_socket(std::uint16_t port) {
-    Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const int on = 1;
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::setsockopt(socket.number(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
-        ::bind(socket.number(), generic(address), sizeof address) != 0) {
-        throw std::system_error(errno, std::generic_category(), "the provider's port");
-    }
-    return socket;
-}
-
-std::uint16_t port_of(const Descriptor& socket) {
-    sockaddr_in address = {};
-    socklen_t size = sizeof address;
-    if (::getsockname(socket.number(), generic(address), &size) != 0) {
-        throw std::system_error(errno, std::generic_category(), "the provider's port");
-    }
-    return ntohs(address.sin_port);
-}
-
-bool take_prefix(std::string& text, std::string_view prefix) {
+bool remove_prefix(std::string& text, std::string_view prefix) {
     const bool found = text.starts_with(prefix);
     if (found) {
         text.erase(0, prefix.size());
@@ -146,7 +117,7 @@ class TestProvider::Stream {
         }
     }
 
-    /// The path of the request; nothing when none becomes whole.
+    /// The path of the request; nullopt if the connection ends before a complete request.
     std::optional<std::string> receive_path() {
         if (tls_ && SSL_accept(tls_.get()) != 1) {
             return std::nullopt;
@@ -166,7 +137,7 @@ class TestProvider::Stream {
         return head.substr(begin, head.find(' ', begin) - begin);
     }
 
-    /// False when the peer has left.
+    /// False if the client has closed the connection.
     bool send(std::string_view text) {
         while (!text.empty()) {
             const ssize_t size =
@@ -180,10 +151,10 @@ class TestProvider::Stream {
         return true;
     }
 
-    /// Waits for a moment; whether the peer is still there after it.
-    [[nodiscard]] bool stays(std::chrono::milliseconds moment) const {
+    /// Waits for `time`; false if the client closes the connection meanwhile.
+    [[nodiscard]] bool stays_open(std::chrono::milliseconds time) const {
         pollfd peer = {.fd = socket_, .events = POLLRDHUP, .revents = 0};
-        return ::poll(&peer, 1, static_cast<int>(moment.count())) == 0;
+        return ::poll(&peer, 1, static_cast<int>(time.count())) == 0;
     }
 
   private:
@@ -191,13 +162,13 @@ class TestProvider::Stream {
     std::unique_ptr<SSL, decltype(&SSL_free)> tls_{nullptr, SSL_free};
 };
 
-void TestProvider::send_for_ever(Stream& stream, const std::string& text) {
+void TestProvider::send_repeatedly(Stream& stream, const std::string& text) {
     while (stream.send(text)) {
     }
 }
 
 TestProvider::TestProvider(Scheme scheme)
-    : scheme_(scheme), holder_(bound_socket(0)), port_(port_of(holder_)) {
+    : scheme_(scheme), port_holder_(bind_tcp("127.0.0.1")), port_(port_of(port_holder_)) {
     issuer_ = url();
     keys_url_ = address("127.0.0.1") + kKeysPath;
     if (scheme_ == Scheme::https) {
@@ -225,9 +196,9 @@ std::string TestProvider::url() const {
 }
 
 void TestProvider::start() {
-    listener_ = bound_socket(port_);
+    listener_ = bind_tcp("127.0.0.1", port_);
     if (::listen(listener_.number(), SOMAXCONN) != 0) {
-        throw std::system_error(errno, std::generic_category(), "the provider's port");
+        throw std::system_error(errno, std::generic_category(), "listening on the provider's port");
     }
     acceptor_ = std::thread([this] { accept_connections(); });
 }
@@ -262,7 +233,7 @@ void TestProvider::set_headers(const HttpHeaders& headers) {
 
 void TestProvider::set_redirect_target(const std::string& url) {
     const std::lock_guard lock(mutex_);
-    elsewhere_ = url;
+    redirect_target_ = url;
 }
 
 void TestProvider::set_issuer(const std::string& issuer) {
@@ -351,7 +322,7 @@ void TestProvider::accept_connections() {
 }
 
 void TestProvider::serve(int connection) {
-    // OpenSSL writes to peers that have left; only this thread shall not be told by a signal.
+    // OpenSSL may write to a closed connection; block the SIGPIPE of that, in this thread only.
     sigset_t broken_pipe;
     sigemptyset(&broken_pipe);
     sigaddset(&broken_pipe, SIGPIPE);
@@ -366,14 +337,14 @@ void TestProvider::serve(int connection) {
     if (const std::optional<std::string> path = stream.receive_path()) {
         answer(stream, *path);
     }
-    // Closed with this object, so that its number cannot come to mean another connection.
+    // The destructor closes the descriptor: until then, no other connection can get its number.
     ::shutdown(connection, SHUT_RDWR);
 }
 
 void TestProvider::answer(Stream& stream, const std::string& path) {
     std::string target = path.substr(0, path.find('?'));
-    const bool elsewhere = take_prefix(target, kElsewhere);
-    const bool moved = elsewhere || take_prefix(target, kMoved);
+    const bool other_host = remove_prefix(target, kOtherHost);
+    const bool moved = other_host || remove_prefix(target, kSameHost);
     const std::optional<Document> document = document_at(target);
     if (!document) {
         stream.send(to_http("404 Not Found", {{"Content-Length", "0"}}));
@@ -382,16 +353,16 @@ void TestProvider::answer(Stream& stream, const std::string& path) {
     if (moved) {
         {
             const std::lock_guard lock(mutex_);
-            redirected_requests_ += elsewhere ? 1 : 0;
+            redirected_requests_ += other_host ? 1 : 0;
         }
         stream.send(good_answer(*document, 0));
         return;
     }
     {
         const std::lock_guard lock(mutex_);
-        DocumentState& asked = state(*document);
-        asked.downloads.push_back(std::chrono::steady_clock::now());
-        asked.max_concurrent = std::max(asked.max_concurrent, ++asked.under_way);
+        DocumentState& requested = state(*document);
+        requested.downloads.push_back(std::chrono::steady_clock::now());
+        requested.max_concurrent = std::max(requested.max_concurrent, ++requested.under_way);
     }
     answer_document(stream, *document);
     const std::lock_guard lock(mutex_);
@@ -404,7 +375,7 @@ void TestProvider::answer_document(Stream& stream, Document document) {
         return state(document).behaviour;
     };
     while (behaviour() == Behaviour::silent) {
-        if (!stream.stays(kGlance)) {
+        if (!stream.stays_open(kPollInterval)) {
             return;
         }
     }
@@ -421,15 +392,16 @@ void TestProvider::answer_document(Stream& stream, Document document) {
             stream.send(good_answer(document, kMebibyte + 1));
             break;
         case Behaviour::redirect_same_host:
-            stream.send(redirect(address("127.0.0.1") + std::string(kMoved) + path_of(document)));
+            stream.send(
+                redirect(address("127.0.0.1") + std::string(kSameHost) + path_of(document)));
             break;
         case Behaviour::redirect_other_host: {
             std::string target;
             {
                 const std::lock_guard lock(mutex_);
-                target = elsewhere_;
+                target = redirect_target_;
             }
-            stream.send(redirect(target.empty() ? address("localhost") + std::string(kElsewhere) +
+            stream.send(redirect(target.empty() ? address("localhost") + std::string(kOtherHost) +
                                                       path_of(document)
                                                 : target));
             break;
@@ -442,7 +414,7 @@ void TestProvider::answer_document(Stream& stream, Document document) {
             break;
         case Behaviour::dripping:
             for (const char octet : good_answer(document, 0)) {
-                if (!stream.send({&octet, 1}) || !stream.stays(kDrip)) {
+                if (!stream.send({&octet, 1}) || !stream.stays_open(kDripInterval)) {
                     break;
                 }
             }
@@ -471,19 +443,19 @@ void TestProvider::answer_document(Stream& stream, Document document) {
         case Behaviour::endless:
             stream.send(to_http("200 OK", {{"Content-Type", "application/json"}}) +
                         text_of(document));
-            send_for_ever(stream, std::string(4096, ' '));
+            send_repeatedly(stream, std::string(4096, ' '));
             break;
         case Behaviour::endless_headers:
             stream.send("HTTP/1.1 200 OK\r\n");
-            send_for_ever(stream, kLine);
+            send_repeatedly(stream, kHeaderLine);
             break;
         case Behaviour::endless_interim:
-            send_for_ever(stream, "HTTP/1.1 103 Early Hints\r\n" + kLine + "\r\n");
+            send_repeatedly(stream, "HTTP/1.1 103 Early Hints\r\n" + kHeaderLine + "\r\n");
             break;
         case Behaviour::endless_trailers:
             stream.send(to_http("200 OK", {{"Transfer-Encoding", "chunked"}}) +
                         in_one_chunk(text_of(document)) + "0\r\n");
-            send_for_ever(stream, kLine);
+            send_repeatedly(stream, kHeaderLine);
             break;
     }
 }
@@ -504,9 +476,9 @@ std::string TestProvider::text_of(Document document) const {
     return configuration.text();
 }
 
-std::string TestProvider::good_answer(Document document, size_t size) const {
+std::string TestProvider::good_answer(Document document, size_t min_size) const {
     std::string body = text_of(document);
-    body.resize(std::max(size, body.size()), ' ');
+    body.resize(std::max(min_size, body.size()), ' ');
     HttpHeaders headers = {{"Content-Type", "application/json"},
                            {"Content-Length", std::to_string(body.size())}};
     const std::lock_guard lock(mutex_);

@@ -21,93 +21,92 @@
 
 namespace kheops::test {
 
-/// What a provider publishes: its configuration (OpenID Connect Discovery 1.0 section 4) and its
-/// JWK Set.
+/// The two documents of a provider: its configuration (OpenID Connect Discovery 1.0 section 4) and
+/// its JWK Set.
 enum class Document { discovery, keys };
 
-/// What the provider does when one of its documents is asked for.
+/// How the provider answers requests for a document.
 enum class Behaviour {
     good,
-    good_of_1_mib,        ///< white space behind the JSON makes it exactly that long
-    redirect_same_host,   ///< redirected to another path, where it is good
+    good_of_1_mib,        ///< good, padded with white space to exactly 1 MiB
+    redirect_same_host,   ///< a redirect to another path, which is good
     server_error,         ///< 500
-    silent,               ///< nothing, until it is told to behave in another way; then that
-    dripping,             ///< good, but an octet at a time
+    silent,               ///< no answer until set_behaviour(); then the new behaviour
+    dripping,             ///< good, but one octet each 50 ms
     truncated,            ///< the connection ends in the middle of the JSON
     html_page,            ///< an HTML page with status 200
     broken_json,          ///< JSON without its end
     other_json,           ///< JSON of another shape
-    empty,                ///< no keys in the set, no members in the configuration
-    over_1_mib,           ///< good_of_1_mib and one octet more
-    endless,              ///< white space behind the JSON without an end, and no length told before
-    endless_headers,      ///< header lines without an end
-    endless_interim,      ///< interim answers (103) without an end
-    endless_trailers,     ///< good and in chunks, with lines behind the last one without an end
-    redirect_other_host,  ///< redirected to another host, where it is good, or see
-                          ///< set_redirect_target
-    redirect_loop         ///< redirected to itself
+    empty,                ///< a JWK Set without keys, a configuration without members
+    over_1_mib,           ///< as good_of_1_mib, but one octet more
+    endless,              ///< JSON and endless white space, without Content-Length
+    endless_headers,      ///< endless header lines
+    endless_interim,      ///< endless interim answers (103)
+    endless_trailers,     ///< good and chunked, then endless trailer lines
+    redirect_other_host,  ///< a redirect to another host, which is good, or set_redirect_target()
+    redirect_loop         ///< a redirect to itself
 };
 
-/// By its name in CamelCase, fit for the name of a test.
+/// Writes the name in CamelCase, as in test names.
 std::ostream& operator<<(std::ostream& stream, Behaviour behaviour);
 std::ostream& operator<<(std::ostream& stream, Document document);
 
-/// An OpenID Connect provider on a port of 127.0.0.1, as far as a worker sees one, that signs
-/// tokens and does what a test says. Its methods may be called while it serves.
+/// The part of an OpenID Connect provider that a worker uses, on a port of 127.0.0.1. A test
+/// chooses how it behaves, and gets tokens from it. Thread-safe, except start() and stop().
 class TestProvider {
   public:
     using Time = std::chrono::steady_clock::time_point;
     enum class Scheme { http, https };
 
-    /// Serves when this returns, with one key.
+    /// The provider, with one key, accepts requests when this returns.
     explicit TestProvider(Scheme scheme = Scheme::http);
     ~TestProvider();
     TestProvider(const TestProvider&) = delete;
     TestProvider& operator=(const TestProvider&) = delete;
 
-    /// What a worker is configured with, and the issuer of the tokens; no slash at its end.
+    /// The URL for the worker's settings and the tokens' issuer, without a final slash.
     [[nodiscard]] std::string url() const;
-    /// The certificate of the authority behind an https provider, in PEM.
+    /// The PEM file with the CA certificate of an https provider.
     [[nodiscard]] std::string authority_file() const { return directory_.file("authority.pem"); }
 
-    /// Ends the connections and refuses new ones; its port stays its own.
+    /// Shuts all connections down and refuses new ones; the port stays reserved.
     void stop();
     void start();
 
     void set_behaviour(Document document, Behaviour behaviour);
-    /// From the next connection on.
+    /// Takes effect at the next connection.
     void use_certificate(Certificate certificate);
-    /// Goes with both documents where they are good, Cache-Control for one.
+    /// Headers that good answers get, such as Cache-Control.
     void set_headers(const HttpHeaders& headers);
-    /// Where redirect_other_host leads to.
+    /// The Location of redirect_other_host.
     void set_redirect_target(const std::string& url);
-    /// The issuer in the configuration and in tokens from now on.
+    /// The issuer in the configuration and in tokens.
     void set_issuer(const std::string& issuer);
-    /// Where the configuration says the keys are.
+    /// The jwks_uri in the configuration.
     void set_keys_url(const std::string& url);
 
-    /// From now on a new key signs. Those before it stay in the set.
+    /// Adds a key to the set and signs with it from now on.
     void add_key();
-    /// Only the key that signs stays in the set.
+    /// Removes all keys except the signing key from the set.
     void remove_old_keys();
-    /// add_key and remove_old_keys at one stroke.
+    /// add_key() and remove_old_keys() in one step.
     void rotate();
-    /// The key that signs is another one from now on, under the same `kid`.
+    /// Replaces the signing key by a new one with the same `kid`.
     void replace_key();
-    /// Adds a JWK to the set that does not sign.
+    /// Adds a JWK to the set; the provider does not sign with it.
     void publish(const std::string& jwk);
 
-    /// For `subject`, good for an hour, signed by the key that signs now.
+    /// A token for `subject`, valid for an hour, signed with the current signing key.
     [[nodiscard]] std::string token(const std::string& subject) const;
 
-    /// When that document was asked for, oldest first; followed redirects do not count.
+    /// The times of all requests for this document, oldest first, without followed redirects.
     [[nodiscard]] std::vector<Time> downloads(Document document) const;
     [[nodiscard]] size_t count(Document document) const { return downloads(document).size(); }
-    /// How many requests for that document were under way at once at most.
+    /// The maximum number of simultaneous requests for this document so far.
     [[nodiscard]] size_t max_concurrent(Document document) const;
-    /// How often somebody followed a redirect to another host.
+    /// The number of followed redirects to another host.
     [[nodiscard]] size_t redirected_requests() const;
-    /// How many connections have been accepted so far.
+    /// The number of connections accepted so far.
     [[nodiscard]] size_t connections() const;
 
   private:
@@ -123,17 +122,17 @@ class TestProvider {
         size_t max_concurrent = 0;
     };
 
-    /// Until the peer has left.
-    static void send_for_ever(Stream& stream, const std::string& text);
+    /// Repeats `text` until the client closes the connection.
+    static void send_repeatedly(Stream& stream, const std::string& text);
     void accept_connections();
     void serve(int connection);
     void answer(Stream& stream, const std::string& path);
     void answer_document(Stream& stream, Document document);
     [[nodiscard]] std::string text_of(Document document) const;
-    /// A whole answer whose body has at least that many octets.
-    [[nodiscard]] std::string good_answer(Document document, size_t size) const;
+    /// A complete answer, padded with white space so that its body has at least `min_size` octets.
+    [[nodiscard]] std::string good_answer(Document document, size_t min_size) const;
     [[nodiscard]] std::string address(const char* host) const;
-    /// The mutex is held.
+    /// The caller holds the mutex.
     [[nodiscard]] DocumentState& state(Document document);
     [[nodiscard]] const DocumentState& state(Document document) const;
     void append_key();
@@ -141,7 +140,7 @@ class TestProvider {
     const Scheme scheme_;
     TemporaryDirectory directory_;
     TestAuthority authority_;
-    const Descriptor holder_;  // of the port; it never listens
+    const Descriptor port_holder_;  // keeps the port reserved; it never listens
     const std::uint16_t port_;
     Descriptor listener_;
 
@@ -151,7 +150,7 @@ class TestProvider {
     HttpHeaders headers_;
     std::string issuer_;
     std::string keys_url_;
-    std::string elsewhere_;           // empty: another host
+    std::string redirect_target_;     // empty: this provider, as localhost
     std::vector<PublishedKey> keys_;  // the last one signs
     std::vector<std::string> other_jwks_;
     size_t keys_made_ = 0;

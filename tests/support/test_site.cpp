@@ -47,11 +47,11 @@ HttpAnswer TestSite::get(const std::string& target, const std::string& subject) 
 }
 
 bool TestSite::used_accelerated_statement() {
-    const std::vector<std::string> asked = database_.column(
+    const std::vector<std::string> accelerated = database_.column(
         "SELECT query LIKE '%changes_from%' FROM pg_stat_activity WHERE datname = "
         "current_database() AND application_name = 'kheops-webhooks' "
         "ORDER BY query_start DESC LIMIT 1");
-    return asked == std::vector<std::string>{"t"};
+    return accelerated == std::vector<std::string>{"t"};
 }
 
 }  // namespace kheops::test

@@ -12,28 +12,26 @@
 
 namespace kheops::test {
 
-/// Everything real: a database with data, the worker, and nginx with nginx/kheops-webhooks.conf.
+/// A complete installation: a database, the worker, and nginx with nginx/kheops-webhooks.conf.
 class TestSite {
   public:
-    /// `sql_files` are loaded into the new database, named from the source tree's root; `settings`
-    /// are the worker's and win over its database; `substitutions` are made in nginx's file;
-    /// `times` choose the program.
+    /// Loads `sql_files` (paths relative to the source tree's root) into a new database. `settings`
+    /// are the worker's; they override the database. `substitutions` apply to nginx's file.
     explicit TestSite(const std::vector<std::string>& sql_files, Settings settings = {},
                       std::vector<Substitution> substitutions = {},
                       WorkerBuild build = WorkerBuild::standard);
 
-    /// The header Authorization with a token for that subject, made once for each.
+    /// An Authorization header with a token for `subject`, the same at each call.
     [[nodiscard]] HttpHeaders authorization(const std::string& subject);
 
-    /// Asks nginx; `target` is the path and query as sent. The rest is HttpClient::fetch's.
+    /// Sends a request to nginx. `target` is path and query; for the rest see HttpClient::fetch.
     [[nodiscard]] HttpAnswer fetch(const std::string& method, const std::string& target,
                                    const HttpHeaders& headers = {},
                                    const std::optional<std::string>& body = std::nullopt);
-    /// GET by `subject`.
+    /// A GET request by `subject`.
     [[nodiscard]] HttpAnswer get(const std::string& target, const std::string& subject);
 
-    /// Whether the last request that came to the database was answered by
-    /// sql/list_webhooks_accelerated.sql.
+    /// Whether the worker's latest statement was sql/list_webhooks_accelerated.sql.
     [[nodiscard]] bool used_accelerated_statement();
 
     [[nodiscard]] TestDatabase& database() { return database_; }

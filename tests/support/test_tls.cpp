@@ -16,9 +16,9 @@ namespace {
 
 constexpr long kDay = 86400;  // seconds
 
-void require(bool done) {
-    if (!done) {
-        throw std::runtime_error("OpenSSL failed in a test's certificates");
+void require(bool succeeded) {
+    if (!succeeded) {
+        throw std::runtime_error("OpenSSL failed to create a test certificate");
     }
 }
 
@@ -34,7 +34,7 @@ void add_extension(X509* certificate, int kind, const std::string& value) {
     require(extension != nullptr && X509_add_ext(certificate, extension.get(), -1) == 1);
 }
 
-/// Not signed yet; valid since two days ago and until `days` from now.
+/// A certificate without a signature, valid from two days ago until `days` from now.
 std::shared_ptr<X509> new_certificate(const std::string& name, EVP_PKEY* key, long days) {
     std::shared_ptr<X509> certificate(X509_new(), X509_free);
     require(certificate != nullptr);

@@ -10,18 +10,18 @@ struct x509_st;
 
 namespace kheops::test {
 
-/// What a TLS server on 127.0.0.1 shows of itself.
+/// The certificate of a TLS server on 127.0.0.1.
 enum class Certificate { valid, expired, wrong_host };
 
-/// A certificate authority of the test's own, which nobody trusts unless told.
+/// A certificate authority for one test. Clients must be configured to trust it.
 class TestAuthority {
   public:
     TestAuthority();
 
-    /// Its own certificate, for those who are to trust it.
+    /// The CA certificate.
     [[nodiscard]] std::string pem() const;
 
-    /// The context of a server with such a certificate and a key of its own.
+    /// A server context with such a certificate and a new key.
     [[nodiscard]] std::shared_ptr<ssl_ctx_st> server_context(Certificate certificate) const;
 
   private:

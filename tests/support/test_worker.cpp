@@ -20,7 +20,7 @@ std::string worker_program(WorkerBuild build) {
     const char* program = std::getenv(variable);
     if (program == nullptr) {
         throw std::runtime_error(std::string(variable) +
-                                 " must name the worker's program; ctest sets it");
+                                 " must be the path of the worker's program; ctest sets it");
     }
     return program;
 }
@@ -69,7 +69,7 @@ std::string TestWorker::log() const {
 
 void TestWorker::await_log(const std::string& text) const {
     try {
-        await("the worker's log holds " + text,
+        await("the worker's log contains " + text,
               [&] { return log().find(text) != std::string::npos; });
     } catch (const std::runtime_error& error) {
         throw std::runtime_error(error.what() + std::string(":\n") + log());

@@ -14,16 +14,16 @@ namespace kheops::test {
 /// Environment variables by name.
 using Settings = std::map<std::string, std::string>;
 
-/// Which build of the program: the one for operators, or the one that differs from it only in that
-/// it asks a provider more often and for shorter (tests/support/short_key_times.cpp) and, where
-/// STOP_AT_START is set, gets SIGTERM while it starts (tests/support/stop_at_start.cpp).
+/// `short_times` is a build with shorter intervals and timeouts for a provider's keys
+/// (tests/support/short_key_times.cpp). If STOP_AT_START is set, it gets SIGTERM while it starts
+/// (tests/support/stop_at_start.cpp).
 enum class WorkerBuild { standard, short_times };
 
-/// Where that program is.
+/// The path of the program.
 [[nodiscard]] std::string worker_program(WorkerBuild build);
 
-/// The environment of a worker: `settings` and, where those name no provider, the key file
-/// `key_file` and the issuer of the tests' own tokens; what sanitizers are to do.
+/// The environment of a worker: `settings`, the options of sanitizers and, if `settings` has no
+/// provider, `key_file` and the issuer of the tests' tokens.
 [[nodiscard]] Settings worker_environment(const Settings& settings, const std::string& key_file);
 
 /// The real program as a FastCGI worker on a Unix socket in a directory of its own. It trusts the
@@ -40,23 +40,23 @@ class TestWorker {
     [[nodiscard]] std::string socket_path() const { return directory_.file("worker.sock"); }
 
     void signal(int number) const { process_->signal(number); }
-    /// Waits for the program's end: its exit status, or 128 plus the signal that ended it.
+    /// As ChildProcess::wait().
     [[nodiscard]] int exit_status() { return process_->wait(); }
-    /// Whether that was with a core dump.
+    /// As ChildProcess::dumped_core().
     [[nodiscard]] bool dumped_core() const { return process_->dumped_core(); }
     [[nodiscard]] pid_t pid() const { return process_->pid(); }
     [[nodiscard]] bool is_running() const { return process_->running(); }
 
-    /// Stops the program and starts it again as systemd does: by SIGTERM, waiting for its end, on
-    /// the same listening socket, to which anyone may connect meanwhile. Its exit status.
+    /// Restarts the program as systemd does: sends SIGTERM, waits for the end and starts it again.
+    /// Clients can connect meanwhile, since the listening socket stays. Returns the exit status.
     int restart();
 
-    /// All that it has logged, restarts included.
+    /// The whole log, across restarts.
     [[nodiscard]] std::string log() const;
-    /// Waits until the log holds `text`; throws with the log when it never does.
+    /// Waits until the log contains `text`; after 60 s, throws an exception that shows the log.
     void await_log(const std::string& text) const;
 
-    /// Makes the listening socket useless, as its loss would.
+    /// Shuts the listening socket down, so that the worker loses it.
     void shut_down_listener() const;
 
   private:

@@ -10,7 +10,7 @@ namespace kheops::test {
 
 Traffic::Traffic(std::string url, HttpHeaders headers, int clients) {
     for (int i = 0; i < clients; ++i) {
-        clients_.emplace_back([this, url, headers] { ask(url, headers); });
+        clients_.emplace_back([this, url, headers] { send_requests(url, headers); });
     }
 }
 
@@ -26,19 +26,19 @@ void Traffic::stop() {
     clients_.clear();
 }
 
-void Traffic::ask(const std::string& url, const HttpHeaders& headers) {
-    // Slow enough to leave the machine to what is tested.
+void Traffic::send_requests(const std::string& url, const HttpHeaders& headers) {
+    // Leaves processor time to the program under test.
     constexpr std::chrono::milliseconds kPause(2);
     HttpClient client;
     for (;;) {
-        const Clock::time_point asked = Clock::now();
+        const Clock::time_point sent = Clock::now();
         HttpAnswer answer;
         try {
             answer = client.fetch("GET", url, headers);
         } catch (const std::runtime_error& error) {
             answer.body = error.what();
         }
-        note(answer, asked);
+        record(answer, sent);
         if (stopping_) {
             return;
         }
@@ -46,13 +46,13 @@ void Traffic::ask(const std::string& url, const HttpHeaders& headers) {
     }
 }
 
-void Traffic::note(const HttpAnswer& answer, Clock::time_point asked) {
+void Traffic::record(const HttpAnswer& answer, Clock::time_point sent) {
     const std::lock_guard lock(mutex_);
     ++answers_;
     ++statuses_[answer.status];
     ++bodies_[answer.status][answer.body];
-    latest_[answer.status] = std::max(latest_[answer.status], asked);
-    slowest_ = std::max(slowest_, Clock::now() - asked);
+    latest_[answer.status] = std::max(latest_[answer.status], sent);
+    slowest_ = std::max(slowest_, Clock::now() - sent);
 }
 
 void Traffic::await_status(int status) {

@@ -6,8 +6,7 @@
 namespace kheops::test {
 
 std::string wrong_counts(TestConnection& connection) {
-    static const std::string statement =
-        read_file(std::string(KHEOPS_SOURCE_DIR) + "/tests/support/wrong_counts.sql");
+    static const std::string statement = read_source("tests/support/wrong_counts.sql");
     return connection.execute(statement).dump();
 }
 

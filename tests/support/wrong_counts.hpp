@@ -7,8 +7,8 @@
 
 namespace kheops::test {
 
-/// The webhooks whose count, as sql/accelerate.sql keeps it in this database, is not the number of
-/// their triggers; empty when there are none. See tests/support/wrong_counts.sql.
+/// The webhooks whose count in sql/accelerate.sql's tables differs from the number of their
+/// triggers (tests/support/wrong_counts.sql); empty if there are none.
 [[nodiscard]] std::string wrong_counts(TestConnection& connection);
 
 }  // namespace kheops::test

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The webhooks whose count, as sql/accelerate.sql keeps it, is not the number of their triggers.
+-- The webhooks whose count in sql/accelerate.sql's tables differs from the number of their triggers.
 SELECT webhook_fk, t.n AS triggers, c.n AS counted
 FROM (SELECT webhook_fk, count(*) AS n FROM public.webhook_triggers GROUP BY webhook_fk) AS t
 FULL JOIN (

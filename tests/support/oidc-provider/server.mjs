@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// A real OpenID Connect provider on a free port of 127.0.0.1, until it is ended. Each line on
-// standard output is its issuer, written when it is ready: at the start, and after each SIGHUP, upon
-// which a new key signs and the one before it stays published. The client alice, whose secret is
-// "secret", gets tokens for herself (grant type client_credentials).
+// A real OpenID Connect provider on a free port of 127.0.0.1. SIGHUP makes it sign with a new key; it
+// still publishes the previous key. It prints its issuer, one line on standard output, when it is
+// ready after the start and after each SIGHUP. The client alice, whose secret is "secret", gets
+// tokens for herself (grant type client_credentials).
 
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -30,7 +30,7 @@ function rotate(issuer) {
             devInteractions: { enabled: false },
             resourceIndicators: {
                 enabled: true,
-                // What makes its access tokens JWTs.
+                // Makes the access tokens JWTs.
                 defaultResource: () => 'https://kheops.example',
                 getResourceServerInfo: () => ({
                     scope: '',
