@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// sql/grants.sql and sql/grants-undo.sql, run as an administrator runs them. Their role belongs to
-// the whole server: no other test may use it at the same time.
+// sql/grants.sql and sql/grants-undo.sql, run as an administrator runs them. Their role exists in
+// the whole cluster: no other test may use it at the same time.
 
 #include <gtest/gtest.h>
 
@@ -31,7 +31,7 @@ class Grants : public testing::Test {
         return std::make_unique<TestConnection>(database_.conninfo() + " user=" + kRole);
     }
 
-    /// What the role leaves in the catalogs that belong to the whole server.
+    /// The role's rows in the catalogs that all databases of the cluster share.
     std::string traces() {
         return database_
             .execute(
@@ -41,7 +41,7 @@ class Grants : public testing::Test {
             .dump();
     }
 
-    /// Of the server, such as 150004 for 15.4.
+    /// The server's version, such as 150004 for 15.4.
     static int version(TestDatabase& database) {
         return std::stoi(database.execute("SHOW server_version_num").text(0, 0));
     }
@@ -49,7 +49,7 @@ class Grants : public testing::Test {
     TestDatabase database_;
 };
 
-TEST_F(Grants, TheRoleGetsTheSameList) {
+TEST_F(Grants, TheRoleGetsTheSameListAsASuperuser) {
     expect_script(kGrants, database_, "role kheops_webhooks: created");
     TestConnection superuser(database_.conninfo());
     prepare_list(superuser);
@@ -64,7 +64,7 @@ TEST_F(Grants, TheRoleGetsTheSameList) {
         EXPECT_EQ(list(*role, request).dump(), list(superuser, request).dump())
             << request.sub << " " << request.album;
     }
-    // One webhook has a secret, one an empty one.
+    // One webhook has a secret, another one has an empty secret.
     const Rows rows = list(*role, requests.front());
     ASSERT_EQ(rows.count(), 5);
     std::string secrets;
@@ -74,7 +74,7 @@ TEST_F(Grants, TheRoleGetsTheSameList) {
     EXPECT_EQ(secrets, "ftftf");
 }
 
-TEST_F(Grants, TheRoleMayReadTheCountWhicheverScriptRanFirst) {
+TEST_F(Grants, TheRoleMayReadTheCountInEitherOrderOfTheScripts) {
     for (const bool grants_first : {true, false}) {
         expect_script(grants_first ? kGrants : kAccelerate, database_, "");
         expect_script(grants_first ? kAccelerate : kGrants, database_, "");
@@ -89,7 +89,7 @@ TEST_F(Grants, TheRoleMayReadTheCountWhicheverScriptRanFirst) {
     }
 }
 
-TEST_F(Grants, TheRoleSeesNoSecretAndNothingElse) {
+TEST_F(Grants, TheRoleCannotReadSecretsOrOtherColumnsAndTables) {
     expect_script(kGrants, database_, "");
     const auto role = connect();
     EXPECT_EQ(role->execute("SELECT DISTINCT secret FROM webhooks ORDER BY 1").dump(),
@@ -114,7 +114,7 @@ TEST_F(Grants, TheRoleSeesNoSecretAndNothingElse) {
     }
 }
 
-TEST_F(Grants, WhatTheRoleReadsItReadsOfAllAlbumsAtOnce) {
+TEST_F(Grants, TheRoleReadsItsColumnsForAllAlbums) {
     expect_script(kGrants, database_, "");
     const auto role = connect();
     for (const char* sql :
@@ -125,10 +125,10 @@ TEST_F(Grants, WhatTheRoleReadsItReadsOfAllAlbumsAtOnce) {
     }
 }
 
-TEST_F(Grants, TheRoleCanWriteNothing) {
+TEST_F(Grants, TheRoleCannotWrite) {
     expect_script(kGrants, database_, "");
     const auto role = connect();
-    // What a session may change must not be what protects the data.
+    // A session can change this setting, so the data must be protected without it.
     role->execute("SET default_transaction_read_only = off");
     std::vector<std::string> tables = database_.column(
         "SELECT 'public.' || relname FROM pg_class WHERE relnamespace = 'public'::regnamespace "
@@ -153,7 +153,7 @@ TEST_F(Grants, TheRoleCanWriteNothing) {
     }
 }
 
-TEST_F(Grants, ItsSettingsAreInForce) {
+TEST_F(Grants, TheRolesSettingsApply) {
     expect_script(kGrants, database_, "statement_timeout = '10s'");
     const auto role = connect();
     EXPECT_EQ(role->execute("SELECT current_setting('search_path'), current_setting('jit'), "
@@ -165,7 +165,7 @@ TEST_F(Grants, ItsSettingsAreInForce) {
     EXPECT_EQ(role->failure_of("CREATE TABLE kheops_webhooks.mine ()"), "25006");
 }
 
-TEST_F(Grants, BothCanBeRunAgainAndTheUndoLeavesNoTrace) {
+TEST_F(Grants, BothScriptsCanRunAgainAndTheUndoLeavesNoTrace) {
     const std::string before = describe(database_);
     ASSERT_NE(before.find("table public.webhooks"), std::string::npos);
     expect_script(kUndo, database_, "role kheops_webhooks: not there");
@@ -188,7 +188,7 @@ TEST_F(Grants, BothCanBeRunAgainAndTheUndoLeavesNoTrace) {
     EXPECT_EQ(describe(database_), before);
 }
 
-TEST_F(Grants, RunAgainTheyKeepAPassword) {
+TEST_F(Grants, ASecondRunKeepsThePassword) {
     expect_script(kGrants, database_, "");
     database_.execute("ALTER ROLE kheops_webhooks PASSWORD 'geheim'");
     const char* const password =
@@ -198,7 +198,7 @@ TEST_F(Grants, RunAgainTheyKeepAPassword) {
     EXPECT_EQ(database_.column(password), before);
 }
 
-TEST_F(Grants, TheRolesConnectionsAreLimitedAndARunAgainLeavesTheLimitToTheOperator) {
+TEST_F(Grants, TheConnectionLimitIs20AndASecondRunKeepsAChangedLimit) {
     const std::string limit = "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'kheops_webhooks'";
     expect_script(kGrants, database_, "20 connections at most");
     {
@@ -220,8 +220,8 @@ TEST_F(Grants, TheRolesConnectionsAreLimitedAndARunAgainLeavesTheLimitToTheOpera
     }
 }
 
-/// With all that Kheops does but altering its tables.
-TEST_F(Grants, NeitherTheyNorKheopsWaitForOneAnother) {
+/// Except where Kheops alters its tables.
+TEST_F(Grants, TheScriptsAndKheopsDoNotWaitForEachOther) {
     const std::string tables =
         "LOCK TABLE users, albums, album_user, public.webhooks, webhook_triggers, webhook_attempts "
         "IN ";
@@ -234,16 +234,17 @@ TEST_F(Grants, NeitherTheyNorKheopsWaitForOneAnother) {
             database_.execute("SELECT to_regclass('kheops_webhooks.webhooks')::oid").text(0, 0) !=
             "";
         const auto role = again ? connect() : nullptr;
-        std::string uncommitted = read_file(std::string(KHEOPS_SOURCE_DIR) + "/" + file);
+        std::string uncommitted = read_source(file);
         uncommitted.erase(uncommitted.rfind("COMMIT;"));
-        // A transaction that has written, and is open.
+        // An open transaction of Kheops that has written.
         kheops.execute("BEGIN; " + tables + "ROW EXCLUSIVE MODE");
         administrator.execute(uncommitted);
         kheops.execute("COMMIT");
-        // One that begins meanwhile; of all locks, this one conflicts with all but a reader's.
+        // A transaction of Kheops that begins meanwhile. This lock conflicts with all except
+        // readers'.
         EXPECT_EQ(kheops.failure_of("BEGIN; " + tables + "EXCLUSIVE MODE; COMMIT"), "") << file;
         if (again) {
-            // The view is another one afterwards, or none.
+            // The script replaces or drops the view.
             EXPECT_EQ(role->failure_of("SET lock_timeout = '10ms'; SELECT FROM webhooks"), "55P03")
                 << file;
         }
@@ -251,7 +252,7 @@ TEST_F(Grants, NeitherTheyNorKheopsWaitForOneAnother) {
     }
 }
 
-TEST_F(Grants, AnOwnerWhoDidNotMakeTheRoleIsRefusedOrDoesNotUndoItAll) {
+TEST_F(Grants, AnOwnerWhoDidNotCreateTheRoleIsRefusedOrCannotDropIt) {
     const std::string owner = "grants_owner_" + database_.name();
     database_.execute("CREATE ROLE " + owner + " LOGIN CREATEROLE");
     database_.execute("GRANT CREATE ON DATABASE " + database_.name() + " TO " + owner);
@@ -271,13 +272,11 @@ TEST_F(Grants, AnOwnerWhoDidNotMakeTheRoleIsRefusedOrDoesNotUndoItAll) {
             << file << outcome.output;
     }
     expect_script(kUndo, database_, "role kheops_webhooks: dropped");
-    database_.execute("REASSIGN OWNED BY " + owner + " TO postgres");
-    database_.execute("DROP OWNED BY " + owner);
-    database_.execute("DROP ROLE " + owner);
+    database_.drop_role(owner);
 }
 
-/// README.md, "Dumps and restores".
-TEST_F(Grants, AfterARestoreARunAgainMakesThemWhole) {
+/// sql/README.md, "Dumps and restores".
+TEST_F(Grants, ASecondRunCompletesARestoredDatabase) {
     if (!can_dump(database_)) {
         GTEST_SKIP() << "pg_dump is older than the server";
     }
@@ -302,7 +301,8 @@ TEST_F(Grants, AfterARestoreARunAgainMakesThemWhole) {
                                    (role ? " -v ON_ERROR_STOP=1" : "") + " -f '" + dump + "'");
         EXPECT_EQ(loaded.status, 0) << options << loaded.output;
         if (role) {
-            // A session of the role finds the view by the schema's name.
+            // Without settings, a session finds the view since its schema has the role's name
+            // ("$user").
             TestConnection before(restored.conninfo() + " user=" + kRole);
             EXPECT_EQ(before.execute("SHOW statement_timeout").text(0, 0), "0");
             EXPECT_EQ(before.failure_of(secret), options.empty() ? "" : kNotAllowed) << options;
@@ -322,7 +322,7 @@ TEST_F(Grants, AfterARestoreARunAgainMakesThemWhole) {
     }
 }
 
-/// As a migration of Kheops would.
+/// As a migration of Kheops would alter them.
 TEST_F(Grants, AfterTheUndoColumnsCanBeAlteredAgain) {
     const std::string owner = "grants_owner_" + database_.name();
     database_.execute("CREATE ROLE " + owner + " LOGIN CREATEROLE");
@@ -332,7 +332,7 @@ TEST_F(Grants, AfterTheUndoColumnsCanBeAlteredAgain) {
              "relkind = 'r'")) {
         database_.execute("ALTER TABLE public." + table + " OWNER TO " + owner);
     }
-    // Public belongs to the owner of the database only since PostgreSQL 15.
+    // Before PostgreSQL 15, schema public does not belong to the owner of the database.
     database_.execute("ALTER SCHEMA public OWNER TO " + owner);
 
     const char* const alter = "ALTER TABLE webhooks ALTER COLUMN name TYPE varchar(300)";
@@ -345,19 +345,17 @@ TEST_F(Grants, AfterTheUndoColumnsCanBeAlteredAgain) {
         EXPECT_EQ(kheops.failure_of(drop), "2BP01");
         expect_script(kUndo, database_, "role kheops_webhooks: dropped", owner);
         EXPECT_EQ(kheops.failure_of(alter), "");
-        // The owner's too when a superuser runs it.
+        // The view belongs to the owner of the table even if a superuser runs the script.
         expect_script(kGrants, database_, "view kheops_webhooks.webhooks: created for " + owner);
         EXPECT_EQ(database_.column("SELECT viewowner FROM pg_views WHERE viewname = 'webhooks'"),
                   std::vector<std::string>{owner});
         expect_script(kUndo, database_, "role kheops_webhooks: dropped");
         EXPECT_EQ(kheops.failure_of(drop), "");
     }
-    database_.execute("REASSIGN OWNED BY " + owner + " TO postgres");
-    database_.execute("DROP OWNED BY " + owner);
-    database_.execute("DROP ROLE " + owner);
+    database_.drop_role(owner);
 }
 
-TEST_F(Grants, TheRoleStaysForAnotherDatabaseThatNeedsIt) {
+TEST_F(Grants, TheUndoKeepsARoleThatAnotherDatabaseUses) {
     TestDatabase other({"sql/schema.sql"});
     expect_script(kGrants, database_, "");
     expect_script(kGrants, other, "role kheops_webhooks: there already");
@@ -367,32 +365,32 @@ TEST_F(Grants, TheRoleStaysForAnotherDatabaseThatNeedsIt) {
     EXPECT_EQ(list(*role, {"alice", "DemoAlbum1"}).count(), 5);
 }
 
-/// What a role can do by being one: what the header says of it.
-TEST_F(Grants, WhatEveryRoleMayDoIsClosedAsTheHeaderSaysOrDoesNotMatter) {
+/// What every role may do by default; see the header of grants.sql.
+TEST_F(Grants, DefaultRightsCanBeRevokedAsTheHeaderSaysOrAreHarmless) {
     expect_script(kGrants, database_, "");
-    // Before PostgreSQL 15.
+    // The default before PostgreSQL 15.
     database_.execute("GRANT CREATE ON SCHEMA public TO PUBLIC");
-    const std::vector<std::string> closable = {
+    const std::vector<std::string> revocable = {
         "CREATE TEMPORARY TABLE mine ()", "CREATE TABLE public.mine ()", "SELECT lo_creat(-1)",
         "SELECT lo_create(0)", "SELECT lo_from_bytea(0, 'mine')"};
     const auto failures = [&] {
         const auto role = connect();
         role->execute("SET default_transaction_read_only = off");
         std::vector<std::string> all;
-        for (const std::string& sql : closable) {
+        for (const std::string& sql : revocable) {
             role->execute("BEGIN");
             all.push_back(role->failure_of(sql));
             role->execute("ROLLBACK");
         }
         return all;
     };
-    EXPECT_EQ(failures(), std::vector<std::string>(closable.size(), ""));
+    EXPECT_EQ(failures(), std::vector<std::string>(revocable.size(), ""));
     database_.execute(
         "REVOKE TEMPORARY ON DATABASE " + database_.name() + " FROM PUBLIC;" +
         "REVOKE CREATE ON SCHEMA public FROM PUBLIC;"
         "REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) "
         "FROM PUBLIC");
-    EXPECT_EQ(failures(), std::vector<std::string>(closable.size(), kNotAllowed));
+    EXPECT_EQ(failures(), std::vector<std::string>(revocable.size(), kNotAllowed));
 
     const auto role = connect();
     role->execute("SET default_transaction_read_only = off");
@@ -413,7 +411,7 @@ TEST_F(Grants, WhatEveryRoleMayDoIsClosedAsTheHeaderSaysOrDoesNotMatter) {
               "kheops_webhooks, public, pg_temp");
 }
 
-TEST_F(Grants, ATemporaryTableIsNotTakenForKheops) {
+TEST_F(Grants, ATemporaryTableDoesNotReplaceKheopsTable) {
     expect_script(kGrants, database_, "");
     const auto role = connect();
     role->execute("SET default_transaction_read_only = off");
@@ -424,40 +422,38 @@ TEST_F(Grants, ATemporaryTableIsNotTakenForKheops) {
     EXPECT_EQ(list(*role, {"alice", "DemoAlbum1"}).count(), 5);
 }
 
-/// By a role that may create schemas or roles, before the file was run.
-TEST_F(Grants, ASchemaOrRoleOfTheseNamesThatIsForMoreIsRefused) {
+/// A role that may create schemas or roles could have created them before the script ran.
+TEST_F(Grants, AnExistingSchemaOrRoleWithOtherRightsIsRefused) {
     const std::string other = "grants_other_" + database_.name();
     database_.execute("CREATE ROLE " + other);
     struct Case {
-        std::string made;
-        std::string refused;
-        std::string undone;
+        std::string create;
+        std::string reason;
+        std::string drop;
     };
-    const std::string make = "CREATE ROLE kheops_webhooks LOGIN";
+    const std::string create = "CREATE ROLE kheops_webhooks LOGIN";
     const std::string drop = "DROP ROLE kheops_webhooks";
     const std::string may_more = "may do more than this list";
     for (const Case& each :
          {Case{"CREATE SCHEMA kheops_webhooks AUTHORIZATION " + other,
                "does not belong to postgres", "DROP SCHEMA kheops_webhooks"},
-          Case{make + " SUPERUSER", may_more, drop}, Case{make + " CREATEROLE", may_more, drop},
-          Case{make + " CREATEDB", may_more, drop}, Case{make + " REPLICATION", may_more, drop},
-          Case{make + " BYPASSRLS", may_more, drop},
-          Case{make + "; GRANT " + other + " TO kheops_webhooks", may_more, drop},
-          Case{make + "; GRANT kheops_webhooks TO " + other, "has members", drop}}) {
-        database_.execute(each.made);
+          Case{create + " SUPERUSER", may_more, drop}, Case{create + " CREATEROLE", may_more, drop},
+          Case{create + " CREATEDB", may_more, drop}, Case{create + " REPLICATION", may_more, drop},
+          Case{create + " BYPASSRLS", may_more, drop},
+          Case{create + "; GRANT " + other + " TO kheops_webhooks", may_more, drop},
+          Case{create + "; GRANT kheops_webhooks TO " + other, "has members", drop}}) {
+        database_.execute(each.create);
+        SCOPED_TRACE(each.create);
         const std::string before = describe(database_);
-        const Outcome outcome = run_script(kGrants, database_);
-        EXPECT_EQ(outcome.status, 3) << each.made;
-        EXPECT_NE(outcome.output.find(each.refused), std::string::npos)
-            << each.made << outcome.output;
-        EXPECT_EQ(describe(database_), before) << each.made;
-        database_.execute(each.undone);
+        expect_refused(kGrants, database_, each.reason);
+        EXPECT_EQ(describe(database_), before);
+        database_.execute(each.drop);
     }
     database_.execute("DROP ROLE " + other);
 }
 
-/// As planted_objects_test.cpp has it for the other files.
-TEST_F(Grants, WhatIsPlantedInPublicIsNotUsed) {
+/// planted_objects_test.cpp tests the same for the other SQL files.
+TEST_F(Grants, PlantedObjectsInPublicAreNotUsed) {
     auto planted = std::make_unique<TestDatabase>(
         std::vector<std::string>{"sql/schema.sql", "sql/example-data.sql"});
     const std::string owner = "grants_owner_" + planted->name();
@@ -486,13 +482,10 @@ TEST_F(Grants, WhatIsPlantedInPublicIsNotUsed) {
     database_.execute("DROP ROLE " + owner);
 }
 
-TEST_F(Grants, InAnotherKindOfDatabaseTheyDoNothing) {
+TEST_F(Grants, ADatabaseThatIsNotKheopsIsRefused) {
     TestDatabase empty;
     const std::string before = describe(empty);
-    const Outcome outcome = run_script(kGrants, empty);
-    EXPECT_EQ(outcome.status, 3);
-    EXPECT_NE(outcome.output.find("this is not a Kheops database"), std::string::npos)
-        << outcome.output;
+    expect_refused(kGrants, empty, "this is not a Kheops database");
     EXPECT_EQ(describe(empty), before);
     EXPECT_EQ(traces(), "");
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// The password file of Kheops' own settings (contract section 7): read at each connect.
+// The password file of Kheops' own settings (contract section 7), which is read at each connect.
 
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@
 namespace kheops::test {
 namespace {
 
-constexpr Statement kWhoAmI = {"who_am_i", "SELECT current_user::text"};
+constexpr Statement kCurrentUser = {"current_user", "SELECT current_user::text"};
 
 class Password : public testing::Test {
   protected:
@@ -26,14 +26,14 @@ class Password : public testing::Test {
     }
     ~Password() override { database_.execute("DROP ROLE " + role_); }
 
-    /// Who the server says is connected; empty when it does not let us in.
-    std::string ask() {
+    /// The user of a new session; empty if the server rejects the connection.
+    std::string connected_user() {
         std::string user;
         try {
             const Deadline deadline(Clock::now() + std::chrono::seconds(30));
-            connect(settings_, deadline)->run(kWhoAmI, {}, deadline, [&](const Result& result) {
-                user = result.text(0, 0);
-            });
+            connect(settings_, deadline)
+                ->run(kCurrentUser, {}, deadline,
+                      [&](const Result& result) { user = result.text(0, 0); });
         } catch (const DatabaseError&) {
             return "";
         }
@@ -53,24 +53,24 @@ class Password : public testing::Test {
                                .password_file = directory_.file("password")};
 };
 
-TEST_F(Password, IsReadAtEachConnect) {
+TEST_F(Password, FileIsReadAtEachConnect) {
     write_password("wrong\n");
-    await("the server asks for passwords", [&] { return ask().empty(); });
+    await("the server asks for passwords", [&] { return connected_user().empty(); });
     write_password("right\n");
-    EXPECT_EQ(ask(), role_);
+    EXPECT_EQ(connected_user(), role_);
 }
 
-TEST_F(Password, WithoutItsFileNoneIsSent) {
-    await("the server asks for passwords", [&] { return ask().empty(); });
-    EXPECT_EQ(ask(), "");
+TEST_F(Password, IsNotSentWithoutTheFile) {
+    await("the server asks for passwords", [&] { return connected_user().empty(); });
+    EXPECT_EQ(connected_user(), "");
     write_password("right");
-    EXPECT_EQ(ask(), role_);
+    EXPECT_EQ(connected_user(), role_);
 }
 
-TEST_F(Password, IsNotWaitedForWhereItsFileIsAPipe) {
-    await("the server asks for passwords", [&] { return ask().empty(); });
+TEST_F(Password, FileThatIsAPipeDoesNotBlock) {
+    await("the server asks for passwords", [&] { return connected_user().empty(); });
     ASSERT_EQ(::mkfifo(directory_.file("password").c_str(), 0600), 0);
-    EXPECT_EQ(ask(), "");
+    EXPECT_EQ(connected_user(), "");
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-// Operators, functions, types and catalogs that another role has made in every schema of the
-// search_path, with the very signatures that the SQL files use (CVE-2018-1058): nothing of them
-// runs. For grants.sql and grants-undo.sql, see grants_test.cpp.
+// Another role has created operators, functions, types and catalogs in every schema of the
+// search_path, with the signatures that the SQL files use (CVE-2018-1058): none of them is used.
+// For grants.sql and grants-undo.sql, see grants_test.cpp.
 
 #include <gtest/gtest.h>
 
@@ -26,12 +26,12 @@ constexpr const char* kAccelerate = "sql/accelerate.sql";
 constexpr const char* kUndo = "sql/accelerate-undo.sql";
 constexpr const char* kPlanted = "P0001";
 
-/// Where pg_catalog is not named, it comes first.
-constexpr std::array kPaths = {"\"$user\", public", "public, pg_catalog",
-                               "\"$user\", public, pg_catalog"};
+/// Without pg_catalog in the path, PostgreSQL searches it first.
+constexpr std::array kSearchPaths = {"\"$user\", public", "public, pg_catalog",
+                                     "\"$user\", public, pg_catalog"};
 
-/// The example data in a database that belongs, with its tables, to a role which is no superuser
-/// and plants. Another role, "reader", may read what the statements read.
+/// The example data in a database that belongs, with its tables, to an ordinary role, which plants
+/// the objects. Another role, reader_, may read what the statements read.
 class PlantedObjects : public testing::Test {
   protected:
     PlantedObjects()
@@ -43,9 +43,9 @@ class PlantedObjects : public testing::Test {
         server_.execute("ALTER DATABASE " + database_->name() + " OWNER TO " + owner_);
         TestConnection owner = as(owner_);
         for (const char* file : {"sql/schema.sql", "sql/example-data.sql"}) {
-            owner.execute(read_file(std::string(KHEOPS_SOURCE_DIR) + "/" + file));
+            owner.execute(read_source(file));
         }
-        // Enough for the statement's way through a long history.
+        // Enough triggers that the statement treats the history as a long one.
         owner.execute(
             "INSERT INTO webhook_triggers (id, webhook_fk, new_series, new_user) "
             "SELECT 'history ' || n, 2, true, false FROM generate_series(1, 1200) AS n");
@@ -59,7 +59,7 @@ class PlantedObjects : public testing::Test {
         server_.execute("DROP ROLE " + owner_ + ", " + reader_);
     }
 
-    /// Into public and into the schema that is named after the reader.
+    /// Plants objects in schema public and in the schema with the reader's name.
     void plant() {
         TestConnection owner = as(owner_);
         plant_objects(owner, "public");
@@ -70,16 +70,16 @@ class PlantedObjects : public testing::Test {
         return TestConnection(database_->conninfo() + " user=" + role);
     }
 
-    /// The same, where public comes before pg_catalog. Expects that what is planted there is in
-    /// force.
-    [[nodiscard]] TestConnection misled(const std::string& role) const {
+    /// The same, with public before pg_catalog. Expects that a statement without schema names uses
+    /// a planted operator.
+    [[nodiscard]] TestConnection with_public_first(const std::string& role) const {
         TestConnection connection = as(role);
         connection.execute("SET search_path = public, pg_catalog");
         EXPECT_EQ(connection.failure_of("SELECT 1 = 1"), kPlanted);
         return connection;
     }
 
-    /// What each role of this test is allowed to.
+    /// The attributes of this test's roles.
     std::string attributes() {
         return server_
             .execute("SELECT * FROM pg_roles WHERE rolname IN ('" + owner_ + "', '" + reader_ +
@@ -87,7 +87,7 @@ class PlantedObjects : public testing::Test {
             .dump();
     }
 
-    /// Webhooks whose count is not the number of their triggers.
+    /// As test::wrong_counts().
     [[nodiscard]] std::string wrong_counts() const {
         TestConnection connection = as("postgres");
         connection.execute("SET search_path = pg_catalog");
@@ -122,7 +122,7 @@ TEST_F(PlantedObjects, AreNotUsedByTheStatements) {
     EXPECT_NE(expected.find("|1200|"), std::string::npos) << expected;
 
     plant();
-    for (const char* path : kPaths) {
+    for (const char* path : kSearchPaths) {
         reader.execute(std::string("SET search_path = ") + path);
         EXPECT_EQ(
             reader.failure_of("SELECT FROM users WHERE sub = 'alice'::varchar::pg_catalog.text"),
@@ -132,7 +132,7 @@ TEST_F(PlantedObjects, AreNotUsedByTheStatements) {
     }
 }
 
-/// What it sends to set a session up is looked at too.
+/// Includes the statement that sets a session up.
 TEST_F(PlantedObjects, AreNotUsedByTheProgram) {
     plant();
     const Log log(LogLevel::error);
@@ -167,12 +167,12 @@ TEST_F(PlantedObjects, AreNotUsedByAccelerateAndItsUndo) {
     EXPECT_EQ(attributes(), before);
 }
 
-TEST_F(PlantedObjects, AreNotUsedWhereChangesAreCounted) {
+TEST_F(PlantedObjects, AreNotUsedByTheTriggersThatCount) {
     expect_script(kAccelerate, *database_, "the list is accelerated", owner_);
     as(owner_).execute("GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON webhook_triggers TO " +
                        reader_);
     plant();
-    TestConnection writer = misled(reader_);
+    TestConnection writer = with_public_first(reader_);
     plant_objects(writer, "pg_temp");
     for (const char* change :
          {"INSERT INTO public.webhook_triggers (id, webhook_fk, new_series, new_user) VALUES "
@@ -190,7 +190,7 @@ TEST_F(PlantedObjects, AreNotUsedWhereChangesAreCounted) {
             << change;
     }
     for (const std::string& role : {owner_, std::string("postgres")}) {
-        TestConnection connection = misled(role);
+        TestConnection connection = with_public_first(role);
         for (const char* call : {"SELECT kheops_webhooks_accelerate.fold_now_and_then(1)",
                                  "SELECT kheops_webhooks_accelerate.check_and_repair()",
                                  "TRUNCATE public.webhook_triggers CASCADE"}) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// A Kheops database that is replicated logically.
+// Logical replication of a Kheops database.
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 namespace kheops::test {
 namespace {
 
-TEST(Replication, ATriggerArrivesAtASubscriberToAllTables) {
+TEST(Replication, ASubscriberToAllTablesReceivesATrigger) {
     TestDatabase publisher({"sql/schema.sql", "sql/example-data.sql"});
     TestDatabase subscriber({"sql/schema.sql", "sql/example-data.sql"});
     publisher.execute("CREATE PUBLICATION everything FOR ALL TABLES");

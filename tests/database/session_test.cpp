@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// What a connection is set to, whatever its database and its role are.
+// The session settings of a connection, for any settings of the database and the role.
 
 #include <gtest/gtest.h>
 
@@ -24,13 +24,13 @@ constexpr Statement kSettings = {
     "('default_transaction_read_only', 'default_transaction_isolation', 'jit', 'lock_timeout', "
     "'plan_cache_mode', 'statement_timeout')"};
 
-constexpr const char* kSetUp =
+constexpr const char* kExpectedSettings =
     "default_transaction_isolation=read committed default_transaction_read_only=on jit=off "
     "lock_timeout=6172 plan_cache_mode=force_generic_plan "
     "statement_timeout=12345";
 
-/// The only value that the statement gives on a connection of its own.
-std::string ask(const DatabaseSettings& settings, const Statement& statement) {
+/// Runs a statement on a new connection and returns its only value.
+std::string query(const DatabaseSettings& settings, const Statement& statement) {
     const Deadline deadline(Clock::now() + std::chrono::seconds(30));
     std::string value;
     connect(settings, deadline)->run(statement, {}, deadline, [&](const Result& result) {
@@ -46,7 +46,7 @@ DatabaseSettings settings_of(const std::string& connection) {
     return settings;
 }
 
-/// This process's end of the only TCP connection to that port.
+/// This process's socket of the only TCP connection to `port`.
 int socket_to(std::uint16_t port) {
     for (int descriptor = 0; descriptor < ::getdtablesize(); ++descriptor) {
         sockaddr_in peer = {};
@@ -66,7 +66,7 @@ int option_of(int socket, int level, int option) {
     return value;
 }
 
-TEST(Session, IsSetUpWhateverTheDatabasesOwnSettingsAre) {
+TEST(Session, OverridesTheSettingsOfTheDatabase) {
     TestDatabase database;
     for (const char* setting :
          {"default_transaction_read_only = off", "jit = on", "plan_cache_mode = force_custom_plan",
@@ -74,10 +74,10 @@ TEST(Session, IsSetUpWhateverTheDatabasesOwnSettingsAre) {
           "default_transaction_isolation = serializable"}) {
         database.execute("ALTER DATABASE \"" + database.name() + "\" SET " + setting);
     }
-    EXPECT_EQ(ask(settings_of(database.conninfo()), kSettings), kSetUp);
+    EXPECT_EQ(query(settings_of(database.conninfo()), kSettings), kExpectedSettings);
 }
 
-TEST(Session, IsSetUpByPostgresqlsOwnFunctionsWhateverTheSearchPathHas) {
+TEST(Session, IsSetUpWithoutFunctionsAndOperatorsOfTheSearchPath) {
     TestDatabase database;
     database.execute(
         "CREATE FUNCTION public.pg_backend_pid() RETURNS integer LANGUAGE sql AS 'SELECT -1';"
@@ -88,25 +88,25 @@ TEST(Session, IsSetUpByPostgresqlsOwnFunctionsWhateverTheSearchPathHas) {
         "CREATE OPERATOR public.= (LEFTARG = integer, RIGHTARG = integer, FUNCTION = public.never);"
         "ALTER DATABASE \"" +
         database.name() + "\" SET search_path = public, pg_catalog");
-    EXPECT_EQ(ask(settings_of(database.conninfo()), kSettings), kSetUp);
+    EXPECT_EQ(query(settings_of(database.conninfo()), kSettings), kExpectedSettings);
 }
 
-TEST(Session, TextIsUtf8WhateverTheDatabasesEncodingIs) {
+TEST(Session, TextIsUtf8InADatabaseOfAnotherEncoding) {
     TestDatabase administration;
     const std::string latin = administration.name() + "_latin1";
     administration.execute("CREATE DATABASE " + latin + " ENCODING 'LATIN1' TEMPLATE template0");
     constexpr Statement kUmlaut = {"umlaut", "SELECT pg_catalog.chr(228)"};
-    EXPECT_EQ(ask(settings_of(administration.conninfo() + " dbname=" + latin), kUmlaut),
+    EXPECT_EQ(query(settings_of(administration.conninfo() + " dbname=" + latin), kUmlaut),
               "\xC3\xA4");
-    // And whatever the client is said to want.
+    // Even if the connection string has another client_encoding.
     EXPECT_EQ(
-        ask(settings_of(administration.conninfo() + " client_encoding=LATIN1 dbname=" + latin),
-            kUmlaut),
+        query(settings_of(administration.conninfo() + " client_encoding=LATIN1 dbname=" + latin),
+              kUmlaut),
         "\xC3\xA4");
     administration.execute("DROP DATABASE " + latin);
 }
 
-TEST(Session, ATcpConnectionIsKeptAliveAsTheOperatorSaysOrElseAsWeDo) {
+TEST(Session, TcpKeepaliveHasOurDefaultsUnlessTheConnectionStringSetsIt) {
     const TestDatabase database;
     const DatabaseProxy proxy(database.host() + "/.s.PGSQL.5432");
     const std::string over_tcp = "host=127.0.0.1 port=" + std::to_string(proxy.port()) +

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// sql/list_webhooks.sql and sql/list_webhooks_accelerated.sql: what each answers, on small data.
+// The results of sql/list_webhooks.sql and sql/list_webhooks_accelerated.sql on small data.
 
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@ namespace {
 
 using Strings = std::vector<std::string>;
 
-/// What a test says about a new webhook; the rest has a value that does not matter.
+/// The columns of a new webhook that a test can choose; the others have fixed values.
 struct NewWebhook {
     std::string url = "https://example.org/hook";
     std::string name = "a webhook";
@@ -21,7 +21,7 @@ struct NewWebhook {
     std::optional<std::string> secret = {};
 };
 
-/// An album with an administrator "admin", a member "member", and a "stranger" in another album.
+/// An album with administrator "admin" and member "member"; "stranger" is in another album only.
 class ListStatement : public testing::TestWithParam<const char*> {
   protected:
     static void SetUpTestSuite() {
@@ -30,7 +30,7 @@ class ListStatement : public testing::TestWithParam<const char*> {
     }
     static void TearDownTestSuite() { database_.reset(); }
 
-    /// Each test is a transaction that is never committed.
+    /// Each test is one transaction, which is rolled back.
     ListStatement() : connection_(database_->conninfo()) {
         connection_.execute("BEGIN");
         for (const char* sub : {"admin", "member", "stranger"}) {
@@ -53,7 +53,7 @@ class ListStatement : public testing::TestWithParam<const char*> {
             {id});
     }
 
-    /// With an inbox named after the user: "inbox:" and the sub.
+    /// Adds a user and the user's inbox, whose id is "inbox:" and the sub.
     void add_user(const std::string& sub) {
         add_album("inbox:" + sub);
         connection_.execute(
@@ -80,7 +80,7 @@ class ListStatement : public testing::TestWithParam<const char*> {
             {id, album, webhook.url, webhook.name, webhook.creation_time, webhook.secret});
     }
 
-    /// With one attempt for each status; an SQL list such as "200, NULL".
+    /// Adds a trigger with one attempt for each of `statuses`, an SQL list such as "200, NULL".
     void add_trigger(const std::string& id, const std::string& webhook,
                      const std::string& statuses = "") {
         connection_.execute(
@@ -96,7 +96,7 @@ class ListStatement : public testing::TestWithParam<const char*> {
 
     Rows ask(const ListRequest& request) { return list(connection_, request); }
 
-    /// user_known, member, admin of the first row, as "ttf".
+    /// user_known, member and admin of the first row, such as "ttf".
     std::string gates(const ListRequest& request) {
         const Rows rows = ask(request);
         return rows.text(0, "user_known") + rows.text(0, "member") + rows.text(0, "admin");
@@ -113,16 +113,16 @@ class ListStatement : public testing::TestWithParam<const char*> {
         return all;
     }
 
-    /// The one row of a page without webhooks.
+    /// Expects the one row of a page without webhooks.
     void expect_empty_page(const ListRequest& request, const std::string& total) {
         const Rows rows = ask(request);
         EXPECT_EQ(rows.dump(), "t|t|t|" + total +
                                    "|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|" +
-                                   count_of(connection_) + "\n");
+                                   accelerated_of(connection_) + "\n");
     }
 
-    /// What both statements say of accelerate.sql in this database.
-    static std::string count_of(TestConnection& connection) {
+    /// The column `accelerated` of both statements in this database.
+    static std::string accelerated_of(TestConnection& connection) {
         return connection.execute("SELECT 'kheops_webhooks_accelerate.ready'::regclass::oid")
             .text(0, 0);
     }
@@ -135,7 +135,7 @@ class ListStatement : public testing::TestWithParam<const char*> {
 
 std::unique_ptr<TestDatabase> ListStatement::database_;
 
-TEST_P(ListStatement, EachGateIsTold) {
+TEST_P(ListStatement, EachGateHasItsColumn) {
     add_webhook("webhook");
     EXPECT_EQ(gates({"admin", kAlbum}), "ttt");
     EXPECT_EQ(gates({"member", kAlbum}), "ttf");
@@ -154,7 +154,7 @@ TEST_P(ListStatement, UserAndAlbumAreComparedExactly) {
     }
 }
 
-TEST_P(ListStatement, NobodyButAnAdministratorIsShownWebhooks) {
+TEST_P(ListStatement, OnlyAnAdministratorGetsWebhooks) {
     add_webhook("webhook");
     add_trigger("trigger", "webhook", "200");
     for (const char* sub : {"member", "stranger", "nobody"}) {
@@ -167,13 +167,13 @@ TEST_P(ListStatement, NobodyButAnAdministratorIsShownWebhooks) {
     }
 }
 
-TEST_P(ListStatement, TheOwnInboxIsNoAlbumEvenForItsAdministrator) {
+TEST_P(ListStatement, TheUsersOwnInboxIsNotAnAlbum) {
     add_webhook("webhook", "inbox:admin");
     EXPECT_EQ(gates({"admin", "inbox:admin"}), "tff");
     EXPECT_EQ(ids({"admin", "inbox:admin"}), Strings{});
 }
 
-TEST_P(ListStatement, AnotherUsersInboxIsOneWithAMembership) {
+TEST_P(ListStatement, AnotherUsersInboxIsAnAlbumForItsMembers) {
     add_webhook("webhook", "inbox:member");
     EXPECT_EQ(gates({"admin", "inbox:member"}), "tff");
     add_member("inbox:member", "admin", false);
@@ -211,7 +211,7 @@ TEST_P(ListStatement, ColumnsHaveTheTypesTheProgramReads) {
               "accelerated bigint");
 }
 
-TEST_P(ListStatement, NewestFirstAndEqualTimesByKeyNewestFirst) {
+TEST_P(ListStatement, WebhooksAreSortedByTimeAndThenKeyNewestFirst) {
     add_webhook("old", kAlbum, {.creation_time = "2020-01-01"});
     add_webhook("same 1", kAlbum, {.creation_time = "2021-01-01 00:00:00.000001"});
     add_webhook("new", kAlbum, {.creation_time = "2022-01-01"});
@@ -229,7 +229,7 @@ TEST_P(ListStatement, NewestFirstAndEqualTimesByKeyNewestFirst) {
     EXPECT_EQ(paged, all);
 }
 
-TEST_P(ListStatement, LimitAndOffsetLeaveTheTotal) {
+TEST_P(ListStatement, LimitAndOffsetDoNotChangeTheTotal) {
     for (int i = 0; i < 4; ++i) {
         add_webhook("webhook " + std::to_string(i), kAlbum,
                     {.creation_time = "2024-01-0" + std::to_string(9 - i)});
@@ -245,7 +245,7 @@ TEST_P(ListStatement, LimitAndOffsetLeaveTheTotal) {
     EXPECT_EQ(rows.text(0, "total"), "4");
 }
 
-TEST_P(ListStatement, TheUrlFilterIsExactAndCountsBeforeThePage) {
+TEST_P(ListStatement, TheUrlFilterIsExactAndTheTotalCountsAllMatches) {
     const std::string url = "https://example.org/a?b=%_'\"\\ c";
     add_webhook("1", kAlbum, {.url = url, .creation_time = "2024-01-01"});
     add_webhook("2", kAlbum, {.url = "https://example.org/other", .creation_time = "2024-01-02"});
@@ -262,7 +262,7 @@ TEST_P(ListStatement, TheUrlFilterIsExactAndCountsBeforeThePage) {
     }
 }
 
-TEST_P(ListStatement, EachFlagStandsInItsOwnColumn) {
+TEST_P(ListStatement, EachFlagHasItsColumn) {
     for (const char* flag :
          {"new_series", "remove_series", "new_user", "delete_album", "enabled"}) {
         add_webhook(flag);
@@ -279,7 +279,7 @@ TEST_P(ListStatement, EachFlagStandsInItsOwnColumn) {
     }
 }
 
-TEST_P(ListStatement, ASecretIsToldByItsBeingThere) {
+TEST_P(ListStatement, UseSecretIsTrueForAnySecretEvenAnEmptyOne) {
     add_webhook("1 none", kAlbum, {.secret = std::nullopt});
     EXPECT_EQ(ask({"admin", kAlbum}).text(0, "use_secret"), "f");
     connection_.execute("UPDATE webhooks SET secret = 'geheim'");
@@ -289,7 +289,7 @@ TEST_P(ListStatement, ASecretIsToldByItsBeingThere) {
     EXPECT_EQ(ask({"admin", kAlbum}).text(0, "use_secret"), "t");
 }
 
-TEST_P(ListStatement, AnyCharacterSurvives) {
+TEST_P(ListStatement, AllCharactersAreReturnedUnchanged) {
     std::string controls;
     for (char c = 1; c < 32; ++c) {
         controls += c;
@@ -309,11 +309,11 @@ TEST_P(ListStatement, AnyCharacterSurvives) {
     EXPECT_EQ(rows.text(0, "id"), "id'\"\\{}\xF0\x9F\x98\x80");
     EXPECT_EQ(rows.text(0, "name"), text);
     EXPECT_EQ(rows.text(0, "url"), long_url);
-    // As PostgreSQL writes an array with one element that needs quotes.
+    // PostgreSQL's text form of an array with one element that needs quotes.
     EXPECT_EQ(rows.text(0, "last_trigger_ids"), "{\"trigger'\\\"\\\\{,}\xF0\x9F\x98\x80\"}");
 }
 
-TEST_P(ListStatement, TheNewestFiveTriggersStandNewestFirst) {
+TEST_P(ListStatement, TheFiveNewestTriggersAreListedNewestFirst) {
     add_webhook("webhook");
     add_webhook("another", kAlbum, {.creation_time = "2000-01-01"});
     const Strings expected = {"",          "{1}",         "{2,1}",      "{3,2,1}",
@@ -345,7 +345,7 @@ TEST_P(ListStatement, ATriggerPassesWithOneAttemptFrom200To299) {
         const std::string outcomes = ask({"admin", kAlbum}).text(0, "last_trigger_passes");
         EXPECT_EQ(outcomes.substr(1, 1), passes) << statuses;
     }
-    // The last five of them, each beside its own id.
+    // Of the five newest triggers, each result belongs to its id.
     const Rows rows = ask({"admin", kAlbum});
     EXPECT_EQ(rows.text(0, "last_trigger_ids"),
               "{\"with 199,300,-200\",\"with 200,200\",\"with 2000,20,2\",\"with 100,300,NULL\","
@@ -353,9 +353,8 @@ TEST_P(ListStatement, ATriggerPassesWithOneAttemptFrom200To299) {
     EXPECT_EQ(rows.text(0, "last_trigger_passes"), "{f,t,f,f,f}");
 }
 
-/// Where rows lie in the table and in the index says nothing about their age once space has been
-/// used again.
-TEST_P(ListStatement, TheNewestOfALongHistoryAreFoundWhereverTheyLie) {
+/// PostgreSQL reuses space: the position of a row in the table and the index does not show its age.
+TEST_P(ListStatement, TheNewestTriggersOfALongHistoryAreFoundInAnyRowOrder) {
     add_webhook("webhook");
     const std::string insert =
         "INSERT INTO webhook_triggers (pk, id, webhook_fk, new_series, new_user) SELECT n, n, "
@@ -366,7 +365,7 @@ TEST_P(ListStatement, TheNewestOfALongHistoryAreFoundWhereverTheyLie) {
         const Rows rows = ask({"admin", kAlbum});
         EXPECT_EQ(rows.text(0, "number_of_triggers"), "3000") << order;
         EXPECT_EQ(rows.text(0, "last_trigger_ids"), "{3000,2999,2998,2997,2996}") << order;
-        // Where others have fired since, more often than this one ever has, or a little.
+        // Another webhook has fired since, a few times or more often than this one.
         add_webhook("another of " + std::string(order), "OtherAlbum");
         for (const int since : {10, 4000}) {
             connection_.execute(
@@ -379,16 +378,16 @@ TEST_P(ListStatement, TheNewestOfALongHistoryAreFoundWhereverTheyLie) {
     }
 }
 
-/// Kheops counts them up from 1, but the column is a bigint.
-TEST_P(ListStatement, TheKeysOfALongHistoryMayBeAnyNumbers) {
+/// Kheops numbers triggers from 1, but the column is a bigint.
+TEST_P(ListStatement, TheNewestTriggersOfALongHistoryAreFoundWithAnyKeys) {
     add_webhook("webhook");
     for (const char* keys : {
-             // The least there are, and no others: a bound below the last must not overflow.
+             // Only the smallest keys: a bound below the last of them must not overflow.
              "SELECT n, -9223372036854775808 + n FROM generate_series(0, 2999) AS n",
-             // Farther apart than the greatest bigint.
+             // Distances greater than the maximum of bigint.
              "SELECT n, CASE WHEN n < 2998 THEN -9223372036854775808 + n "
              "ELSE 9223372036854775807 - (2999 - n) END FROM generate_series(0, 2999) AS n",
-             // Half of them below 0.
+             // Half of the keys negative.
              "SELECT n, n - 1500 FROM generate_series(0, 2999) AS n",
              "SELECT n, (n - 1500) * 6148914691236517 FROM generate_series(0, 2999) AS n",
              "SELECT n, 9223372036854775807 - 2999 + n FROM generate_series(0, 2999) AS n",
@@ -405,8 +404,8 @@ TEST_P(ListStatement, TheKeysOfALongHistoryMayBeAnyNumbers) {
     }
 }
 
-/// Around the length from which on a history is long, and whether others have fired since.
-TEST_P(ListStatement, TheNewestHaveTheirOwnOutcomesHoweverLongTheHistoryIs) {
+/// Lengths around the minimum of a long history, with and without later triggers of others.
+TEST_P(ListStatement, EachTriggerHasItsOwnResultForAnyLengthOfHistory) {
     add_webhook("webhook");
     add_webhook("another", "OtherAlbum");
     for (const int length : {249, 250, 251, 1000, 1001}) {
@@ -435,7 +434,7 @@ TEST_P(ListStatement, TheNewestHaveTheirOwnOutcomesHoweverLongTheHistoryIs) {
     }
 }
 
-TEST_P(ListStatement, TheExampleDataBeginsWithTheDocumentationsExample) {
+TEST_P(ListStatement, TheExampleDataGivesTheDocumentedExample) {
     TestDatabase database({"sql/schema.sql", "sql/example-data.sql"});
     expect_script("sql/accelerate.sql", database, "count: corrected for 2 webhooks");
     TestConnection connection(database.conninfo());
@@ -446,11 +445,11 @@ TEST_P(ListStatement, TheExampleDataBeginsWithTheDocumentationsExample) {
         "{peasMs9OIgbBnIA1na4ANnDj2b4ebl,j3gbeiu78gI78GI87G2WIU278FGbbm,"
         "bmnbmBU78gHizFGgvfi78fvUJzfFZu,jhUIGHiugBIUgvZI8t7g87FVUzfv78,"
         "iugiGi7g7zIGVujzfgG8f67JIup0uj}|{t,f,t,f,f}|" +
-            count_of(connection) +
+            accelerated_of(connection) +
             "\n"
             "t|t|t|5|kCMP3HU3GvcLOl8rNCLQ|https://webhook.site/abcdef|another name|t|t|t|f|f|t|0|"
             "NULL|NULL|" +
-            count_of(connection) + "\n");
+            accelerated_of(connection) + "\n");
     EXPECT_EQ(list(connection, {"bob", "DemoAlbum1"}).text(0, "admin"), "f");
     EXPECT_EQ(list(connection, {"bob", "DemoAlbum1"}).text(0, "member"), "t");
     EXPECT_EQ(list(connection, {"carol", "DemoAlbum1"}).text(0, "member"), "f");
