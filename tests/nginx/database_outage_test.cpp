@@ -130,9 +130,9 @@ TEST_F(DatabaseOutage, ListIsBackAfterAServerWasFrozen) {
 }
 
 TEST_F(DatabaseOutage, ListIsBackAfterTheNetworkWasSilent) {
-    DatabaseWire wire(socket_path());
-    Site site(through(wire));
-    wire.set(DatabaseWire::State::silent);
+    DatabaseProxy proxy(socket_path());
+    Site site(through(proxy));
+    proxy.set(DatabaseProxy::State::stalled);
     site.worker().await_log("event=database_lost");
     site.traffic().await_answers(300);
     proxy.set(DatabaseProxy::State::forwarding);
@@ -141,27 +141,27 @@ TEST_F(DatabaseOutage, ListIsBackAfterTheNetworkWasSilent) {
 }
 
 TEST_F(DatabaseOutage, ListIsBackAfterTheNetworkLostPackets) {
-    DatabaseWire wire(socket_path());
-    Site site(through(wire));
-    wire.set(DatabaseWire::State::lossy);
+    DatabaseProxy proxy(socket_path());
+    Site site(through(proxy));
+    proxy.set(DatabaseProxy::State::dropping);
     site.worker().await_log("event=database_lost");
     site.traffic().await_answers(300);
-    const int before = wire.connections();
-    await("another connect is under way", [&] { return wire.connections() > before; });
-    wire.set(DatabaseWire::State::whole);
+    const int before = proxy.connections();
+    await("another connect is under way", [&] { return proxy.connections() > before; });
+    proxy.set(DatabaseProxy::State::forwarding);
     site.expect_recovery();  // by the next connect: this one never ends
     site.expect_only_lists_and_503();
 }
 
 TEST_F(DatabaseOutage, ServerThatClosesConnectionsIsNotFloodedWithNewOnes) {
-    DatabaseWire wire(socket_path());
-    Site site(through(wire));
-    wire.set(DatabaseWire::State::cut);
+    DatabaseProxy proxy(socket_path());
+    Site site(through(proxy));
+    proxy.set(DatabaseProxy::State::closing);
     site.traffic().await_status(503);
     const auto begin = Traffic::Clock::now();
     const int before = proxy.connections();
     site.traffic().await_answers(500);
-    const int tries = wire.connections() - before;
+    const int tries = proxy.connections() - before;
     // At most one connect in 200 ms, and those under way at the beginning.
     EXPECT_LE(tries, (Traffic::Clock::now() - begin) / 200ms + kThreads + 1) << site.worker().log();
     proxy.set(DatabaseProxy::State::forwarding);
@@ -170,9 +170,9 @@ TEST_F(DatabaseOutage, ServerThatClosesConnectionsIsNotFloodedWithNewOnes) {
 }
 
 TEST_F(DatabaseOutage, AtMostFourThreadsConnectAtOnce) {
-    DatabaseWire wire(socket_path());
+    DatabaseProxy proxy(socket_path());
     constexpr int kClients = 8;
-    TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", through(wire)},
+    TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", through(proxy)},
                        {"KHEOPS_WEBHOOKS_THREADS", std::to_string(kClients)},
                        {"KHEOPS_WEBHOOKS_TIMEOUT", "2"}});
     worker.await_log("event=started");
@@ -188,7 +188,7 @@ TEST_F(DatabaseOutage, AtMostFourThreadsConnectAtOnce) {
         EXPECT_EQ(status_of(client->receive_answer()), 503) << worker.log();
     }
     // Four connects, then probes of 1.5 s each.
-    EXPECT_LE(wire.connections(), 4 + (Traffic::Clock::now() - begin) / 1500ms) << worker.log();
+    EXPECT_LE(proxy.connections(), 4 + (Traffic::Clock::now() - begin) / 1500ms) << worker.log();
     cluster_->thaw();
     for (const auto& client : clients) {
         await("the list is served", [&] {

@@ -179,7 +179,7 @@ TEST_F(DropInTest, SendsListRequestsToTheWorkerAndTheRestToKheops) {
         {"GET", "/apix/albums/DemoAlbum1/webhooks", token, false},
         {"GET", "/albums/DemoAlbum1/webhooks", token, false},
     };
-    const FastCgiStandIn worker(worker_socket_);
+    const FakeWorker worker(worker_socket_);
     const TestNginx after(reverse_proxy(directory_) + fake_kheops(directory_));
     const TemporaryDirectory other;
     const TestNginx before(reverse_proxy(other, DropIn::off) + fake_kheops(other));
@@ -205,7 +205,7 @@ TEST_F(DropInTest, SendsListRequestsToTheWorkerAndTheRestToKheops) {
 }
 
 TEST_F(DropInTest, IsSwitchedOffByOneLine) {
-    const FastCgiStandIn worker(worker_socket_);
+    const FakeWorker worker(worker_socket_);
     const TestNginx nginx(reverse_proxy(directory_, DropIn::off) + fake_kheops(directory_));
     expect_from_kheops(fetch("GET", nginx.url(kList), with_token()),
                        "GET /authorization/albums/DemoAlbum1/webhooks");
@@ -213,7 +213,7 @@ TEST_F(DropInTest, IsSwitchedOffByOneLine) {
 }
 
 TEST_F(DropInTest, PassesTheParametersThatTheWorkerReads) {
-    const FastCgiStandIn worker(worker_socket_);
+    const FakeWorker worker(worker_socket_);
     const TestNginx nginx(reverse_proxy(directory_));
     fetch("GET", nginx.url("/api//albums/DemoAlbum%31/webhooks/?limit=2&url=a%2Bb"),
           {{"Accept", "application/json"},
@@ -259,7 +259,7 @@ TEST_F(DropInTest, PassesALongTokenAndALongUrlAmongLongHeaders) {
 
 TEST_F(DropInTest, DropsTheBodyOfAGetAndPassesThatOfAPost) {
     const std::string body(10 * kKibi * kKibi, 'b');
-    const FastCgiStandIn worker(worker_socket_);
+    const FakeWorker worker(worker_socket_);
     const TestNginx nginx(reverse_proxy(directory_) + fake_kheops(directory_));
     HttpClient client;
     expect_from_worker(client.fetch("GET", nginx.url(kList), with_token(), body));
@@ -340,13 +340,13 @@ TEST_F(DropInFallback, WhenNobodyListens) {
 }
 
 TEST_F(DropInFallback, WhenTheWorkerClosesWithoutAnAnswer) {
-    const FastCgiStandIn worker(worker_socket_, [](const FastCgiRequest&) { return ""; });
+    const FakeWorker worker(worker_socket_, [](const FastCgiRequest&) { return ""; });
     expect_fallback();
 }
 
 TEST_F(DropInFallback, WhenTheAnswerIsMalformed) {
-    const FastCgiStandIn worker(worker_socket_,
-                                [](const FastCgiRequest&) { return "no header at all\r\n\r\n"; });
+    const FakeWorker worker(worker_socket_,
+                            [](const FastCgiRequest&) { return "no header at all\r\n\r\n"; });
     expect_fallback();
 }
 

@@ -75,15 +75,15 @@ TEST_F(ManyMachines, FailoverToTheStandbyCostsNoRequest) {
 }
 
 TEST_F(ManyMachines, SilentHostIsSkippedWithinTheBudget) {
-    to_primary_.set(DatabaseWire::State::silent);
+    to_primary_.set(DatabaseProxy::State::stalled);
     TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", both()}, {"KHEOPS_WEBHOOKS_TIMEOUT", "10"}});
     const TestNginx nginx(server_conf({&worker}));
     EXPECT_EQ(fetch("GET", nginx.url(kList), token()).status, 200) << worker.log();
 }
 
 TEST_F(ManyMachines, ReasonOfEachHostIsLoggedOnceWhenAllFail) {
-    to_primary_.set(DatabaseWire::State::cut);
-    to_standby_->set(DatabaseWire::State::lossy);
+    to_primary_.set(DatabaseProxy::State::closing);
+    to_standby_->set(DatabaseProxy::State::dropping);
     TestWorker worker(
         {{"KHEOPS_WEBHOOKS_DATABASE", "host=127.0.0.2,127.0.0.3,127.0.0.1,127.0.0.4 port=" +
                                           std::to_string(to_primary_.port()) + "," +
@@ -113,14 +113,14 @@ TEST_F(ManyMachines, ReasonOfEachHostIsLoggedOnceWhenAllFail) {
         EXPECT_EQ(log.find(reason), log.rfind(reason)) << log;
     }
     EXPECT_EQ(log.find("canary"), std::string::npos) << log;
-    to_primary_.set(DatabaseWire::State::whole);
+    to_primary_.set(DatabaseProxy::State::forwarding);
     await("the list is served", [&] { return ask() == 200; });
 }
 
 /// If a list of hosts has gaps, libpq alone chooses; its failure to connect ends in a 503.
 TEST_F(ManyMachines, HostListsWithGapsAreLeftToLibpq) {
-    to_primary_.set(DatabaseWire::State::cut);
-    to_standby_->set(DatabaseWire::State::cut);
+    to_primary_.set(DatabaseProxy::State::closing);
+    to_standby_->set(DatabaseProxy::State::closing);
     const std::string port = std::to_string(to_primary_.port());
     for (const std::string& hosts :
          {"host=127.0.0.2, port=" + port + ",", "host=,127.0.0.2 port=," + port,

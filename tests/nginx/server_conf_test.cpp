@@ -219,7 +219,7 @@ TEST(ServerConfUpstream, LongAnswerIsPassedOnWhole) {
 TEST(ServerConfLimit, RequestsOverTheRateGet429) {
     const TemporaryDirectory directory;
     const std::string socket_path = directory.file("worker.sock");
-    const FastCgiStandIn worker(socket_path);
+    const FakeWorker worker(socket_path);
     // The real limit is hard to exceed; this one allows two requests within a minute.
     const TestNginx nginx(
         server_conf(socket_path, {{"rate=100r/s", "rate=1r/m"}, {"burst=500", "burst=1"}}));

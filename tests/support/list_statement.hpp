@@ -9,7 +9,7 @@
 
 namespace kheops::test {
 
-/// The files of the two statements that answer a ListQuestion.
+/// The files of the two statements that answer a ListRequest.
 constexpr const char* kStock = KHEOPS_SOURCE_DIR "/sql/list_webhooks.sql";
 constexpr const char* kAccelerated = KHEOPS_BINARY_DIR "/sql/list_webhooks_accelerated.sql";
 

@@ -54,11 +54,11 @@ class Pool : public testing::Test {
 
     [[nodiscard]] Reply reply(const Request& request) {
         const std::lock_guard lock(mutex_);
-        if (question.kind == Question::Kind::startup && accepted_ >= max_connections_) {
+        if (request.kind == Request::Kind::startup && accepted_ >= max_connections_) {
             return refusal_;
         }
-        accepted_ += question.kind == Question::Kind::startup ? 1 : 0;
-        if (question.kind == Question::Kind::startup) {
+        accepted_ += request.kind == Request::Kind::startup ? 1 : 0;
+        if (request.kind == Request::Kind::startup) {
             return test::HostileServer::startup(version_);
         }
         switch (request.kind) {
@@ -308,8 +308,9 @@ TEST_F(Pool, ASilentServerIsProbedOnAnIdleConnection) {
     borrow(pool, 2).clear();
     answer_execute({""});
     EXPECT_THROW(ask(pool, 1500ms), DatabaseError);
-    await("the idle one is probed", [&] { return server_.asked(Question::Kind::ping) == 1; });
-    answer_execute(test::HostileServer::honest({Question::Kind::execute, ""}));
+    await("the idle one is probed",
+          [&] { return server_.count_requests(Request::Kind::ping) == 1; });
+    answer_execute(test::HostileServer::honest({Request::Kind::execute, ""}));
     ask(pool);
     EXPECT_EQ(logged_.text(), "");
 }
@@ -321,7 +322,7 @@ TEST_F(Pool, AnUnansweredProbeIsRepeatedOnANewConnection) {
     answer_execute({""});
     EXPECT_THROW(ask(pool, 1500ms), DatabaseError);
     await("a new one is made", [&] { return server_.connections() == 4; });
-    answer_execute(test::HostileServer::honest({Question::Kind::execute, ""}));
+    answer_execute(test::HostileServer::honest({Request::Kind::execute, ""}));
     ask(pool);
     await("the others are closed", [&] { return server_.open_connections() == 1; });
     EXPECT_EQ(logged_.text(), "");

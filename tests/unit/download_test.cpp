@@ -175,7 +175,7 @@ TEST_P(ProviderFault, IsRefusedWithItsReason) {
 }
 
 TEST(ProviderDocument, IsAcceptedWith1MiBOrAfterARedirectOnItsHost) {
-    for (const Behaviour behaviour : {Behaviour::good_of_1_mib, Behaviour::moved_on_host}) {
+    for (const Behaviour behaviour : {Behaviour::good_of_1_mib, Behaviour::redirect_same_host}) {
         TestProvider provider;
         provider.set_behaviour(Document::discovery, behaviour);
         provider.set_behaviour(Document::keys, behaviour);

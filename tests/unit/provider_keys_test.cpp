@@ -127,7 +127,7 @@ TEST_F(Keys, AreFetchedAgainWhenTheAnswerIsStale) {
 }
 
 TEST_F(Keys, AreRetriedWithBackoffWhileTheProviderFails) {
-    provider_.behave(Document::discovery, Behaviour::server_error);
+    provider_.set_behaviour(Document::discovery, Behaviour::server_error);
     KeyTimes times = kLongTimes;
     times.cool_down = milliseconds(1);
     ProviderKeys keys(settings(times), kLog);
@@ -190,7 +190,7 @@ TEST_F(Keys, OfAnOldCacheAreFetchedAgainForOneRequest) {
 
 TEST_F(Keys, OfAnOldCacheServeInTimeWhileTheProviderIsSilent) {
     fill_cache(hours(5));
-    provider_.behave(Document::keys, Behaviour::silent);
+    provider_.set_behaviour(Document::keys, Behaviour::silent);
     ProviderKeys keys(with_cache(kLongTimes), kLog);
     const Deadline deadline(Clock::now() + seconds(2));
     EXPECT_EQ(kids_of(keys.newer_than(nullptr, deadline)), "key-1 ");

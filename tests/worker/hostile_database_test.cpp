@@ -46,7 +46,7 @@ class HostileDatabase : public testing::Test {
     }
 
     /// From now on the server answers questions of `kind` with `reply`, the others correctly.
-    void answer(Question::Kind kind, const Reply& reply) {
+    void answer(Request::Kind kind, const Reply& reply) {
         const std::lock_guard lock(mutex_);
         script_ = [kind, reply](const Request& request) {
             return request.kind == kind ? reply : HostileServer::honest(request);
@@ -187,8 +187,8 @@ TEST_F(HostileDatabase, EndlessAnswersAreNotWaitedForBeyondTheBudget) {
         TestWorker worker(settings("0.5"));
         for (const auto& [what, reply] : answers) {
             server_.end_connections();  // the next one begins with a startup
-            const bool startup = kind == Question::Kind::startup;
-            const bool connecting = startup || kind == Question::Kind::session;
+            const bool startup = kind == Request::Kind::startup;
+            const bool connecting = startup || kind == Request::Kind::session;
             answer(kind, {(startup ? pg_message('R', pg_integer(0, 4)) : "") + reply.once,
                           reply.repeated, reply.pause});
             std::string received;
@@ -245,12 +245,12 @@ TEST_F(HostileDatabase, ReceivedAnswerIsNotReadAfterTheDeadline) {
 }
 
 TEST_F(HostileDatabase, ProbeOfASilentServerEndsAtOnceOnSigterm) {
-    answer(Question::Kind::startup, {pg_error("57P03", "starting up", "FATAL")});
+    answer(Request::Kind::startup, {pg_error("57P03", "starting up", "FATAL")});
     TestWorker worker(settings("300"));
     EXPECT_EQ(ask(worker), 503);
-    answer(Question::Kind::startup, {""});
+    answer(Request::Kind::startup, {""});
     // Three probes of four end after 1.5 s, the fourth after a request's budget.
-    await("a long probe is under way", [&] { return server_.age_of_last() > 2s; });
+    await("a long probe is under way", [&] { return server_.age_of_last_connection() > 2s; });
     worker.signal(SIGTERM);
     EXPECT_EQ(worker.exit_status(), 0);
 }
@@ -282,10 +282,10 @@ TEST_F(HostileDatabase, StatementInConflictIsRepeatedOnceOnTheSameConnection) {
         });
         EXPECT_EQ(ask(worker), 200);
     }
-    answer(Question::Kind::execute, {pg_error("40001", "conflict") + pg_ready()});
-    const int before = server_.asked(Question::Kind::execute, kPlain);
+    answer(Request::Kind::execute, {pg_error("40001", "conflict") + pg_ready()});
+    const int before = server_.count_requests(Request::Kind::execute, kPlain);
     EXPECT_EQ(ask(worker), 503);
-    EXPECT_EQ(server_.asked(Question::Kind::execute, kPlain), before + 2);
+    EXPECT_EQ(server_.count_requests(Request::Kind::execute, kPlain), before + 2);
     EXPECT_EQ(server_.connections(), 1);
     EXPECT_EQ(worker.log().find("event=database_lost"), std::string::npos) << worker.log();
 }
@@ -341,15 +341,15 @@ TEST_F(HostileDatabase, AcceleratedStatementIsSentOnlyWhileItsCountIsValid) {
     std::atomic<int> named = 1;  // the count that the plain statement finds
     std::atomic<bool> in_force = true;
     std::atomic<bool> exists = true;
-    answer([&](const Question& question) -> Reply {
-        const bool fast = question.statement == kFast;
+    answer([&](const Request& request) -> Reply {
+        const bool fast = request.statement == kFast;
         if (fast && !exists) {
             return {pg_error("42P01", "relation does not exist") + pg_ready()};
         }
         return request.kind == Request::Kind::execute
                    ? Reply{HostileServer::rows(
                          {row(fast && !in_force ? 0 : named.load(), fast ? 111 : 222)})}
-                   : HostileServer::honest(question);
+                   : HostileServer::honest(request);
     });
     TestWorker worker(settings("30"));
     const auto expect = [&](int total, int times_fast) {
@@ -358,8 +358,8 @@ TEST_F(HostileDatabase, AcceleratedStatementIsSentOnlyWhileItsCountIsValid) {
         EXPECT_NE(received.find("X-Total-Count: " + std::to_string(total) + "\r\n"),
                   std::string::npos)
             << received;
-        EXPECT_EQ(server_.asked(Question::Kind::prepare, kFast) +
-                      server_.asked(Question::Kind::execute, kFast),
+        EXPECT_EQ(server_.count_requests(Request::Kind::prepare, kFast) +
+                      server_.count_requests(Request::Kind::execute, kFast),
                   times_fast);
     };
     expect(222, 0);

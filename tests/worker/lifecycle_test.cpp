@@ -82,7 +82,7 @@ TEST_F(Lifecycle, StopsOnInterrupt) {
 
 // The signal comes when libfcgi installs its handler, which only records the signal.
 TEST_F(Lifecycle, StopsOnASignalDuringItsStart) {
-    TestWorker worker(Settings{{"STOP_AT_START", "1"}}, Patience::shortened);
+    TestWorker worker(Settings{{"STOP_AT_START", "1"}}, WorkerBuild::short_times);
     EXPECT_EQ(worker.exit_status(), 0) << worker.log();
     EXPECT_NE(worker.log().find("event=stopped"), std::string::npos);
 }

@@ -35,7 +35,7 @@ class ProviderCgi : public testing::Test {
         more.emplace("PATH_INFO", "/albums/DemoAlbum1/webhooks");
         more.emplace("HTTP_AUTHORIZATION", "Bearer " + token);
         const TemporaryDirectory output;
-        ChildProcess process({.arguments = {worker_program(Patience::shortened)},
+        ChildProcess process({.arguments = {worker_program(WorkerBuild::short_times)},
                               .environment = worker_environment(more, ""),
                               .standard_output = output.file("out"),
                               .standard_error = output.file("err")});
@@ -97,7 +97,7 @@ TEST_F(ProviderCgi, DownloadsAKeyThatIsNotInTheCache) {
 }
 
 TEST_F(ProviderCgi, SilentProviderIsNotWaitedForBeyondTheBudget) {
-    provider_.behave(Document::keys, Behaviour::silent);
+    provider_.set_behaviour(Document::keys, Behaviour::silent);
     expect_unavailable(ask(provider_.token("alice"), {{"KHEOPS_WEBHOOKS_TIMEOUT", "0.5"}}));
 }
 

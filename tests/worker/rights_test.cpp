@@ -134,7 +134,7 @@ TEST(Rights, WorkerServesReadOnlyAndOffline) {
     const std::string program = directory.file("kheops-webhooks");
     write_file(keys, test_key_set());
     // Only root may be able to read the build tree.
-    std::filesystem::copy_file(worker_program(Patience::usual), program);
+    std::filesystem::copy_file(worker_program(WorkerBuild::standard), program);
     if (::geteuid() == 0) {
         struct stat host = {};
         ASSERT_EQ(::stat(database.host().c_str(), &host), 0);
