@@ -32,7 +32,7 @@ enum class WorkerBuild { standard, short_times };
 class TestWorker {
   public:
     /// `settings` win over the key file and the issuer.
-    explicit TestWorker(const Settings& settings, WorkerBuild patience = WorkerBuild::standard);
+    explicit TestWorker(const Settings& settings, WorkerBuild build = WorkerBuild::standard);
     ~TestWorker();
     TestWorker(const TestWorker&) = delete;
     TestWorker& operator=(const TestWorker&) = delete;
