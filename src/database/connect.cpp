@@ -51,9 +51,9 @@ std::string extract_sqlstate(std::string& line) {
     return "";
 }
 
-/// Makes the error from libpq's verbose message, the only form that contains the SQLSTATE of a
-/// server that refuses a connection. Of several hosts' SQLSTATEs, too_many_connections is used if
-/// present, else the last.
+/// Creates the error from libpq's verbose message, the only form that contains the SQLSTATE of a
+/// server that refuses a connection. Of several SQLSTATEs, prefers too_many_connections, then the
+/// last.
 DatabaseError connect_error(const std::string& message) {
     std::string plain;
     std::string sqlstate;
@@ -151,10 +151,10 @@ void require_supported(const Connection& connection) {
 
 void set_up_session(Connection& connection, const DatabaseSettings& settings, Deadline deadline) {
     // One generic plan serves all parameters: planning costs more than running, and
-    // sql/list_webhooks.sql is written for it. A plan made while a table was small must still serve
-    // when it is large: therefore no sequential scans. The other settings replace those of the
-    // role. Qualified names prevent objects in the search path from hiding PostgreSQL's own
-    // (CVE-2018-1058).
+    // sql/list_webhooks.sql is written for it. A plan made while a table was small must still be
+    // fast when it is large, so it must not use sequential scans. The other settings replace the
+    // settings of the role. Qualified names prevent objects in the search path from hiding
+    // PostgreSQL's own (CVE-2018-1058).
     const auto setting = [](const char* name, const std::string& value) {
         return std::string("pg_catalog.set_config('") + name + "', '" + value + "', false), ";
     };

@@ -59,8 +59,8 @@ DatabaseError::Kind kind_of(std::string_view sqlstate) {
 }
 
 /// Returns the server's message about connections (08), objects and rights (42, 3D, 3F),
-/// authorization (28), resources (53) or the server's state (57): it names what is missing or
-/// blocks the statement. Withholds other messages, which may quote a value.
+/// authorization (28), resources (53) or the server's state (57): these messages name what is
+/// missing or what blocks the statement. Withholds other messages, which may quote a value.
 std::string message_of(const PGresult* result, std::string_view sqlstate) {
     for (const char* named : {"08", "42", "3D", "3F", "28", "53", "57"}) {
         const char* message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
@@ -112,7 +112,7 @@ void FinishConnection::operator()(pg_conn* connection) const {
 void wait_for_socket(pg_conn* connection, short events, Deadline& deadline) {
     const bool connected = PQstatus(connection) == CONNECTION_OK;
     for (;;) {
-        // Check first: poll() never waits for a server that sends without pause.
+        // Check the deadline first: poll() never waits for a server that sends without pause.
         if (deadline.passed()) {
             throw_timed_out(connected, deadline);
         }
@@ -236,7 +236,7 @@ void Connection::flush(Deadline& deadline) {
         if (unsent < 0) {
             throw_unreachable();
         }
-        // The server may stop reading until its own output is read.
+        // The server may stop reading until libpq has read the server's output.
         wait_for_socket(connection_.get(), POLLIN | POLLOUT, deadline);
         if (PQconsumeInput(connection_.get()) == 0) {
             throw_unreachable();
@@ -270,7 +270,7 @@ std::vector<Result> Connection::receive(std::size_t answers, Deadline& deadline)
                 received.push_back(std::move(result));
                 break;
             case PGRES_FATAL_ERROR:
-                // When the connection ends, libpq adds an error: keep the server's.
+                // When the connection ends, libpq adds an error: keep the server's error.
                 if (!error) {
                     error = error_in(next);
                 }

@@ -49,14 +49,14 @@ void wait_for_socket(pg_conn* connection, short events, Deadline& deadline);
 /// Reformats a libpq message to one line for each server that it names.
 [[nodiscard]] std::string line_for_each_server(const std::string& message);
 
-/// An established connection to a server or a pooler. No call waits beyond its deadline. Use by one
-/// thread at a time.
+/// An established connection to a server or a pooler. No call waits beyond its deadline. Only one
+/// thread may use it at a time.
 class Connection {
   public:
     explicit Connection(PgConnection established);
 
-    /// Runs the statement and passes its rows to `read`. Prepares it first unless that has been
-    /// done or a pooler is used. Throws DatabaseError if the statement or `read` fails, the
+    /// Runs the statement and passes its rows to `read`. Prepares it first, unless that was done
+    /// before or a pooler is used. Throws DatabaseError if the statement or `read` fails, the
     /// deadline passes, or its peer hangs up and a grace period ends. Check is_usable() afterwards.
     void run(const Statement& statement, const Parameters& parameters, Deadline deadline,
              const Reader& read);
@@ -88,7 +88,7 @@ class Connection {
     auto track_usability(const Function& function);
     void prepare(const Statement& statement, Deadline& deadline);
     void flush(Deadline& deadline);
-    /// Returns the results of what was sent, exactly `answers` of them, or throws DatabaseError.
+    /// Returns exactly `answers` results of the sent statements, or throws DatabaseError.
     std::vector<Result> receive(std::size_t answers, Deadline& deadline);
     [[noreturn]] void throw_unreachable();
 

@@ -16,15 +16,15 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// Maximum number of logged reasons for one loss. A server could send a new one each time.
+/// Maximum number of logged reasons for one loss. A server could send a new reason each time.
 constexpr std::size_t kMaxReasons = 8;
 
 /// Maximum number of simultaneous connection attempts, so that a restarted server does not have to
 /// fork a process for each thread of each worker at once.
 constexpr std::size_t kMaxConnecting = 4;
 
-/// How recent the last answer must be to show that the server is up. Refusals must last this long
-/// to be logged as a connection limit, and a new connection to lift the limit.
+/// An answer within this time shows that the server is up. The pool logs a connection limit when
+/// refusals last this long, and its end when a new connection lasts this long.
 constexpr milliseconds kRecentAnswer(1000);
 
 /// Returns a number in [0, 1).
@@ -33,7 +33,7 @@ double random_number() {
     return std::generate_canonical<double, 32>(engine);
 }
 
-/// Calls `function` and returns its exception, so that none ends a connecting thread.
+/// Calls `function` and returns its exception, which would otherwise end a connecting thread.
 template <typename Function>
 std::optional<DatabaseError> catch_error(const Function& function) {
     try {
@@ -149,7 +149,7 @@ void ConnectionPool::Lease::give_back() noexcept {
 void ConnectionPool::take_back(Pooled pooled, bool answered) {
     const bool usable = pooled.connection->is_usable();
     if (!usable) {
-        pooled.connection.reset();  // first: a new one may need its place on the server
+        pooled.connection.reset();  // close first: a new connection may need the place
     }
     const Clock::time_point now = Clock::now();
     Lock lock(mutex_);
@@ -365,7 +365,7 @@ void ConnectionPool::note_limit(const DatabaseError& error, Clock::time_point no
         return;  // the other attempts show how many connections are possible
     }
     limited_to_ = is_limited_ ? std::max(limited_to_, open_) : open_;
-    // Any other error must persist: the server may be about to end the existing connections too.
+    // Another error must persist: the server may be about to end the existing connections too.
     if (is_limited_ || !(error.is_out_of_connections() || now - refused_since_ >= kRecentAnswer)) {
         return;
     }
@@ -379,7 +379,7 @@ void ConnectionPool::note_limit(const DatabaseError& error, Clock::time_point no
 }
 
 void ConnectionPool::note_no_limit(Clock::time_point now) {
-    // The new connection may have replaced one whose end the pool has not noticed yet.
+    // The new connection may only replace one whose end the pool has not yet detected.
     if (!is_limited_ || open_ <= limited_to_ || now - opened_at_ < kRecentAnswer) {
         return;
     }

@@ -27,9 +27,9 @@ namespace kheops {
 
 /// A pool of database connections for the serving threads. It knows the state of the database: up,
 /// suspect (until a probe decides) or down. While it is down, requests are refused at once. Threads
-/// of the pool connect, so that a request takes whichever comes first: a new connection or one that
-/// another request returns. They also probe a suspect or down database, and close connections that
-/// have been idle too long or have expired.
+/// of the pool connect, so that a request takes the first available connection, a new one or one
+/// that another request returns. They also probe a suspect or down database, and close connections
+/// that have been idle too long or have expired.
 ///
 /// The pool grows while requests wait and no connection is idle, up to a maximum. If the server
 /// refuses more connections while some exist, requests wait for these in order of arrival, and the
@@ -135,7 +135,7 @@ class ConnectionPool {
 
     std::optional<DatabaseError> loss_;  // why the database is down
     Clock::time_point next_probe_;
-    Clock::time_point refused_since_;  // start of the first of refusals_
+    Clock::time_point refused_since_;  // when the first of refusals_ began
     Clock::time_point next_growth_;
     Clock::time_point opened_at_;  // the newest connection
     std::size_t limited_to_ = 0;   // largest open_ at a refusal

@@ -102,7 +102,7 @@ using Option = std::pair<const char*, const char*>;  // keyword and value
 /// connection, the next query reports that again.
 void ignore_notice(void* /*argument*/, const PGresult* /*notice*/) {}
 
-/// Starts to connect with the settings. Non-empty values of `overrides` replace theirs.
+/// Starts to connect with the settings. Non-empty values of `overrides` replace settings.
 PgConnection start(const DatabaseSettings& settings, const std::vector<Option>& overrides) {
     std::vector<const char*> keywords;
     std::vector<const char*> values;
@@ -138,7 +138,7 @@ PgConnection start(const DatabaseSettings& settings, const std::vector<Option>& 
     if (connection == nullptr) {
         throw std::bad_alloc();
     }
-    // Before the server can send any: it may send notices while the session starts.
+    // Set it early: the server may send notices while the session starts.
     PQsetNoticeReceiver(connection.get(), ignore_notice, nullptr);
     return connection;
 }

@@ -29,7 +29,7 @@ struct Host {
                                             const std::vector<Host>& hosts);
 
 /// Returns the hosts that the connection may use. Empty if libpq rejects the lists or fills gaps in
-/// them; then libpq alone chooses.
+/// them; then libpq alone chooses a host.
 [[nodiscard]] std::vector<Host> hosts_of(pg_conn* connection);
 
 }  // namespace kheops

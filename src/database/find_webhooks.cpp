@@ -87,8 +87,8 @@ Listing query_page(ConnectionPool& pool, const std::string& subject, const Album
                                           Statement::Objects::may_be_missing};
     /// Whether the last answer to any thread reported a count that may be used.
     static std::atomic<bool> use_accelerated = false;
-    /// The count that turned out not to be in force, by the oid of its table `ready`; 0 if none.
-    /// Not used again: accelerate.sql makes a new one.
+    /// The last count that was not in force, named by the oid of its table `ready`; 0 if none. It
+    /// is never used again: accelerate.sql creates a new table.
     static std::atomic<std::int64_t> rejected_count = 0;
     const Parameters parameters = {
         subject,
@@ -117,7 +117,7 @@ Listing query_page(ConnectionPool& pool, const std::string& subject, const Album
             if (error.kind() != DatabaseError::Kind::statement_failed) {
                 throw;
             }
-            // Its tables are missing, not permitted, of another version, or just being created.
+            // Tables of accelerate.sql are missing, forbidden, incomplete or of another version.
             constexpr std::string_view kSyntaxErrorOrAccessRuleViolation = "42";
             was_rejected = error.sqlstate().starts_with(kSyntaxErrorOrAccessRuleViolation);
         }
@@ -131,8 +131,8 @@ Listing query_page(ConnectionPool& pool, const std::string& subject, const Album
 }
 
 /// Returns the answer to a request that failed with `error` of kind untranslatable. If the
-/// database's encoding lacks a character of a requested text, that text equals nothing that is
-/// stored. Throws DatabaseError if a stored text is invalid.
+/// database's encoding lacks a character of a requested text, no stored text equals it. Throws
+/// DatabaseError if a stored text is invalid.
 Listing answer_untranslatable(ConnectionPool& pool, const std::string& subject,
                               const AlbumId& album, const WebhookFilter& filter, Deadline deadline,
                               const DatabaseError& error) {

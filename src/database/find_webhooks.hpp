@@ -31,8 +31,8 @@ struct Listing {
 /// untranslatable means that a stored text is invalid. Thread-safe.
 ///
 /// Each answer reports whether sql/accelerate.sql is in force; if so, the next request of any
-/// thread uses the statement made for it. If that has since been undone, the same request falls
-/// back to the other statement. Both give the same answer.
+/// thread uses the statement made for it. If accelerate-undo.sql runs before that, the request
+/// falls back to the other statement. Both give the same answer.
 [[nodiscard]] Listing find_webhooks(ConnectionPool& pool, const std::string& subject,
                                     const AlbumId& album, const WebhookFilter& filter,
                                     Deadline deadline);

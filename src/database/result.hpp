@@ -23,7 +23,7 @@ class Result {
     /// Takes ownership of `result`.
     explicit Result(pg_result* result) : result_(result) {}
 
-    /// Throws DatabaseError (08P01) unless `holds`. `promise` completes "the statement promises".
+    /// Throws DatabaseError (08P01) unless `holds`. `promise` follows "expected" in the message.
     static void expect(bool holds, const char* promise);
 
     [[nodiscard]] int rows() const;
