@@ -8,17 +8,17 @@
 
 namespace kheops {
 
-/// The request that one serving thread is answering. The dispatching thread shuts its connection
-/// down when it is overdue: a write of libfcgi has no timeout and cannot be cancelled, but it fails
-/// at once after shutdown(2). Safe to use from several threads.
+/// The request that one serving thread is answering. When the request is overdue, the dispatching
+/// thread shuts its connection down: a write of libfcgi has no timeout and cannot be cancelled, but
+/// fails at once after shutdown(2). Safe to use from several threads.
 class ActiveRequest {
   public:
     /// The serving thread holds a Scope while it answers a request. Only then may the dispatching
     /// thread shut the connection down.
     class Scope {
       public:
-        /// `active` outlives this, and the descriptor `connection` stays open as long. The request
-        /// is overdue half a second after `deadline`.
+        /// `active` and the open descriptor `connection` outlive this object. The request is
+        /// overdue half a second after `deadline`.
         Scope(ActiveRequest& active, int connection, Deadline deadline) : active_(active) {
             active_.begin(connection, deadline);
         }

@@ -7,8 +7,8 @@
 
 namespace kheops {
 
-/// Admission control for a queue: predicts how long a request that arrives now would wait, from how
-/// fast the queue moves now. An empty queue resets the prediction. Reads no clock. Not thread-safe.
+/// Admission control for a queue: predicts from the current speed of the queue how long a new
+/// request would wait. An empty queue resets the prediction. Reads no clock. Not thread-safe.
 class AdmissionControl {
   public:
     /// Records that a serving thread took the front request at `now`. `queued` is when that request

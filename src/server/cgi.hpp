@@ -17,7 +17,7 @@ namespace kheops {
 /// Answers the environment's request and logs it. Throws std::system_error if no thread can start.
 void answer_as_cgi(const Config& config, const TokenVerifier& tokens, const Log& log);
 
-/// Answers it with a 500, as the settings are wrong. Returns the log id that the answer shows.
+/// Answers the request with a 500, because the settings are wrong. Returns the answer's log id.
 [[nodiscard]] std::string answer_fault_as_cgi();
 
 }  // namespace kheops

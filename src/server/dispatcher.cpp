@@ -29,11 +29,11 @@ constexpr size_t kMaxRequestHead = size_t{256} * 1024;
 /// Enough for nearly every request: a token, an address and a few more parameters.
 constexpr size_t kTypicalRequestHead = size_t{8} * 1024;
 
-/// How often deadlines are checked while there are any.
+/// How often the dispatcher checks deadlines while there are any.
 constexpr std::chrono::milliseconds kTickInterval(100);
 
-/// How long a new connection stays open at the stop: a web server connects when it has a request,
-/// and would have to answer it with an error. A draining connection gets the same time.
+/// How long a new connection stays open at the stop: a web server connects only to send a request,
+/// which would fail otherwise. A draining connection gets the same time.
 constexpr std::chrono::milliseconds kGraceAtStop(250);
 
 /// The maximum time that a stop takes beyond the budget of the last request: to write its answer,
@@ -52,7 +52,7 @@ constexpr std::uint32_t kNoEvents = EPOLLONESHOT;
 
 /// How long a serving thread waits for the next request on the connection that it has just
 /// answered. A busy web server sends it within this time, even on a busy machine, and handing it to
-/// another thread costs more than reading it. Others wait for this thread at most this long.
+/// another thread costs more than reading it. Other requests wait at most this long for the thread.
 constexpr std::chrono::milliseconds kLingerTime(3);
 
 /// How many connections are accepted before other events are handled.
@@ -196,7 +196,7 @@ void Dispatcher::give_back(std::uint64_t id, Descriptor connection, Disposition 
         const std::lock_guard lock(mutex_);
         returned_.push_back({id, std::move(connection), disposition});
         needs_attention = needs_attention || stopping_;
-        // Under the lock, so that the dispatching thread cannot close the descriptor first.
+        // Keep the lock, so that the dispatching thread cannot close the descriptor first.
         if (kept) {
             change_events(descriptor, kIdleEvents, id);
         }
@@ -315,7 +315,7 @@ void Dispatcher::stop_accepting(End end) {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
     }
-    take_returned();  // what was returned before stopping_ was set
+    take_returned();  // the connections returned before stopping_ was set
     end_ = end;
     accepting_ = false;
     ::epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, listener_, nullptr);

@@ -22,7 +22,7 @@
 namespace kheops {
 
 /// Accepts connections and keeps each until a whole request has arrived on it; then queues the
-/// request for the serving threads, which give the connection back for the next one. One thread
+/// request for the serving threads, which give the connection back for the next request. One thread
 /// runs the dispatcher; a silent client, a half-sent request or a connection that the web server
 /// keeps open costs a descriptor and no thread. Also shuts down connections whose request is
 /// overdue, even those that a serving thread owns.
@@ -30,15 +30,15 @@ class Dispatcher {
   public:
     /// `listener` is a listening socket that the caller owns. `budget` is the maximum time of a
     /// request, from accept(2) or, on a kept connection, from its first octet. `manager` gets
-    /// watchdog pings and the notice of the stop. `queue`, `manager` and `log` outlive this. The
-    /// dispatching thread calls `on_hangup`, which must not wait, at each SIGHUP. Blocks SIGTERM,
-    /// SIGINT and SIGHUP in the calling thread, and so in the threads that it starts later. Throws
-    /// std::system_error if a system call fails.
+    /// watchdog pings and the notice of the stop. `queue`, `manager` and `log` must outlive this
+    /// object. The dispatching thread calls `on_hangup`, which must not wait, at each SIGHUP.
+    /// Blocks SIGTERM, SIGINT and SIGHUP in the calling thread, and so in the threads that it
+    /// starts later. Throws std::system_error if a system call fails.
     Dispatcher(int listener, std::chrono::milliseconds budget, RequestQueue& queue,
                ServiceManager& manager, std::function<void()> on_hangup, const Log& log);
 
-    /// Returns where one serving thread records its request; valid as long as this. Call it in the
-    /// constructing thread, before run().
+    /// Returns the object in which one serving thread records its request; the dispatcher owns it.
+    /// Call this in the constructing thread, before run().
     [[nodiscard]] ActiveRequest& add_serving_thread() { return active_requests_.emplace_back(); }
 
     enum class End { stopped, listener_lost };
@@ -54,8 +54,8 @@ class Dispatcher {
         drain,  ///< the peer may still send a body; closing now could lose the answer
     };
     /// For serving threads: gives the connection `id` back (empty if it broke), waits for the next
-    /// request of `lane` and returns it; empty once the queue is finished. If the connection brings
-    /// its next request within 3 ms while another thread is idle, returns that one instead.
+    /// request of `lane` and returns it; empty once the queue is finished. If the next request on
+    /// `connection` arrives within 3 ms while another thread is idle, returns that request.
     [[nodiscard]] std::optional<ReadyRequest> next_after(RequestQueue::Lane lane, std::uint64_t id,
                                                          Descriptor connection,
                                                          Disposition disposition);
@@ -103,8 +103,8 @@ class Dispatcher {
     void discard(Connections::iterator position);
     void enqueue(Connections::iterator position, const RequestFraming& framing);
     void close(Connections::iterator position, const char* reason);
-    /// Checks all deadlines, at most every 100 ms: of connections, of queued requests, and of
-    /// requests that serving threads are answering.
+    /// Checks the deadlines of connections, of queued requests and of requests that serving threads
+    /// are answering, at most every 100 ms.
     void tick();
     /// Closes connections that are overdue at `now`. Returns whether others have a deadline.
     bool close_overdue(Clock::time_point now);
@@ -122,11 +122,11 @@ class Dispatcher {
     // Only for the dispatching thread.
     Connections connections_;
     std::uint64_t next_id_;
-    size_t in_service_ = 0;                      // requests enqueued whose connection is not back
+    size_t in_service_ = 0;                      // requests enqueued and not yet given back
     std::deque<ActiveRequest> active_requests_;  // one for each serving thread
     bool accepting_ = true;
     bool out_of_resources_ = false;  // descriptors or memory; already logged
-    bool paused_ = false;            // accepting, for that reason, until the next tick
+    bool paused_ = false;            // accepting pauses until the next tick
     bool ticking_ = false;           // there may be a deadline
     bool all_stuck_ = false;         // all serving threads are stuck
     Clock::time_point next_tick_;

@@ -68,7 +68,7 @@ Response list_or_refuse(const Request& request, const TokenVerifier& tokens,
     }
 }
 
-/// What the log line of one request reports.
+/// The data for the log line of one request.
 struct RequestOutcome {
     std::string id;
     Clock::time_point arrived;

@@ -12,15 +12,15 @@
 namespace kheops {
 
 /// Answers one request and logs one line. A refusal, missing keys, an unavailable database or any
-/// other exception becomes the error of contract section 3. `arrived` is when the connection was
-/// accepted or, if kept, the request's first octet came; `deadline` bounds the waits. Throws only
-/// if memory or random numbers run out.
+/// other exception becomes the error of contract section 3. `arrived` is the time of accept(2) or,
+/// on a kept connection, of the request's first octet; `deadline` limits the waits. Throws only if
+/// memory or random numbers run out.
 [[nodiscard]] Response answer(const Request& request, const TokenVerifier& tokens,
                               ConnectionPool& database, Clock::time_point arrived,
                               Deadline deadline, const Log& log);
 
-/// Answers any request with a 503, as all threads are busy, and logs its line. Uses neither keys
-/// nor database, so it never waits.
+/// Answers any request with a 503, because all threads are busy, and logs its line. Uses neither
+/// keys nor database, so it never waits.
 [[nodiscard]] Response answer_too_busy(const Request& request, Clock::time_point arrived,
                                        const Log& log);
 
@@ -28,7 +28,7 @@ namespace kheops {
 /// and digits (contract section 3).
 [[nodiscard]] std::string request_id(const Request& request);
 
-/// Returns the 500 answer to an internal error. It shows `id`, under which the log has the reason.
+/// Returns the 500 answer to an internal error. The log line with the same `id` has the reason.
 [[nodiscard]] Response fault_response(const std::string& id);
 
 }  // namespace kheops

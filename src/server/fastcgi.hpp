@@ -9,16 +9,16 @@
 
 struct FCGX_Request;
 
-/// FastCGI requests on connections that the dispatcher has accepted. The only file that uses
-/// libfcgi. libfcgi neither accepts nor closes here: its accept cannot be interrupted reliably, and
-/// its close waits up to two seconds for the peer.
+/// FastCGI requests on connections that the dispatcher has accepted. Only fastcgi.cpp uses libfcgi.
+/// libfcgi neither accepts nor closes here: its accept cannot be interrupted reliably, and its
+/// close waits up to two seconds for the peer.
 namespace kheops {
 
 /// Initializes libfcgi. Call it once, before any thread uses FastCgi. Ignores SIGPIPE, so that
 /// write() fails if the peer has hung up. Throws std::runtime_error if libfcgi fails.
 void initialize_fastcgi();
 
-/// Serves FastCGI requests one after the other. Each thread has its own.
+/// Serves FastCGI requests one after the other. Each thread has its own object.
 class FastCgi {
   public:
     FastCgi();

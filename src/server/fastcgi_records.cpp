@@ -33,8 +33,8 @@ class Records {
 
     [[nodiscard]] bool at_end() const { return rest_.empty(); }
 
-    /// Whether the next record, as far as it has arrived, may be of that type. The caller can so
-    /// reject a wrong one before all of it has arrived.
+    /// Whether the next record, as far as it has arrived, may be of that type. So the caller can
+    /// reject a wrong record before all of it has arrived.
     [[nodiscard]] bool may_continue_with(unsigned type) const {
         return (rest_.empty() || octet_at(rest_, 0) == kVersion) &&
                (rest_.size() < kHeaderSize || octet_at(rest_, 1) == type);
@@ -82,7 +82,7 @@ class Pairs {
     }
 
   private:
-    /// One octet, or four with the highest bit set; empty if the stream ends too early.
+    /// Reads one octet, or four with the highest bit set; empty if the stream ends too early.
     std::optional<size_t> take_size() {
         if (rest_.empty()) {
             return std::nullopt;

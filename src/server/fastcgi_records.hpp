@@ -3,12 +3,11 @@
 
 #include <string_view>
 
-/// The record layer of FastCGI 1.0 (its specification, section 3), as far as it shows whether a
-/// request may be handed to libfcgi, which blocks until the parameters are complete and cannot be
-/// cancelled.
+/// Parses the record layer of FastCGI 1.0 (its specification, section 3) to decide whether libfcgi
+/// may get a request: libfcgi blocks until the parameters are complete and cannot be cancelled.
 namespace kheops {
 
-/// What the octets that have arrived on a connection hold.
+/// The state of the request whose first octets have arrived on a connection.
 struct RequestFraming {
     enum class State {
         partial,    ///< the beginning of a request; more must arrive
@@ -25,9 +24,9 @@ struct RequestFraming {
 
 /// Inspects the octets of one request that have arrived, from its first octet. These are malformed:
 /// management records, roles other than responder, records of a second request, and parameters that
-/// overrun their stream. So is padding after the first record and after the record that ends the
-/// parameters: the specification allows it, but libfcgi takes it for the next record's header, and
-/// no web server sends it.
+/// overrun their stream. Padding after the first record and after the record that ends the
+/// parameters is malformed too: the specification allows it, but libfcgi reads it as the next
+/// record's header, and no web server sends it.
 [[nodiscard]] RequestFraming inspect_request(std::string_view octets);
 
 }  // namespace kheops

@@ -9,7 +9,7 @@ namespace kheops {
 
 namespace {
 
-/// Some three hundred webhooks. The next answers reuse the memory of smaller ones.
+/// About three hundred webhooks. malloc reuses the memory of smaller answers.
 constexpr std::size_t kLargeAnswer = std::size_t{64} * 1024;
 
 /// How long freed memory is kept for the next large answer.
@@ -19,7 +19,7 @@ constexpr std::chrono::seconds kTrimDelay(2);
 
 MemoryTrimmer::MemoryTrimmer() {
     // An answer of a thousand webhooks needs about 1 MiB. If more is free at the top of an arena,
-    // free() returns it to the kernel; malloc_trim() returns what is free below.
+    // free() returns it to the kernel; malloc_trim() returns the free memory below.
     constexpr int kKeptByEachThread = 1024 * 1024;
     // There are no other threads yet. NOLINTBEGIN(concurrency-mt-unsafe)
     ::mallopt(M_TRIM_THRESHOLD, kKeptByEachThread);

@@ -8,8 +8,8 @@
 
 namespace kheops {
 
-/// Gives the memory that large answers needed back to the kernel, 2 s after them and once for many.
-/// Doing so after each would cost more: the next large answer would get its memory page by page,
+/// Returns the memory of large answers to the kernel 2 s later, once for all of them. Doing this
+/// after each answer would cost more: the next large answer would get its memory page by page,
 /// which takes longer than the rest of its work in this process. Safe to use from several threads.
 class MemoryTrimmer {
   public:
@@ -17,7 +17,7 @@ class MemoryTrimmer {
     /// serving threads start.
     MemoryTrimmer();
 
-    /// Records that an answer of that many octets was written.
+    /// Records that a thread wrote an answer of that size.
     void on_answer(std::size_t octets);
 
     /// Runs in a thread of its own, until `stop` is requested.

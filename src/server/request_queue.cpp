@@ -9,7 +9,7 @@ namespace kheops {
 
 namespace {
 
-/// A request may wait for a thread for its budget divided by this.
+/// A request may wait for a thread for its budget divided by this number.
 constexpr int kWaitDivisor = 4;
 
 }  // namespace
@@ -26,8 +26,8 @@ void RequestQueue::add(ReadyRequest request) {
         return;
     }
     admitted_.push_back(std::move(request));
-    // Wake the thread that was busy last: what it needs is in the processor's cache. Under little
-    // load, the other threads stay asleep.
+    // Wake the thread that was busy last: its data is in the processor's cache. Under little load,
+    // the other threads stay asleep.
     if (!idle_.empty()) {
         idle_.back()->is_called = true;
         idle_.back()->called.notify_one();

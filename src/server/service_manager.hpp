@@ -13,8 +13,8 @@ namespace kheops {
 
 /// Notifies the service manager that started the program, by the protocol of systemd's sd_notify(3)
 /// and sd_watchdog_enabled(3). Does nothing if there is none; ignores errors of sending. Not
-/// thread-safe. libsystemd is not used: it needs a cryptography and three compression libraries,
-/// and this sends one datagram.
+/// thread-safe. Does not use libsystemd, which needs a cryptography and three compression
+/// libraries, to send one datagram.
 class ServiceManager {
   public:
     /// Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID.
@@ -22,7 +22,7 @@ class ServiceManager {
 
     /// Reports that the program serves requests.
     void notify_ready() const { send("READY=1"); }
-    /// Reports that the program stops, in at most that time, even if TimeoutStopSec is shorter.
+    /// Reports that the program stops within `max_duration`, even if TimeoutStopSec is shorter.
     void notify_stopping(std::chrono::microseconds max_duration) const {
         send("STOPPING=1\nEXTEND_TIMEOUT_USEC=" + std::to_string(max_duration.count()));
     }
@@ -36,7 +36,7 @@ class ServiceManager {
   private:
     void send(std::string_view state) const;
 
-    std::string address_;  // of its socket; empty: no service manager
+    std::string address_;  // of the manager's socket; empty: no manager
     std::optional<std::chrono::milliseconds> watchdog_;
     Clock::time_point last_ping_;
 };

@@ -34,7 +34,7 @@ Request read_request(const FastCgi& fastcgi, const RequestFraming& framing) {
     return request;
 }
 
-/// What each serving thread uses.
+/// The objects that a serving thread uses.
 struct ServingContext {
     ActiveRequest& active;
     MemoryTrimmer& trimmer;
@@ -42,7 +42,7 @@ struct ServingContext {
     const Log& log;
 };
 
-/// What the dispatcher gets back after a request.
+/// The result that the dispatcher gets after a request.
 struct ServedRequest {
     Descriptor connection;  // empty if it broke
     Dispatcher::Disposition disposition = Dispatcher::Disposition::close;
@@ -71,7 +71,7 @@ ServedRequest end_request(FastCgi& fastcgi, const RequestFraming& framing) {
 ServedRequest serve(ReadyRequest ready, FastCgi& fastcgi, ConnectionPool& database,
                     const ServingContext& context) {
     const int peer = ready.connection.number();
-    // The peer of a request that did not wait is there; the query notices a later hang-up.
+    // If the request did not wait, its peer is still connected; the query detects a hang-up.
     const bool has_waited = Clock::now() - ready.whole > kMaxImmediate;
     if (has_waited && ready.connection.has_hung_up()) {
         context.log.event(LogLevel::debug, "request_abandoned");
@@ -93,8 +93,8 @@ ServedRequest serve(ReadyRequest ready, FastCgi& fastcgi, ConnectionPool& databa
     return end_request(fastcgi, ready.framing);
 }
 
-/// Answers a refused request. One thread does this for all and must not wait: it closes a
-/// connection whose peer does not read.
+/// Answers a refused request. One thread does this for all of them and must not wait, so it closes
+/// a connection whose peer does not read.
 ServedRequest refuse(ReadyRequest ready, FastCgi& fastcgi, const Log& log) {
     if (!ready.connection.is_writable()) {
         log.event(LogLevel::debug, "request_abandoned");
@@ -109,7 +109,7 @@ ServedRequest refuse(ReadyRequest ready, FastCgi& fastcgi, const Log& log) {
 }
 
 /// The loop of each thread, until the queue is finished. `handle` takes a request and the FastCgi
-/// to answer it with. While the thread waits for the next request, it holds nothing of the last.
+/// to answer it with. While a thread waits for a request, it owns nothing of the last one.
 template <typename Handle>
 void serve_lane(RequestQueue::Lane lane, RequestQueue& queue, Dispatcher& dispatcher,
                 const Log& log, Handle handle) {
@@ -163,7 +163,7 @@ int run_worker(int listener, const Config& config, KeySource& keys, const TokenV
     RequestQueue queue(config.timeout);
     Dispatcher dispatcher(
         listener, config.timeout, queue, manager, [&keys] { keys.reload(); }, log);
-    // After the dispatcher has blocked SIGTERM, which libfcgi's handler would otherwise swallow.
+    // The dispatcher must block SIGTERM before: otherwise libfcgi's handler would catch it.
     initialize_fastcgi();
     keys.start_refreshing();
     ConnectionPool database(config.database, config.threads, log);

@@ -10,7 +10,7 @@ namespace kheops {
 /// Serves FastCGI requests on the listening socket `listener` until SIGTERM or SIGINT arrives, then
 /// finishes the active requests. Refreshes `keys`, which `tokens` uses, and reloads them at SIGHUP.
 /// Returns the exit status: 0, or 1 if the listening socket was lost. Throws std::runtime_error
-/// (std::system_error is one) if the kernel or libfcgi refuses what it needs.
+/// (std::system_error is one) if a call of the kernel or libfcgi fails.
 [[nodiscard]] int run_worker(int listener, const Config& config, KeySource& keys,
                              const TokenVerifier& tokens, const Log& log);
 
