@@ -10,7 +10,7 @@ namespace kheops {
 
 namespace {
 
-/// The members that we use of a discovery document (OpenID Connect Discovery 1.0 section 3).
+/// The members of a discovery document that we use (OpenID Connect Discovery 1.0 section 3).
 struct Discovery {
     std::string issuer;
     std::string jwks_uri;

@@ -56,7 +56,7 @@ std::string part_of(const Url& url, CURLUPart part) {
     return text;
 }
 
-/// Whether the host of the URL is this machine, by its name or address. Looks no name up.
+/// Whether the host of the URL is this machine, by its name or address. Does not look up names.
 bool is_loopback(const Url& url) {
     const std::string host = part_of(url, CURLUPART_HOST);
     in_addr address{};
@@ -122,7 +122,7 @@ class Transfer {
         set(CURLOPT_PROTOCOLS_STR, "http,https");
         set(CURLOPT_USERAGENT, "kheops-webhooks");
         set(CURLOPT_NOSIGNAL, 1L);
-        set(CURLOPT_QUICK_EXIT, 1L);  // the end does not wait for a slow DNS server
+        set(CURLOPT_QUICK_EXIT, 1L);  // cleanup does not wait for a slow DNS server
         set(CURLOPT_ERRORBUFFER, error_.data());
         set(CURLOPT_WRITEFUNCTION, &Transfer::take);
         set(CURLOPT_WRITEDATA, this);
@@ -141,7 +141,7 @@ class Transfer {
     Transfer(const Transfer&) = delete;
     Transfer& operator=(const Transfer&) = delete;
 
-    /// Throws DownloadError unless a whole answer arrives. Its status may be any.
+    /// Throws DownloadError unless a whole answer arrives. The answer may have any status.
     void run(Deadline deadline, const std::stop_token& stop) {
         const std::stop_callback wake(stop, [this] { curl_multi_wakeup(multi_.get()); });
         int running = 1;
@@ -215,7 +215,7 @@ class Transfer {
         return size * count;
     }
 
-    /// libcurl calls this for each header line, also of interim answers and trailers. It keeps all.
+    /// For each header line, also of interim answers and trailers; libcurl keeps all of them.
     static size_t count_header(const char* /*octets*/, size_t size, size_t count,
                                void* self) noexcept {
         Transfer& transfer = *static_cast<Transfer*>(self);
@@ -238,7 +238,7 @@ class Transfer {
         switch (code) {
             case CURLE_OK:
                 return;
-            case CURLE_PEER_FAILED_VERIFICATION:  // only here is error_ free of the server's text
+            case CURLE_PEER_FAILED_VERIFICATION:  // only here, error_ has no text of the server
                 throw DownloadError(error_.data());
             default:
                 throw DownloadError(curl_easy_strerror(code));

@@ -11,10 +11,10 @@
 #include "deadline.hpp"
 
 /// Downloads documents over HTTP and HTTPS. The server is not trusted: sizes and times are limited.
-/// The only file that uses libcurl.
+/// Only download.cpp uses libcurl.
 namespace kheops {
 
-/// What protects the data of a URL from being changed on its way.
+/// How the connection to a URL is protected against an attacker on the network.
 enum class Transport : std::uint8_t {
     tls,        ///< https
     loopback,   ///< http to this machine: `localhost`, 127.0.0.0/8 or ::1

@@ -13,7 +13,7 @@ struct CachedKeys {
     std::string provider;  ///< URL of the provider in the settings
     std::string issuer;    ///< required `iss` of tokens
     std::string jwk_set;
-    /// In whole seconds: a finer unit could overflow with a time that the file contains.
+    /// In whole seconds, because a time in the file could overflow a finer unit.
     std::chrono::sys_seconds fetched;
 };
 

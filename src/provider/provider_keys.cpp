@@ -17,7 +17,7 @@ std::chrono::sys_seconds system_seconds() {
     return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
-/// The first half of the remaining time: the rest is needed if the fetch fails.
+/// Returns a deadline at half of the time: the request needs the rest if the fetch fails.
 Deadline half_of(Deadline deadline) {
     return Deadline(Clock::now() + deadline.remaining() / 2);
 }
@@ -32,7 +32,7 @@ ProviderKeys::ProviderKeys(ProviderSettings settings, const Log& log)
 }
 
 ProviderKeys::~ProviderKeys() {
-    refresher_ = {};  // the refresher first: it makes work for the saver
+    refresher_ = {};  // first, because it creates work for the saver
     saver_ = {};
     if (unsaved_) {
         save(*unsaved_);
@@ -45,7 +45,7 @@ KeySource::Keys ProviderKeys::current() const {
     const std::lock_guard lock(mutex_);
     if (mode_ == Mode::on_demand && fetches_ == 0 &&
         Clock::now() - fetched_at_ >= settings_.times.max_refresh) {
-        return nullptr;  // the caller then calls newer_than(), which can fall back on these
+        return nullptr;  // the caller then calls newer_than(), which can return these keys
     }
     return usable();
 }
@@ -145,7 +145,7 @@ void ProviderKeys::refresh(std::unique_lock<std::mutex>& lock, Deadline deadline
     Keys dropped = put_in_use(std::move(result));
     changed_.notify_all();
 
-    // Freeing keys and logging are slow: not under the lock.
+    // Freeing keys and logging are slow, so release the lock first.
     const bool are_expired = dropped && !keys_;
     lock.unlock();
     dropped.reset();
@@ -190,7 +190,7 @@ ProviderKeys::FetchResult ProviderKeys::fetch(Deadline deadline, const std::stop
         published_ = result.keys;
         logged_failure_.clear();
         return result;
-    } catch (const std::exception& error) {  // of any kind: requests wait for the end of the fetch
+    } catch (const std::exception& error) {  // of any kind, because requests wait for this
         if (!stop.stop_requested()) {
             log_failure(error.what());
         }
@@ -198,8 +198,8 @@ ProviderKeys::FetchResult ProviderKeys::fetch(Deadline deadline, const std::stop
     }
 }
 
-/// Returns the keys in use if the provider still publishes the same ones: a new object would count
-/// as newer keys.
+/// Returns the current object if the provider still publishes the same keys, because a new object
+/// would count as newer keys.
 KeySource::Keys ProviderKeys::unchanged_or_new(PublishedKeys published) {
     const bool is_unchanged = published_ && published.jwk_set == jwk_set_ &&
                               published.trusted.issuer == published_->issuer;

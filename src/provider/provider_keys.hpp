@@ -86,15 +86,15 @@ class ProviderKeys : public KeySource {
 
     ProviderSettings settings_;
     const Log& log_;
-    Mode mode_ = Mode::on_demand;  // set by start_refreshing(), before other threads use this
+    Mode mode_ = Mode::on_demand;  // start_refreshing() sets it before other threads run
 
-    // Used by the thread that fetches; there is one at a time.
+    // Only the thread that fetches uses these; one thread fetches at a time.
     std::string jwk_set_;         // the text of keys_; empty: none fetched yet
     std::string logged_failure_;  // the last failure logged; empty after a success
     bool logged_keys_ = false;    // event=keys was logged for the provider
     Keys published_;              // the last keys of the provider or the cache file
 
-    // Used by the thread that saves.
+    // Only the thread that saves uses this.
     std::string logged_save_failure_;  // the last failure logged; empty after a success
 
     mutable std::mutex mutex_;
@@ -104,7 +104,7 @@ class ProviderKeys : public KeySource {
     Clock::time_point fetched_at_;  // when keys_ were fetched
     bool fetching_ = false;
     bool succeeded_ = false;  // the last fetch succeeded
-    unsigned fetches_ = 0;    // how many have ended
+    unsigned fetches_ = 0;    // number of ended fetches
     unsigned failures_ = 0;   // in a row
     unsigned waiting_ = 0;    // requests that wait for a fetch
     bool requested_ = false;  // a request needs newer keys
@@ -115,7 +115,7 @@ class ProviderKeys : public KeySource {
     std::optional<CachedKeys> unsaved_;
 
     // Declared last: the threads use the other members until they end.
-    std::jthread saver_;  // not the refresher: a disk may be slow
+    std::jthread saver_;  // a thread of its own, because a disk may be slow
     std::jthread refresher_;
 };
 

@@ -12,7 +12,7 @@ namespace kheops {
 
 /// The headers of an answer that control caching.
 struct CachingHeaders {
-    std::string cache_control = {};  ///< all its lines, joined by commas; empty: no header
+    std::string cache_control = {};  ///< all lines, joined by commas; empty: no header
     std::string age = {};            ///< empty: no header
     /// 1970 if the date cannot be parsed: it counts as past (RFC 9111 section 5.3).
     std::optional<std::chrono::sys_seconds> expires = {};
@@ -26,8 +26,8 @@ struct CachingHeaders {
 
 /// Returns the time from a successful fetch to the next one: `lifetime` of the keys, limited by
 /// `times` and by half of `max_age`, so that a failed fetch can be repeated before the keys expire.
-/// `random`, from 0 to 1, shortens it by up to a tenth: workers that start at the same time then do
-/// not fetch at the same time for ever.
+/// `random`, from 0 to 1, shortens it by up to a tenth, so that workers that start together do not
+/// always fetch together.
 [[nodiscard]] std::chrono::milliseconds refresh_interval(
     const KeyTimes& times, std::chrono::seconds max_age,
     std::optional<std::chrono::seconds> lifetime, double random);
