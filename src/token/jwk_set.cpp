@@ -33,7 +33,7 @@ std::string octets_member(const json::View& jwk, const char* name) {
     return *std::move(octets);
 }
 
-/// `use` and `key_ops` must allow to verify signatures (RFC 7517 sections 4.2 and 4.3).
+/// `use` and `key_ops` must allow verification (RFC 7517 sections 4.2 and 4.3).
 void require_verification_use(const json::View& jwk) {
     if (jwk.member("use") && text_member(jwk, "use") != "sig") {
         throw KeyError("its use is not sig");

@@ -21,7 +21,7 @@ struct Key {
     [[nodiscard]] bool fits(Algorithm algorithm) const;
 };
 
-/// The keys of a set that cannot be used: their number, and the reasons for the first five.
+/// The unusable keys of a set: their number, and the reasons for the first five.
 class SkippedKeys {
   public:
     void add(std::string reason);

@@ -31,7 +31,7 @@ Parts split(std::string_view token) {
     if (first == last) {  // one dot, or none
         throw malformed_token();
     }
-    // A third dot would be in the payload, where it is not base64url and is rejected.
+    // Any other dot is part of the payload, and decode() rejects it there.
     return {token.substr(0, first), token.substr(first + 1, last - first - 1),
             token.substr(last + 1), token.substr(0, last)};
 }
@@ -66,9 +66,9 @@ bool is_candidate(const Key& key, const std::optional<std::string>& kid) {
     return !kid || !key.kid || *key.kid == *kid;
 }
 
-/// Returns the only candidate that fits the algorithm. Null if there is none, and null if there are
-/// several: the token does not say which key it means, and trying one after the other would accept
-/// any of them.
+/// Returns the only candidate that fits the algorithm. Null if no key or more than one key fits:
+/// then the token does not say which key it means, and trying all of them would accept a signature
+/// by any key.
 const VerificationKey* find_key(const KeySet& keys, Algorithm algorithm,
                                 const std::optional<std::string>& kid) {
     const VerificationKey* found = nullptr;

@@ -28,8 +28,8 @@ struct Jws {
 /// points into `token`.
 [[nodiscard]] Jws parse_jws(std::string_view token);
 
-/// Returns whether exactly one key of `keys` matches the token's `kid` and algorithm, and verifies
-/// its signature (contract section 5).
+/// Returns whether exactly one key of `keys` matches the token's `kid` and algorithm, and this key
+/// verifies the signature (contract section 5).
 [[nodiscard]] bool is_verified(const Jws& jws, const KeySet& keys);
 
 /// Returns whether the token has a `kid` that none of `keys` has.

@@ -44,7 +44,7 @@ class KeySource {
     /// Returns the keys to verify tokens with. Null while there are none. Does not wait.
     [[nodiscard]] virtual Keys current() const = 0;
 
-    /// For a token whose key is not in `known`, the keys that current() or newer_than() returned.
+    /// Called for a token whose key is missing in `known`, a result of current() or newer_than().
     /// Returns newer keys, or `known` if there are none. May wait until `deadline`. Throws
     /// KeysUnavailable if it cannot find out whether there are newer keys.
     [[nodiscard]] virtual Keys newer_than(const Keys& known, Deadline deadline) = 0;

@@ -43,8 +43,8 @@ using Memory = Owned<BIO, BIO_free>;
 using ParameterBuilder = Owned<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>;
 using Parameters = Owned<OSSL_PARAM, OSSL_PARAM_free>;
 
-/// Clears OpenSSL's error queue of this thread at the end of a scope: the next call must not find
-/// our errors.
+/// Clears OpenSSL's error queue of this thread at the end of a scope, so that the next call does
+/// not find old errors.
 struct ClearErrors {
     ClearErrors() = default;
     ClearErrors(const ClearErrors&) = delete;
@@ -104,7 +104,7 @@ constexpr std::size_t kMaxHashOctets = 64;
 Digest fetch(const char* name) {
     Digest digest(EVP_MD_fetch(nullptr, name, nullptr));
     if (!digest) {
-        // Without a digest, OpenSSL would use a default.
+        // Without a digest, OpenSSL would use a default digest.
         throw std::runtime_error("OpenSSL has no " + std::string(name));
     }
     return digest;

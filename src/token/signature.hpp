@@ -11,7 +11,7 @@
 
 struct evp_pkey_st;
 
-/// Verifies signatures with keys. The only file that uses OpenSSL.
+/// Verifies signatures with keys. Only signature.cpp uses OpenSSL.
 namespace kheops {
 
 /// The supported signature algorithms of RFC 7518 section 3.1 and RFC 8037.
@@ -58,12 +58,12 @@ class VerificationKey {
     /// `x` is the 32 octets of RFC 8032. Fits EdDSA.
     [[nodiscard]] static VerificationKey ed25519(std::string_view x);
 
-    /// Fits those of HS256 to HS512 whose hash is not longer than `secret`.
+    /// Fits each of HS256, HS384 and HS512 whose hash is not longer than `secret`.
     [[nodiscard]] static VerificationKey hmac(std::string_view secret);
 
-    /// `block` is a PEM text; its first block is a public key (RFC 7468 section 13) or a
-    /// certificate. Does not check the dates and the issuer of the certificate. A key of the type
-    /// RSA-PSS fits PS256 to PS512 only.
+    /// `block` is a PEM text that begins with a public key (RFC 7468 section 13) or a certificate.
+    /// Does not check the dates and the issuer of the certificate. A key of the type RSA-PSS fits
+    /// PS256 to PS512 only.
     [[nodiscard]] static VerificationKey pem(std::string_view block);
 
     [[nodiscard]] bool fits(Algorithm algorithm) const;
