@@ -22,7 +22,7 @@ std::string lower_case(std::string_view text) {
     return lower;
 }
 
-/// A cursor over the header. Each function consumes what it names, if it is next.
+/// A cursor over the header. Each function consumes the item in its name, if that item is next.
 class Cursor {
   public:
     explicit Cursor(std::string_view text) : rest_(text) {}

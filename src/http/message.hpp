@@ -22,7 +22,7 @@ struct Request {
     std::string remote_address;      ///< REMOTE_ADDR
     std::string id;                  ///< REQUEST_ID, assigned by nginx; may be empty
 
-    // Gateway variables are cut off at U+0000, but the web server has seen the whole text.
+    // A gateway variable ends at U+0000, but the web server has seen the whole text.
     bool nul_in_path = false;    ///< the path contained U+0000
     bool nul_elsewhere = false;  ///< another variable contained U+0000
 };
@@ -36,8 +36,8 @@ struct Response {
     std::string body;
 };
 
-/// Refuses a request. Any gate may throw it; error_response() alone makes the response. The client
-/// sees message and detail: they never contain SQL, a library's text or a token.
+/// Refuses a request. Any gate may throw it, and error_response() turns it into the response. The
+/// client sees message and detail, so they never contain SQL, text of a library or a token.
 class HttpError : public std::runtime_error {
   public:
     HttpError(int status, const std::string& message, std::string detail,
@@ -50,7 +50,7 @@ class HttpError : public std::runtime_error {
     [[nodiscard]] int status() const { return status_; }
     [[nodiscard]] std::string message() const { return what(); }
     [[nodiscard]] const std::string& detail() const { return detail_; }
-    /// Headers that this error adds to those of every response.
+    /// Headers that this error adds to the headers of every response.
     [[nodiscard]] const std::vector<Header>& headers() const { return headers_; }
 
   private:

@@ -80,8 +80,8 @@ bool take_string(std::string_view& text) {
     return false;
 }
 
-/// Whether strings, numbers, white space and depth follow RFC 8259 and the limits of parse(): cJSON
-/// is lax about these. cJSON checks the order of the tokens.
+/// Whether strings, numbers, white space and depth follow RFC 8259 and the limits of parse(), which
+/// cJSON does not check strictly. cJSON checks the order of the tokens.
 bool has_strict_tokens(std::string_view text) {
     int depth = 0;
     while (!text.empty()) {

@@ -9,7 +9,7 @@
 
 struct cJSON;
 
-/// Strict JSON parsing and compact JSON output. The only file that uses cJSON.
+/// Strict JSON parsing and compact JSON output. Only json.cpp uses cJSON.
 ///
 /// cJSON alone accepts more than JSON and loses information: it ignores case when it compares
 /// names, ends a string at U+0000, keeps duplicate names and returns the first, and treats any
@@ -17,7 +17,7 @@ struct cJSON;
 /// signer and another to its reader. parse() and View prevent this.
 namespace kheops::json {
 
-/// A reference to a value, valid while its Value lives.
+/// A reference to a value, valid while its Value exists.
 class View {
   public:
     explicit View(const cJSON* node) : node_(node) {}
@@ -56,7 +56,7 @@ class Value {
   public:
     [[nodiscard]] static Value object();
     [[nodiscard]] static Value array();
-    /// `text` is UTF-8 without U+0000, which would end it.
+    /// `text` is UTF-8 without U+0000, which would end the string.
     [[nodiscard]] static Value string(const std::string& text);
     [[nodiscard]] static Value boolean(bool value);
     /// A finite number; integers are exact below 10^15.

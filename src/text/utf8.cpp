@@ -5,10 +5,10 @@ namespace kheops {
 
 namespace {
 
-/// What the first octet of a sequence determines.
+/// The properties of a sequence that its first octet determines.
 struct Form {
     std::size_t octets;        // 0: not a valid first octet
-    std::uint32_t first_bits;  // mask of the first octet's bits of the code point
+    std::uint32_t first_bits;  // mask of the code point's bits in the first octet
     std::uint32_t min_value;   // a smaller code point has a shorter form
 };
 
