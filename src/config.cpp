@@ -228,7 +228,7 @@ ConfigError::ConfigError(const Setting& setting, const std::string& problem)
 
 unsigned default_threads(unsigned processors) {
     constexpr unsigned kMinThreads = 4;
-    // More than processors, as some wait for the database.
+    // More threads than processors, because some threads wait for the database.
     return std::clamp(2 * processors, kMinThreads, kMaxThreads);
 }
 

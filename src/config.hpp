@@ -39,8 +39,8 @@ class ConfigError : public std::runtime_error {
 /// Returns the default of KHEOPS_WEBHOOKS_THREADS. `processors` is 0 if the number is unknown.
 [[nodiscard]] unsigned default_threads(unsigned processors);
 
-/// Reads and checks all settings; an empty one counts as not set. `key_times` bound how often a
-/// provider is asked. Throws ConfigError for the first wrong setting.
+/// Reads and checks all settings; an empty one counts as not set. `key_times` limits how often the
+/// program asks a provider. Throws ConfigError for the first wrong setting.
 [[nodiscard]] Config read_config(const Variables& variables, const KeyTimes& key_times);
 
 }  // namespace kheops

@@ -14,7 +14,7 @@ class Deadline {
   public:
     explicit Deadline(Clock::time_point end) : end_(end) {}
 
-    /// Returns a copy with a descriptor, not owned, that hangs up when nobody needs the answer.
+    /// Returns a copy whose peer is connected at `descriptor`, which the caller keeps open.
     [[nodiscard]] Deadline with_peer(int descriptor) const {
         Deadline with = *this;
         with.peer_ = descriptor;

@@ -5,10 +5,10 @@
 
 namespace kheops {
 
-/// When a provider is asked for its keys. These are not settings: they protect the provider from
-/// this program, and the administrator from a wrong guess.
+/// When the program asks a provider for its keys. These are not settings: they protect the provider
+/// from this program, and the administrator from a wrong guess.
 struct KeyTimes {
-    /// The minimum time from a fetch to the next that a request causes. SIGHUP ignores it.
+    /// The minimum time from a fetch to the next one that a request causes. SIGHUP ignores it.
     std::chrono::milliseconds cool_down;
     /// The minimum time from a successful fetch to the next scheduled one, whatever the provider's
     /// caching headers say, and the maximum backoff after failed ones.
@@ -19,7 +19,7 @@ struct KeyTimes {
     std::chrono::milliseconds fetch_timeout;
 };
 
-/// The program's values. In a file of their own, so that tests can link the program with others.
+/// The program's values. Their file defines nothing else, so that tests can link other values.
 extern const KeyTimes kKeyTimes;
 
 }  // namespace kheops

@@ -15,10 +15,10 @@ namespace kheops {
 /// What the gates found out about a request, for its log line. It stays set when a later gate
 /// refuses the request.
 struct RequestRecord {
-    std::string album;                          ///< empty: the path did not match
-    std::string user;                           ///< empty: the token did not verify
-    std::optional<Clock::time_point> asked_at;  ///< when the database was asked; empty: it was not
-    std::optional<Clock::time_point> answered_at;  ///< when its answer arrived; empty: none did
+    std::string album;                             ///< empty: the path did not match
+    std::string user;                              ///< empty: the token did not verify
+    std::optional<Clock::time_point> asked_at;     ///< start of the database call; empty: none
+    std::optional<Clock::time_point> answered_at;  ///< when its answer arrived; empty: no answer
 };
 
 /// Answers `GET /albums/{album_id}/webhooks`, and HEAD with the same body, which the gateway omits.

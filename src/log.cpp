@@ -16,14 +16,14 @@ namespace kheops {
 
 namespace {
 
-/// The maximum size of a write, in octets: a longer one to a pipe may mix with another process's.
+/// The maximum size of a write, in octets. A pipe may mix a longer write with another one.
 constexpr std::size_t kMaxWrite = 4096;
 static_assert(kMaxWrite <= PIPE_BUF);
 
 /// The maximum size of a line, in octets, so that log_dropped's line fits into the same write.
 constexpr std::size_t kMaxLine = kMaxWrite - 64;
 
-/// Most request lines have at most this many octets: one allocation.
+/// Most request lines fit into this many octets, so that one allocation is enough.
 constexpr std::size_t kTypicalLine = 384;
 
 constexpr std::string_view kCutMark = "…";
@@ -53,8 +53,8 @@ void append_escape(std::string& out, std::uint32_t code) {
     }
 }
 
-/// The octets of the first `count` characters, or of all if there are fewer; more than the text has
-/// if one of them is not well-formed.
+/// Returns the size in octets of the first `count` characters, or of a shorter text. Returns more
+/// than the size of the text if one of these characters is malformed.
 std::size_t prefix_length(std::string_view text, std::size_t count) {
     std::size_t length = 0;
     for (; count > 0 && length < text.size(); --count) {
@@ -74,7 +74,7 @@ struct ShownText {
     bool is_cut;
 };
 
-/// Reads no more of the value than is shown. If that is not UTF-8, each octet is a character.
+/// Reads only the part that is shown. If this part is not UTF-8, each octet is a character.
 ShownText shorten(std::string_view value, std::size_t max_characters) {
     const std::size_t length = prefix_length(value, max_characters);
     const bool is_utf8 = length <= value.size();
@@ -175,8 +175,8 @@ Log::Log(LogLevel level) : level_(level) {
     }
     is_socket_ = S_ISSOCK(file.st_mode);
     if (S_ISFIFO(file.st_mode) || ::isatty(STDERR_FILENO) != 0) {
-        // The open file description of descriptor 2 is shared with other processes, which do not
-        // expect O_NONBLOCK to be set on it.
+        // Other processes share the open file description of descriptor 2 and do not expect
+        // O_NONBLOCK on it.
         own_ = Descriptor(::open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
         may_block_ = own_.number() < 0;
     }
@@ -214,7 +214,7 @@ void Log::message(std::string_view text) const {
 
 void Log::write_or_drop(std::string_view line) const {
     const std::lock_guard lock(mutex_);
-    // One write: if only the number fitted, it would be logged again for each dropped line.
+    // Write both lines at once: if only log_dropped's fitted, it would be repeated each time.
     const bool written = dropped_ == 0 ? try_write(line) : try_write(dropped_line().append(line));
     dropped_ = written ? 0 : dropped_ + 1;
 }

@@ -12,8 +12,8 @@
 
 #include "descriptor.hpp"
 
-/// Lines of `key=value` on standard error. A line has at most 4,096 octets and is one write, so
-/// that lines of several threads and processes never mix. Callers never log tokens or secrets.
+/// Lines of `key=value` on standard error. A line is one write() of at most 4,096 octets, so that
+/// lines of several threads and processes never mix. Callers never log tokens or secrets.
 namespace kheops {
 
 enum class LogLevel { error, warning, info, debug };
@@ -38,10 +38,10 @@ struct LogPair {
 /// The pairs of a line, at most about twenty.
 using LogPairs = std::vector<LogPair>;
 
-/// Returns `value` as it follows `key=`: bare, or as a JSON string if it is empty or holds a space,
-/// a quote, a control character or invalid UTF-8, so that no value can forge another pair or line.
-/// Spaces and control characters are those of Unicode, and invisible characters that reorder the
-/// text count as such. A value of more than `max_characters` is cut and ends in `…`.
+/// Returns the text to write after `key=`: `value` itself, or as a JSON string if it is empty or
+/// holds a space, a quote, a control character or invalid UTF-8, so that no value can forge another
+/// pair or line. This includes all spaces and control characters of Unicode, and invisible
+/// characters that reorder the text. A value of more than `max_characters` is cut and ends in `…`.
 [[nodiscard]] std::string log_value(std::string_view value,
                                     std::size_t max_characters = kMaxLogCharacters);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// Wiring only: the command line, how the program was started, and the exit status.
+// Handles the command line, detects how the program was started, and returns the exit status.
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -69,8 +69,8 @@ int report_usage_error(const std::string& reason) {
     return kUsageError;
 }
 
-/// Opens /dev/null as each closed descriptor from 0 to 2. FastCGI workers may be started with 1 and
-/// 2 closed: a socket could get number 2, and the log would go to that socket. Throws
+/// Opens /dev/null as each closed descriptor from 0 to 2. A FastCGI worker may start with
+/// descriptors 1 and 2 closed: a socket could get number 2, and the log would go to it. Throws
 /// std::system_error if /dev/null cannot be opened.
 void open_standard_descriptors() {
     for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
@@ -116,7 +116,7 @@ int run() {
 }  // namespace
 
 int main(int count, char** arguments) {
-    // Before the first write, which then fails with EPIPE if its reader is gone.
+    // Ignore SIGPIPE before the first write, so that a write without a reader fails with EPIPE.
     static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
     try {
         open_standard_descriptors();

@@ -17,8 +17,8 @@ struct Setting {
     const char* meaning;  ///< for --help
 };
 
-/// In the order of the help. tests/smoke/settings.sh compares README's table with these names and
-/// defaults.
+/// All settings, in the order of --help. tests/smoke/settings.sh compares README's table with these
+/// names and defaults.
 inline constexpr std::array<Setting, 16> kSettings = {{
     {"KHEOPS_WEBHOOKS_DATABASE", "libpq's own PG* variables and files",
      "a connection string or URI of libpq; several hosts are allowed",

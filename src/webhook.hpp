@@ -9,7 +9,7 @@
 /// The list's data as plain values (contract section 4).
 namespace kheops {
 
-/// Ten characters of `[A-Za-z0-9]`; only album_in_path() makes it.
+/// Ten characters of `[A-Za-z0-9]`; only album_in_path() creates one.
 struct AlbumId {
     std::string value;
 };
