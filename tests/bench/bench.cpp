@@ -593,8 +593,8 @@ void measure_overload(Measurement& bench) {
     double peak = 0;
     for (int round = 0; round < bench.extent().rounds(); ++round) {
         for (const double times : {0.0, 2.0, 5.0}) {
-            constexpr std::size_t kMostConnections = 2000;
-            Load load = bench.load(site, "worker", album, times > 0 ? kMostConnections : kThreads);
+            constexpr std::size_t kMaxConnections = 2000;
+            Load load = bench.load(site, "worker", album, times > 0 ? kMaxConnections : kThreads);
             load.rate = times * peak;
             load.time = bench.extent().time * 5;
             const Outcome outcome = run(load);
