@@ -22,7 +22,7 @@ struct RequestRecord {
 };
 
 /// Answers `GET /albums/{album_id}/webhooks`, and HEAD with the same body, which the gateway omits.
-/// Checks the token's claims at the time `now`. `deadline` bounds the waits for keys and for the
+/// Checks the token's claims at the time `now`. `deadline` limits the waits for keys and for the
 /// database. Throws HttpError if a gate refuses (contract section 3), KeysUnavailable or
 /// DatabaseError if the keys or the database are not available in time.
 [[nodiscard]] Response list_webhooks(const Request& request, const TokenVerifier& tokens,

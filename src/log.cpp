@@ -214,7 +214,7 @@ void Log::message(std::string_view text) const {
 
 void Log::write_or_drop(std::string_view line) const {
     const std::lock_guard lock(mutex_);
-    // Write both lines at once: if only log_dropped's fitted, it would be repeated each time.
+    // Write both lines at once: if only the first fitted, each dropped line would repeat it.
     const bool written = dropped_ == 0 ? try_write(line) : try_write(dropped_line().append(line));
     dropped_ = written ? 0 : dropped_ + 1;
 }

@@ -38,21 +38,21 @@ struct LogPair {
 /// The pairs of a line, at most about twenty.
 using LogPairs = std::vector<LogPair>;
 
-/// Returns the text to write after `key=`: `value` itself, or as a JSON string if it is empty or
-/// holds a space, a quote, a control character or invalid UTF-8, so that no value can forge another
-/// pair or line. This includes all spaces and control characters of Unicode, and invisible
-/// characters that reorder the text. A value of more than `max_characters` is cut and ends in `…`.
+/// Returns the text to write after `key=`: `value` itself, or a JSON string if it is empty or holds
+/// a space, a quote, a control character or invalid UTF-8, so that no value can forge another pair
+/// or line. Spaces and control characters include all of Unicode's and invisible characters that
+/// reorder the text. A value of more than `max_characters` is cut and ends in `…`.
 [[nodiscard]] std::string log_value(std::string_view value,
                                     std::size_t max_characters = kMaxLogCharacters);
 
-/// Writes lines to standard error. Safe to use from several threads. A line that cannot be written
-/// at once is dropped and counted. `event=log_dropped` reports the number, at any level, before the
-/// next line that can be written or in the destructor. Two things can still delay a caller: a slow
-/// disk, and another process that fills the same pipe at the same moment, if this process could not
-/// open the pipe again.
+/// Writes lines to standard error. Safe to use from several threads. Drops and counts a line that
+/// it cannot write at once. `event=log_dropped` reports the number, at any level, before the next
+/// line that can be written or in the destructor. Two things can still delay a caller: a slow disk,
+/// and another process that fills the same pipe at the same moment, if this process could not open
+/// the pipe again.
 class Log {
   public:
-    /// Lines that are less severe than `level` are not written.
+    /// Does not write lines that are less severe than `level`.
     explicit Log(LogLevel level);
     ~Log();
     Log(const Log&) = delete;

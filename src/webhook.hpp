@@ -23,7 +23,7 @@ struct WebhookFilter {
 
 struct Trigger {
     std::string id;
-    bool passed;  ///< an attempt was answered with a status from 200 to 299
+    bool passed;  ///< the receiver answered an attempt with a status from 200 to 299
 };
 
 struct Webhook {

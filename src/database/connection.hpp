@@ -55,8 +55,8 @@ class Connection {
   public:
     explicit Connection(PgConnection established);
 
-    /// Runs the statement and passes its rows to `read`. Prepares it first, unless that was done
-    /// before or a pooler is used. Throws DatabaseError if the statement or `read` fails, the
+    /// Runs the statement and passes its rows to `read`. Prepares it first, unless it is prepared
+    /// already or a pooler is used. Throws DatabaseError if the statement or `read` fails, the
     /// deadline passes, or its peer hangs up and a grace period ends. Check is_usable() afterwards.
     void run(const Statement& statement, const Parameters& parameters, Deadline deadline,
              const Reader& read);

@@ -33,7 +33,7 @@ double random_number() {
     return std::generate_canonical<double, 32>(engine);
 }
 
-/// Calls `function` and returns its exception, which would otherwise end a connecting thread.
+/// Calls `function` and returns its exception, which would otherwise end the program.
 template <typename Function>
 std::optional<DatabaseError> catch_error(const Function& function) {
     try {
@@ -365,7 +365,7 @@ void ConnectionPool::note_limit(const DatabaseError& error, Clock::time_point no
         return;  // the other attempts show how many connections are possible
     }
     limited_to_ = is_limited_ ? std::max(limited_to_, open_) : open_;
-    // Another error must persist: the server may be about to end the existing connections too.
+    // Another error must last: the server may be about to end the existing connections too.
     if (is_limited_ || !(error.is_out_of_connections() || now - refused_since_ >= kRecentAnswer)) {
         return;
     }

@@ -26,10 +26,10 @@
 namespace kheops {
 
 /// A pool of database connections for the serving threads. It knows the state of the database: up,
-/// suspect (until a probe decides) or down. While it is down, requests are refused at once. Threads
-/// of the pool connect, so that a request takes the first available connection, a new one or one
-/// that another request returns. They also probe a suspect or down database, and close connections
-/// that have been idle too long or have expired.
+/// suspect (until a probe decides) or down. While it is down, the pool refuses requests at once.
+/// Threads of the pool connect, so that a request takes the first available connection, a new one
+/// or one that another request returns. They also probe a suspect or down database, and close
+/// connections that have been idle too long or have expired.
 ///
 /// The pool grows while requests wait and no connection is idle, up to a maximum. If the server
 /// refuses more connections while some exist, requests wait for these in order of arrival, and the
@@ -68,7 +68,7 @@ class ConnectionPool {
         ConnectionTimes times;
         bool is_new = true;
     };
-    /// A request that waits. Exactly one of the optionals is set before `done` is notified.
+    /// A request that waits. The pool sets exactly one of the optionals before it notifies `done`.
     struct Waiter {
         std::condition_variable done;
         std::optional<Pooled> connection;

@@ -11,12 +11,12 @@ namespace kheops {
 
 /// Time limits of the pool; tests use shorter ones.
 struct PoolTimes {
-    /// Connections that are idle for this long are closed, except the last one. Defaults elsewhere:
-    /// PostgREST 30 s, HikariCP 10 minutes, pgxpool 30 minutes. A connection takes a few
+    /// The pool closes connections that are idle for this long, except the last one. Defaults
+    /// elsewhere: PostgREST 30 s, HikariCP 10 minutes, pgxpool 30 minutes. A connection takes a few
     /// milliseconds to make and about 10 MB of the server's memory to keep.
     std::chrono::milliseconds max_idle = std::chrono::minutes(5);
-    /// Age at which an idle connection is replaced, at the latest, unless requests wait. PostgREST
-    /// and HikariCP have the same default.
+    /// Maximum age. The pool replaces an older idle connection, unless requests wait. PostgREST and
+    /// HikariCP have the same default.
     std::chrono::milliseconds max_lifetime = std::chrono::minutes(30);
     /// Interval between checks of idle time and age, as in HikariCP.
     std::chrono::milliseconds maintenance_interval = std::chrono::seconds(30);

@@ -36,8 +36,8 @@ struct PublishedKeys {
 [[nodiscard]] KeySet parse_published_keys(const std::string& jwk_set);
 
 /// Fetches the discovery document (OpenID Connect Discovery 1.0 section 4) and the key set that it
-/// names. `deadline` and `stop` are passed to download(). Throws DownloadError or KeySetError,
-/// whose what() is a reason for the log.
+/// names. Passes `deadline` and `stop` to download(). Throws DownloadError or KeySetError, whose
+/// what() is a reason for the log.
 [[nodiscard]] PublishedKeys fetch_keys(const Provider& provider, Deadline deadline,
                                        const std::stop_token& stop);
 

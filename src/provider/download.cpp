@@ -198,7 +198,7 @@ class Transfer {
         }
     }
 
-    // Callbacks of libcurl. An exception must not pass through its stack frames.
+    // Callbacks of libcurl. An exception must not pass through libcurl's stack frames.
 
     static size_t take(const char* octets, size_t size, size_t count, void* self) noexcept {
         Transfer& transfer = *static_cast<Transfer*>(self);
@@ -215,7 +215,7 @@ class Transfer {
         return size * count;
     }
 
-    /// For each header line, also of interim answers and trailers; libcurl keeps all of them.
+    /// Counts each header line, also of interim answers and trailers, because libcurl keeps all.
     static size_t count_header(const char* /*octets*/, size_t size, size_t count,
                                void* self) noexcept {
         Transfer& transfer = *static_cast<Transfer*>(self);

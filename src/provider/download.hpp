@@ -10,8 +10,8 @@
 
 #include "deadline.hpp"
 
-/// Downloads documents over HTTP and HTTPS. The server is not trusted: sizes and times are limited.
-/// Only download.cpp uses libcurl.
+/// Downloads documents over HTTP and HTTPS. Does not trust the server: limits sizes and times. Only
+/// download.cpp uses libcurl.
 namespace kheops {
 
 /// How the connection to a URL is protected against an attacker on the network.

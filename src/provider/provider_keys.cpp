@@ -32,7 +32,7 @@ ProviderKeys::ProviderKeys(ProviderSettings settings, const Log& log)
 }
 
 ProviderKeys::~ProviderKeys() {
-    refresher_ = {};  // first, because it creates work for the saver
+    refresher_ = {};  // ends first: it creates work for the saver
     saver_ = {};
     if (unsaved_) {
         save(*unsaved_);

@@ -89,7 +89,7 @@ class ProviderKeys : public KeySource {
     Mode mode_ = Mode::on_demand;  // start_refreshing() sets it before other threads run
 
     // Only the thread that fetches uses these; one thread fetches at a time.
-    std::string jwk_set_;         // the text of keys_; empty: none fetched yet
+    std::string jwk_set_;         // the text of published_; empty: none yet
     std::string logged_failure_;  // the last failure logged; empty after a success
     bool logged_keys_ = false;    // event=keys was logged for the provider
     Keys published_;              // the last keys of the provider or the cache file

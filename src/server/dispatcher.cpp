@@ -55,7 +55,7 @@ constexpr std::uint32_t kNoEvents = EPOLLONESHOT;
 /// another thread costs more than reading it. Other requests wait at most this long for the thread.
 constexpr std::chrono::milliseconds kLingerTime(3);
 
-/// How many connections are accepted before other events are handled.
+/// How many connections the dispatcher accepts before it handles other events.
 constexpr int kMaxAccepts = 64;
 
 int require(int result, const char* what) {

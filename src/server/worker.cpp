@@ -93,8 +93,8 @@ ServedRequest serve(ReadyRequest ready, FastCgi& fastcgi, ConnectionPool& databa
     return end_request(fastcgi, ready.framing);
 }
 
-/// Answers a refused request. One thread does this for all of them and must not wait, so it closes
-/// a connection whose peer does not read.
+/// Answers a refused request. One thread refuses all of them and must not wait, so it closes a
+/// connection whose peer does not read.
 ServedRequest refuse(ReadyRequest ready, FastCgi& fastcgi, const Log& log) {
     if (!ready.connection.is_writable()) {
         log.event(LogLevel::debug, "request_abandoned");
@@ -163,7 +163,7 @@ int run_worker(int listener, const Config& config, KeySource& keys, const TokenV
     RequestQueue queue(config.timeout);
     Dispatcher dispatcher(
         listener, config.timeout, queue, manager, [&keys] { keys.reload(); }, log);
-    // The dispatcher must block SIGTERM before: otherwise libfcgi's handler would catch it.
+    // Call this after the dispatcher blocks SIGTERM: otherwise libfcgi's handler catches it.
     initialize_fastcgi();
     keys.start_refreshing();
     ConnectionPool database(config.database, config.threads, log);
