@@ -8,7 +8,7 @@ def median: sort | if length == 0 then null else (.[(length - 1) / 2 | floor] + 
 def rounded: if . == null then null elif . >= 100 then round else (. * 100 | round) / 100 end;
 
 . as $samples
-# What is true of all that a figure is about; a member left out means any.
+# The samples that have the members of $what; a missing member means any value.
 | def chosen($what): [$samples[] | select(contains($what))];
 def values_of(f): map(f // empty);
 def ratio($over; $under; f):
@@ -25,7 +25,7 @@ def figure($name; $value; $bound; $limit):
         end;
 def at_most($name; $value; $limit): figure($name; $value; "at most"; $limit);
 def at_least($name; $value; $limit): figure($name; $value; "at least"; $limit);
-def told($name; $value): figure($name; $value; null; null);
+def unlimited($name; $value): figure($name; $value; null; null);
 
 def per_connections(f): all_of(.connections | select(. != null))[] as $c | f;
 def way($accelerated): if $accelerated then ", accelerated" else "" end;
@@ -40,7 +40,7 @@ def history:
        | at_most("median at \($long) triggers / a pass over them";
                  ratio($at + {program: "worker"}; $at + {program: "count(id)"}; .median_ms); 2));
 
-def installation: told("s that accelerate.sql takes for each million triggers";
+def installation: unlimited("s that accelerate.sql takes for each million triggers";
                        chosen({part: "installation"}) | map(.seconds * 1e6 / .triggers) | median);
 
 def around:
@@ -58,7 +58,7 @@ def programs:
               ratio($ours; $at + {program: "minimal"}; .nginx_us + .program_us); 1.25),
       at_most("PostgreSQL, µs a request\(way($accelerated)), \($c) connections";
               chosen($ours) | map(.postgresql_us) | median; if $accelerated then 100 else null end),
-      told("requests/s / what pgbench does\(way($accelerated)), \($c) connections";
+      unlimited("requests/s / what pgbench does\(way($accelerated)), \($c) connections";
            ratio($ours; $at + {program: "pgbench"}; .per_second));
 
 # Every cell in which both were measured.
@@ -79,7 +79,7 @@ def memory:
               .[-1].resident_mib; 24),
       at_most("the same / after \($half.requests)"; .[-1].resident_mib / $half.resident_mib; 1.02);
 
-def start: told("ms from the start to the first answer";
+def start: unlimited("ms from the start to the first answer";
                 chosen({part: "start"}) | map(.first_answer_ms) | median);
 
 def overload:
@@ -87,19 +87,19 @@ def overload:
     | at_least("answers/s when asked \($times) times the peak / peak";
                ratio($at; {part: "overload", times_peak: 0}; .per_second); 0.9),
       (chosen($at) | select(length > 0)
-       | told("ms until half of its refusals"; map(.refused_median_ms) | median),
-         told("ms until 99 % of its refusals"; map(.refused_p99_ms) | median),
-         told("resident MiB after it"; map(.resident_mib) | max));
+       | unlimited("ms until half of its refusals"; map(.refused_median_ms) | median),
+         unlimited("ms until 99 % of its refusals"; map(.refused_p99_ms) | median),
+         unlimited("resident MiB after it"; map(.resident_mib) | max));
 
 def flood:
     ("nothing", "good tokens", "invented keys") as $beside
     | {part: "flood", $beside} as $at
-    | told("ms, 99th percentile of good tokens beside \($beside)"; chosen($at) | map(.p99_ms) | median),
+    | unlimited("ms, 99th percentile of good tokens beside \($beside)"; chosen($at) | map(.p99_ms) | median),
       (select($beside == "invented keys")
        | at_most("downloads in 10 s of that"; chosen($at) | map(.downloads / (1 + .seconds / 10)) | max; 1));
 
 def limited:
-    told("requests/s with 16 threads / with 2, where the database gives 2 connections";
+    unlimited("requests/s with 16 threads / with 2, where the database gives 2 connections";
          ratio({part: "limited", program: "threads_16"}; {part: "limited", program: "threads_2"};
                .per_second));
 

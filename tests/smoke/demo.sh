@@ -90,7 +90,7 @@ ends() { # WHAT STATUS
     ! grep -q 'Sanitizer' "$directory/errors" || fail "$1: a sanitizer has something to say"
 }
 
-# Waits until the demo says something.
+# Waits until the demo prints a text.
 await_line() { # TEXT
     local deadline=$((SECONDS + 120))
     until grep -qF "$1" "$directory/errors"; do
@@ -122,7 +122,7 @@ fi
 
 start --once --port 8080
 ends 'a port that is taken' 1
-grep -q 'port 8080 is taken' "$directory/errors" || fail 'a port that is taken: no message says so'
+grep -q 'port 8080 is taken' "$directory/errors" || fail 'a port that is taken: no message names it'
 kill "$occupant" 2>/dev/null || true
 wait "$occupant" 2>/dev/null || true
 occupant=

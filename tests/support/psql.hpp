@@ -19,8 +19,7 @@ struct Outcome {
 /// Runs a shell command and waits for its end.
 Outcome run(const std::string& command);
 
-/// Runs an SQL file with psql, as its header tells an administrator to. The path is relative to the
-/// source tree's root.
+/// Runs an SQL file with psql, as its header says. The path is relative to the source tree's root.
 Outcome run_script(const std::string& file, const TestDatabase& database,
                    const std::string& user = "postgres");
 
