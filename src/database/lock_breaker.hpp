@@ -12,9 +12,8 @@ namespace kheops {
 
 /// A circuit breaker for a table that is locked for long, for example by a migration. It opens when
 /// a statement has exceeded lock_timeout. Then one request at a time waits for the lock, and the
-/// breaker refuses the others at once, so that threads stay free for requests that need no
-/// database. The breaker closes when a statement succeeds. Logs when it opens or closes.
-/// Thread-safe.
+/// breaker refuses the others at once, to keep threads free for requests that need no database. The
+/// breaker closes when a statement succeeds. Logs both changes. Thread-safe.
 class LockBreaker {
   public:
     /// `log` must outlive this object.
