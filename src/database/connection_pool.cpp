@@ -24,7 +24,7 @@ constexpr std::size_t kMaxReasons = 8;
 constexpr std::size_t kMaxConnecting = 4;
 
 /// An answer within this time shows that the server is up. The pool logs a connection limit when
-/// refusals last this long, and its end when a new connection lasts this long.
+/// refusals last this long (at once for SQLSTATE 53300), and its end when a new connection does.
 constexpr milliseconds kRecentAnswer(1000);
 
 /// Returns a number in [0, 1).
