@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- How scripts/bench makes its data, in a database made by sql/schema.sql: call add_album() for each
--- album and add_members(), then make_histories() once. "admin" administers every album.
+-- album, then make_histories() once. "admin" administers every album.
 
 -- Without the checks of foreign keys, which would take most of the time.
 SET session_replication_role = replica;
@@ -46,13 +46,6 @@ LANGUAGE sql AS $$
         RETURNING pk
     )
     INSERT INTO histories SELECT pk, triggers FROM made
-$$;
-
--- So many more members of every album, who are members of nothing else.
-CREATE FUNCTION add_members(members bigint) RETURNS void LANGUAGE sql AS $$
-    SELECT add_user('member' || n) FROM generate_series(1, members) AS n;
-    SELECT add_member(a.pk, u.pk, false)
-    FROM albums AS a, users AS u WHERE a.name ~ '^Album [A-Z]' AND u.sub LIKE 'member%'
 $$;
 
 -- All webhooks fire as they do in life, side by side: every stretch of time has its part of each

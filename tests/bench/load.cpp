@@ -21,7 +21,7 @@ namespace kheops::bench {
 
 namespace {
 
-constexpr std::chrono::minutes kLongestSilence(5);
+constexpr std::chrono::minutes kMaxSilence(5);
 
 Descriptor connect_to(std::uint16_t port) {
     Descriptor connection(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -85,20 +85,27 @@ class Answer {
 class Run {
   public:
     explicit Run(const Load& load)
-        : load_(load), epoll_(::epoll_create1(EPOLL_CLOEXEC)), start_(Clock::now()), last_(start_) {
-        clients_.reserve(load.connections);  // they are pointed to
-        if (load.rate == 0) {
-            while (clients_.size() < load.connections) {
-                idle_.push_back(&clients_.emplace_back());
-            }
+        : load_(load),
+          epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+          start_(Clock::now()),
+          last_(start_),
+          clients_(load.connections) {
+        for (Client& client : clients_) {
+            idle_.push_back(&client);
         }
     }
 
     Outcome outcome() {
-        send_due();
-        while (busy_ > 0 || may_send()) {
+        for (;;) {
+            while (!idle_.empty() && may_send()) {
+                Client& client = *idle_.back();
+                idle_.pop_back();
+                send(client);
+            }
+            if (idle_.size() == clients_.size()) {
+                break;
+            }
             receive();
-            send_due();
         }
         outcome_.seconds = std::chrono::duration<double>(last_ - start_).count();
         return std::move(outcome_);
@@ -115,31 +122,7 @@ class Run {
         return sent_ < load_.requests && Clock::now() - start_ < load_.time;
     }
 
-    /// When the next request of an open loop is to be sent.
-    [[nodiscard]] Clock::time_point next_due() const {
-        return start_ + std::chrono::duration_cast<Clock::duration>(
-                            std::chrono::duration<double>(static_cast<double>(sent_) / load_.rate));
-    }
-
-    void send_due() {
-        while (may_send()) {
-            const Clock::time_point due = load_.rate > 0 ? next_due() : Clock::now();
-            if (due > Clock::now()) {
-                return;
-            }
-            if (idle_.empty()) {
-                if (clients_.size() == load_.connections) {
-                    return;
-                }
-                idle_.push_back(&clients_.emplace_back());
-            }
-            Client& client = *idle_.back();
-            idle_.pop_back();
-            send(client, due);
-        }
-    }
-
-    void send(Client& client, Clock::time_point due) {
+    void send(Client& client) {
         if (client.connection.number() < 0) {
             client.connection = connect_to(load_.port);
             epoll_event event = {.events = EPOLLIN, .data = {.ptr = &client}};
@@ -149,9 +132,8 @@ class Run {
                                     "\r\nAuthorization: Bearer " + load_.token() +
                                     "\r\nAccept: application/json\r\n\r\n";
         client.answer = Answer();
-        client.asked = due;
+        client.asked = Clock::now();
         ++sent_;
-        ++busy_;
         if (::send(client.connection.number(), request.data(), request.size(), MSG_NOSIGNAL) !=
             static_cast<ssize_t>(request.size())) {
             finish(client, 0);
@@ -160,24 +142,16 @@ class Run {
 
     void receive() {
         std::array<epoll_event, 64> events{};
-        const int count = ::epoll_wait(epoll_.number(), events.data(), events.size(), wait_ms());
+        constexpr int kOneSecond = 1000;
+        const int count = ::epoll_wait(epoll_.number(), events.data(), events.size(), kOneSecond);
         for (int i = 0; i < count; ++i) {
             receive(*static_cast<Client*>(events.at(static_cast<size_t>(i)).data.ptr));
         }
         if (count > 0) {
             last_ = Clock::now();
-        } else if (busy_ > 0 && Clock::now() - last_ > kLongestSilence) {
-            throw std::runtime_error("the web server has nothing to say any more");
+        } else if (Clock::now() - last_ > kMaxSilence) {
+            throw std::runtime_error("the web server has stopped answering");
         }
-    }
-
-    [[nodiscard]] int wait_ms() const {
-        constexpr int kLong = 1000;
-        if (load_.rate == 0 || !may_send() ||
-            (idle_.empty() && clients_.size() == load_.connections)) {
-            return kLong;
-        }
-        return static_cast<int>(Deadline(next_due()).remaining().count());
     }
 
     void receive(Client& client) {
@@ -204,17 +178,15 @@ class Run {
         const std::chrono::duration<double, std::milli> took = Clock::now() - client.asked;
         outcome_.milliseconds[status].push_back(took.count());
         idle_.push_back(&client);
-        --busy_;
     }
 
     const Load& load_;
     Descriptor epoll_;
     Clock::time_point start_;
-    Clock::time_point last_;  // something was heard
+    Clock::time_point last_;  // when octets last came
     std::vector<Client> clients_;
     std::vector<Client*> idle_;
     size_t sent_ = 0;
-    size_t busy_ = 0;
     std::array<char, 65536> received_{};
     Outcome outcome_;
 };

@@ -17,18 +17,15 @@ struct Load {
     std::string host;                    ///< the header Host
     std::string target;                  ///< path and query
     std::function<std::string()> token;  ///< called for each request
-    std::size_t connections;             ///< open at most; kept from request to request
-    /// No request is sent later than that, nor more than `requests`; what was sent is awaited.
-    std::chrono::duration<double> time;
+    std::size_t connections;             ///< each sends its next request when it has its answer
+    /// No request is sent later than that, nor more than `requests`; every answer is awaited.
+    std::chrono::milliseconds time;
     std::size_t requests = std::numeric_limits<std::size_t>::max();
-    /// Requests per second, whether or not those before are answered (an open loop); 0: each
-    /// connection sends its next request when it has its answer (a closed loop).
-    double rate = 0;
 };
 
 struct Outcome {
     /// How long each answer took, in milliseconds, in the order of arrival; by status, 0 where the
-    /// connection broke. In an open loop it counts from when the request was due.
+    /// connection broke.
     std::map<int, std::vector<double>> milliseconds;
     double seconds = 0;  ///< until the last answer
 

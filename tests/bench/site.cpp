@@ -39,16 +39,14 @@ void replace_all(std::string& text, const std::string& from, const std::string& 
     }
 }
 
-std::string server_of(const Program& program, const std::string& socket, bool keep) {
-    const std::string keeping = "fastcgi_keep_conn on;";
+std::string server_of(const Program& program, const std::string& socket) {
     std::string text = test::nginx_file(
         "kheops-webhooks.conf",
         {{"listen 127.0.0.1:8080;", "listen 127.0.0.1:@PORT@;"},
          {"server unix:/run/kheops-webhooks/worker.sock;", "server unix:" + socket + ";"},
          {"server_name _;", "server_name " + program.name + ";"},
          {"limit_req zone=kheops_webhooks burst=500 nodelay;", program.nginx_lines},
-         {"fastcgi_read_timeout 10s;", "fastcgi_read_timeout 300s;"},
-         {keeping, keep ? keeping : ""}});
+         {"fastcgi_read_timeout 10s;", "fastcgi_read_timeout 300s;"}});
     // The names of the upstream, the zone and the variables: one of each for each server.
     replace_all(text, "kheops_webhooks", "bench_" + program.name);
     return text;
@@ -103,15 +101,14 @@ Program php(const std::string& conninfo, const std::string& statement, const Tok
                            parameter("KHEOPS_KEY", tokens.key_file())};
 }
 
-Site::Site(const std::vector<Program>& programs, bool keep) {
+Site::Site(const std::vector<Program>& programs) {
     std::string http;
     for (const Program& program : programs) {
-        programs_.emplace(program.name, program);
         if (!program.listens) {
             listeners_.emplace(program.name, test::listen_unix(socket_of(program.name)));
         }
-        start(program.name);
-        http += server_of(program, socket_of(program.name), keep);
+        start(program);
+        http += server_of(program, socket_of(program.name));
     }
     nginx_ = std::make_unique<test::TestNginx>(http);
 }
@@ -123,21 +120,17 @@ Site::~Site() {
     }
 }
 
-void Site::stop(const std::string& name) {
-    running_.at(name)->terminate();
-    running_.at(name)->wait();
-}
-
-void Site::start(const std::string& name) {
-    test::Command command = programs_.at(name).command;
+void Site::start(const Program& program) {
+    const std::string& name = program.name;
+    test::Command command = program.command;
     command.standard_error = directory_.file(name + ".log");
-    if (programs_.at(name).listens) {
+    if (program.listens) {
         command.environment["SOCKET"] = socket_of(name);
     } else {
         command.standard_input = listeners_.at(name).number();
     }
     running_[name] = std::make_unique<test::ChildProcess>(command);
-    if (programs_.at(name).listens) {
+    if (program.listens) {
         test::await(name + " listens", [&] {
             if (!running_[name]->running()) {
                 throw std::runtime_error(test::read_file(command.standard_error));

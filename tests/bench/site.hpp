@@ -59,10 +59,10 @@ struct Program {
 /// without its limit of requests.
 class Site {
   public:
-    /// Starts all. `keep`: nginx keeps its connections to them from request to request. To most
-    /// FastCGI programs, a kept connection occupies a thread or process for as long as it lasts;
-    /// with more connections than these, some would never be served.
-    explicit Site(const std::vector<Program>& programs, bool keep = true);
+    /// Starts all. nginx keeps its connections to them from request to request. To most FastCGI
+    /// programs, a kept connection occupies a thread or process for as long as it lasts: with more
+    /// than kThreads connections, some would never be served.
+    explicit Site(const std::vector<Program>& programs);
     /// Ends all, and waits: PHP-FPM, killed, would leave its children behind.
     ~Site();
     Site(const Site&) = delete;
@@ -72,16 +72,11 @@ class Site {
     [[nodiscard]] pid_t nginx() const { return nginx_->pid(); }
     [[nodiscard]] pid_t pid(const std::string& name) const { return running_.at(name)->pid(); }
 
-    /// Ends that program; its socket stays and requests wait in it, unless the program had made it.
-    void stop(const std::string& name);
-    /// Starts it again.
-    void start(const std::string& name);
-
   private:
+    void start(const Program& program);
     [[nodiscard]] std::string socket_of(const std::string& name) const;
 
     test::TemporaryDirectory directory_;
-    std::map<std::string, Program> programs_;
     std::map<std::string, Descriptor> listeners_;
     std::map<std::string, std::unique_ptr<test::ChildProcess>> running_;
     std::unique_ptr<test::TestNginx> nginx_;

@@ -48,18 +48,6 @@ double cpu_seconds(pid_t process) {
     return sum;
 }
 
-void run_on(pid_t process, const cpu_set_t& processors) {
-    std::error_code gone;
-    for (const auto& thread :
-         std::filesystem::directory_iterator(directory_of(process) / "task", gone)) {
-        ::sched_setaffinity(std::stoi(thread.path().filename()), sizeof processors, &processors);
-        std::ifstream children(thread.path() / "children");
-        for (pid_t child = 0; children >> child;) {
-            run_on(child, processors);
-        }
-    }
-}
-
 double resident_mebibytes(pid_t process) {
     std::ifstream statm(directory_of(process) / "statm");
     double total = 0;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <sched.h>
 #include <sys/types.h>
 
 namespace kheops::bench {
@@ -10,10 +9,6 @@ namespace kheops::bench {
 /// to the nanosecond; of those that ended, in the hundredths of proc_pid_stat(5). Threads that have
 /// ended in a process that runs are not counted.
 [[nodiscard]] double cpu_seconds(pid_t process);
-
-/// Lets a process, its threads, its descendants and what they start from now on run on these
-/// processors only. Of what belongs to somebody else, nothing changes.
-void run_on(pid_t process, const cpu_set_t& processors);
 
 /// Resident memory of a process, what it shares with others included.
 [[nodiscard]] double resident_mebibytes(pid_t process);

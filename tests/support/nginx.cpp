@@ -41,9 +41,7 @@ std::string configuration(const std::string& http) {
            "worker_processes 1;\n"
            "pid nginx.pid;\n"
            "error_log error.log info;\n"
-           // The overload benchmark opens 2,000 connections, and nginx as many to the worker.
-           "worker_rlimit_nofile 8192;\n"
-           "events { worker_connections 4096; }\n"
+           "events { worker_connections 1000; }\n"
            "http {\n"
            "access_log off;\n"
            "client_body_temp_path body;\n"
