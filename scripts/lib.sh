@@ -9,7 +9,7 @@ postgres_bindir() {
     local initdb newest=
     if [ -n "${KHEOPS_TEST_POSTGRESQL:-}" ]; then
         printf '%s\n' "$KHEOPS_TEST_POSTGRESQL"
-        return
+        return 0 # also in a trap, where return alone gives the status from before the trap
     fi
     while IFS= read -r initdb; do
         [ -x "$initdb" ] && newest=$initdb
