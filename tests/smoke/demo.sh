@@ -35,6 +35,18 @@ trap clean_up EXIT
 mkdir "$directory/tmp" "$directory/bin"
 chmod 711 "$directory" "$directory/tmp" # root's demo runs PostgreSQL as another user
 export TMPDIR="$directory/tmp"
+# initdb takes a second or more, so it runs once, and each demo's cluster is a copy.
+server=$(postgres_bindir)
+export KHEOPS_TEST_POSTGRESQL="$directory/postgresql"
+mkdir -m 1777 "$KHEOPS_TEST_POSTGRESQL"
+ln -s "$server/pg_ctl" "$KHEOPS_TEST_POSTGRESQL/pg_ctl"
+cat >"$KHEOPS_TEST_POSTGRESQL/initdb" <<END
+#!/bin/bash
+made=$KHEOPS_TEST_POSTGRESQL/made
+[ -d "\$made" ] || "$server/initdb" "\$@" --pgdata="\$made" || exit
+cp -a "\$made" "\${1#--pgdata=}"
+END
+chmod 755 "$KHEOPS_TEST_POSTGRESQL/initdb"
 # Where nothing is missing, nothing is installed; and a test must not install anything.
 for tool in apt-get sudo; do
     printf '#!/bin/sh\necho "%s was called: $*" >&2\nexit 1\n' "$tool" >"$directory/bin/$tool"
@@ -42,11 +54,14 @@ for tool in apt-get sudo; do
 done
 export PATH="$directory/bin:$PATH"
 
+# Shows what the demo has printed (the worker's log is in errors), and its logs while they are there.
 fail() { # WHAT
+    local file
     {
         echo "$1"
-        for file in output errors answer; do
-            [ ! -s "$directory/$file" ] || sed "s/^/    $file: /" "$directory/$file"
+        for file in "$directory"/{output,errors,answer} \
+            "$TMPDIR"/*/{psql.log,nginx/output,nginx/error.log,postgresql/postgresql.log}; do
+            [ ! -s "$file" ] || tail -n 40 "$file" | sed "s/^/    ${file##*/}: /"
         done
     } >&2
     failures=$((failures + 1))
@@ -56,11 +71,12 @@ trap 'fail "line $LINENO: status $?: $BASH_COMMAND"' ERR
 # Processes that work in the demo's directory, or name it.
 left_behind() {
     local process
-    for process in /proc/[0-9]*; do
-        if [[ $(readlink "$process/cwd" 2>/dev/null) == "$TMPDIR"/* ]] ||
-            tr '\0' ' ' 2>/dev/null <"$process/cmdline" | grep -qF "$TMPDIR/"; then
-            echo "$process: $(tr '\0' ' ' 2>/dev/null <"$process/cmdline")"
-        fi
+    {
+        # shellcheck disable=SC2062 # the pattern is on standard input, for grep not to find itself
+        grep -lsF -f - /proc/[0-9]*/cmdline <<<"$TMPDIR/" || true
+        find /proc/[0-9]*/cwd -lname "$TMPDIR/*" 2>/dev/null || true
+    } | sed 's,/[^/]*$,,' | sort -u | while read -r process; do
+        echo "$process: $(tr '\0' ' ' 2>/dev/null <"$process/cmdline")"
     done
     find "$TMPDIR" -mindepth 1
 }
@@ -85,7 +101,11 @@ ends() { # WHAT STATUS
     wait "$demo" || got=$?
     demo=
     [ "$got" -eq "$2" ] || fail "$1: exit status $got (wanted: $2)"
-    left=$(left_behind)
+    # PostgreSQL removes its pid file, for which pg_ctl waits, just before it ends.
+    deadline=$((SECONDS + 5))
+    until left=$(left_behind) && [ -z "$left" ] || [ "$SECONDS" -gt "$deadline" ]; do
+        sleep 0.02
+    done
     [ -z "$left" ] || fail "$1: left behind: $left"
     ! grep -q 'Sanitizer' "$directory/errors" || fail "$1: a sanitizer has something to say"
 }
