@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-// Measures, and judges nothing: every sample becomes a line of JSON on standard output, which
-// report.jq sums up. What is to be compared takes turns, round after round, so that whatever else
-// the machine does falls on all alike. scripts/bench runs it.
+// Measures, and judges nothing: prints every sample as a line of JSON, and report.jq sums the lines
+// up. Programs that are compared take turns, round after round, so that other work of the machine
+// slows all of them alike. scripts/bench runs it.
 
 #include <algorithm>
 #include <concepts>
@@ -27,17 +27,17 @@
 namespace kheops::bench {
 namespace {
 
-/// How much is measured: a run whose figures mean something, or one that shows that it works.
+/// How much is measured. A quick run only shows that the benchmark works.
 struct Extent {
     bool quick;
     [[nodiscard]] int rounds() const { return quick ? 1 : 3; }
-    /// Of one sample.
+    /// How long one sample takes.
     [[nodiscard]] std::chrono::milliseconds time() const {
         return std::chrono::milliseconds(quick ? 50 : 1000);
     }
 };
 
-// --- What is written ---
+// --- Output ---
 
 void say(const std::string& text) {
     static const Clock::time_point start = Clock::now();
@@ -45,7 +45,7 @@ void say(const std::string& text) {
                  std::chrono::duration<double>(Clock::now() - start).count(), text.c_str());
 }
 
-/// One line of the output, from its first member to its last.
+/// One line of the output; its members are printed in the order in which they are added.
 class Sample {
   public:
     explicit Sample(const std::string& part) { with("part", part); }
@@ -62,7 +62,7 @@ class Sample {
         value_.add(name, json::Value::boolean(truth));
         return *this;
     }
-    /// Statuses, rate, and how long the answers with status 200 took, in milliseconds.
+    /// Adds the statuses; of the answers with status 200, their rate and their times.
     Sample& with(const Outcome& outcome) {
         std::string statuses;
         for (const auto& [status, times] : outcome.milliseconds) {
@@ -98,12 +98,12 @@ class Data {
   public:
     Data() : database_({"sql/schema.sql", "tests/bench/data.sql"}) {}
 
-    /// An album `id` with so many webhooks, each of which has fired so often.
+    /// Adds an album with this many webhooks, each with this many triggers.
     void album(const std::string& id, std::size_t webhooks, std::size_t triggers) {
         call("add_album('" + id + "', " + std::to_string(webhooks) + ", " +
              std::to_string(triggers) + ")");
     }
-    /// So many albums of ten webhooks that nobody asks for.
+    /// Adds albums of ten webhooks that no request names.
     void others(std::size_t albums, std::size_t triggers) {
         for (std::size_t i = 0; i < albums; ++i) {
             album(album_id('O', i), 10, triggers);
@@ -127,7 +127,7 @@ class Data {
 
     [[nodiscard]] std::string conninfo() const { return database_.conninfo(); }
     test::Rows execute(const std::string& sql) { return database_.execute(sql); }
-    /// The server's first process, of which all others are children.
+    /// The postmaster; the server's other processes are its children.
     [[nodiscard]] pid_t server() {
         return std::stoi(database_.execute("SELECT pg_read_file('postmaster.pid')").text(0, 0));
     }
@@ -144,7 +144,7 @@ std::string statement_file(bool accelerated) {
 
 // --- One sample ---
 
-/// CPU time that is used between the making of this and add_to().
+/// The CPU time that nginx, the program and PostgreSQL use between construction and add_to().
 class Usage {
   public:
     Usage(const Site& site, const std::string& program, pid_t database)
@@ -156,7 +156,7 @@ class Usage {
         }
     }
 
-    /// Microseconds for each request.
+    /// Adds microseconds per request.
     void add_to(Sample& sample, std::size_t requests) const {
         for (std::size_t i = 0; i < processes_.size(); ++i) {
             const auto& [name, process] = processes_[i];
@@ -241,7 +241,7 @@ class Measurement {
 
 constexpr std::size_t kWebhooks = 10;
 
-/// How long PostgreSQL takes to count the triggers of an album, in milliseconds.
+/// How many milliseconds PostgreSQL takes to count the triggers of an album.
 double count_milliseconds(Data& data, const std::string& album) {
     const Clock::time_point start = Clock::now();
     data.execute(
@@ -251,7 +251,8 @@ double count_milliseconds(Data& data, const std::string& album) {
     return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-/// The lists of albums whose webhooks have fired so often each, answered by these programs.
+/// Measures how these programs list albums. `lengths`: one album each, with this many triggers for
+/// each webhook.
 void measure_lists(Measurement& bench, const std::vector<std::size_t>& lengths,
                    std::vector<std::string> programs) {
     constexpr std::size_t kLong = 100'000;
@@ -321,12 +322,12 @@ void measure_lists(Measurement& bench, const std::vector<std::size_t>& lengths,
     }
 }
 
-/// The worker beside what else could answer.
+/// The worker beside other programs.
 void measure_programs(Measurement& bench) {
     measure_lists(bench, {10}, {"worker", "minimal", "php"});
 }
 
-/// Short and long histories, and a pass over the same rows.
+/// Short and long histories; also how long count(id) of the same rows takes.
 void measure_history(Measurement& bench) {
     measure_lists(bench,
                   bench.extent().quick ? std::vector<std::size_t>{10, 1000}
@@ -334,8 +335,8 @@ void measure_history(Measurement& bench) {
                   {"worker", "php"});
 }
 
-/// The worker's resident memory while it sees ever new tokens. They are ES256, which can be made
-/// fast enough.
+/// The worker's resident memory while each request has a new token. The tokens are ES256, because
+/// RS256 signatures take too long to make.
 void measure_memory(Measurement& bench) {
     const std::size_t step = bench.extent().quick ? 500 : 100'000;
     constexpr int kSteps = 10;
@@ -366,8 +367,8 @@ void measure_memory(Measurement& bench) {
     }
 }
 
-/// As many clients as the worker has threads, where the server gives it two connections; and a
-/// worker with no more threads than that.
+/// Sixteen clients of a worker with 16 threads, and of one with two, where PostgreSQL allows each
+/// worker two connections.
 void measure_limited(Measurement& bench) {
     const std::string album = album_id('W', 1);
     Data data;

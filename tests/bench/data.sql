@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- How scripts/bench makes its data, in a database made by sql/schema.sql: call add_album() for each
--- album, then make_histories() once. "admin" administers every album.
+-- The functions with which scripts/bench makes its data, for a database with sql/schema.sql: call
+-- add_album() for each album, then make_histories() once. "admin" administers every album.
 
--- Without the checks of foreign keys, which would take most of the time.
+-- Skips the foreign key checks, which would take most of the time.
 SET session_replication_role = replica;
 
--- How often each webhook is to have fired.
+-- How many triggers make_histories() gives each webhook.
 CREATE TABLE histories (webhook_fk bigint PRIMARY KEY, triggers bigint NOT NULL);
 
 CREATE FUNCTION new_album(album text) RETURNS bigint LANGUAGE sql AS $$
@@ -29,7 +29,7 @@ $$;
 
 SELECT add_user('admin');
 
--- An album with so many webhooks, each of which is to have fired so often.
+-- Adds an album with this many webhooks; each gets this many triggers.
 CREATE FUNCTION add_album(album text, webhooks bigint, triggers bigint) RETURNS void
 LANGUAGE sql AS $$
     SELECT add_member(new_album(album), u.pk, true) FROM users AS u WHERE u.sub = 'admin';
@@ -48,13 +48,13 @@ LANGUAGE sql AS $$
     INSERT INTO histories SELECT pk, triggers FROM made
 $$;
 
--- All webhooks fire as they do in life, side by side: every stretch of time has its part of each
--- history, and within it the rows of one webhook lie between those of the others.
+-- Makes the triggers of all webhooks in turn, as a real Kheops does: each of 100 stretches of time has a
+-- hundredth of each history, and the rows of the webhooks are mixed in the table.
 CREATE PROCEDURE make_histories() LANGUAGE plpgsql AS $$
 DECLARE
     stretches CONSTANT bigint := 100;
 BEGIN
-    ALTER TABLE webhook_triggers DROP CONSTRAINT webhook_triggers_id_unique; -- made anew below
+    ALTER TABLE webhook_triggers DROP CONSTRAINT webhook_triggers_id_unique; -- added again below
     FOR stretch IN 1 .. stretches LOOP
         WITH fired AS (
             INSERT INTO webhook_triggers (id, webhook_fk, is_manual_trigger, new_series, new_user)

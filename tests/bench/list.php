@@ -1,8 +1,8 @@
 <?php
 // SPDX-License-Identifier: MIT
 //
-// What one would write instead: the same request answered by PHP-FPM, with the same statement. It
-// keeps its database connection, and parses the key in each request, as PHP has it.
+// Answers the same request in PHP-FPM, with the same statement. Its database connection is persistent;
+// PHP keeps nothing else between requests, so it parses the key for each one.
 
 $authorization = $_SERVER['HTTP_AUTHORIZATION'];
 [$header, $claims, $signature] = explode('.', substr($authorization, strlen('Bearer ')));
@@ -17,7 +17,7 @@ $album = explode('/', $_SERVER['PATH_INFO'])[2];
 $database = new PDO('pgsql:' . $_SERVER['KHEOPS_DATABASE'] . ";options='-c jit=off'", options: [
     PDO::ATTR_PERSISTENT => true,
     PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION,
-    // One round trip instead of three: a prepared statement does not outlive the request anyway.
+    // One round trip instead of three: a prepared statement would end with the request.
     PDO::PGSQL_ATTR_DISABLE_PREPARES => true,
 ]);
 $parameters = ['$1' => ':sub', '$2' => ':album', '$3' => ':url', '$4' => ':limit', '$5' => ':offset'];

@@ -39,10 +39,10 @@ Descriptor connect_to(std::uint16_t port) {
     return connection;
 }
 
-/// Follows one answer as its octets come.
+/// Parses one answer while its octets come.
 class Answer {
   public:
-    /// Whether the answer is whole.
+    /// Returns whether the answer is complete.
     bool take(std::string_view octets) {
         if (!in_body_) {
             head_ += octets;
@@ -53,26 +53,26 @@ class Answer {
             constexpr size_t kLineEnd = 2;
             octets = octets.substr(octets.size() - (head_.size() - end - 2 * kLineEnd));
             head_.resize(end + kLineEnd);
-            missing_ = number_behind("\r\nContent-Length: ");
+            missing_ = number_after("\r\nContent-Length: ");
             in_body_ = true;
         }
         missing_ -= std::min(missing_, octets.size());
         return missing_ == 0;
     }
 
-    [[nodiscard]] int status() const { return static_cast<int>(number_behind("HTTP/1.1 ")); }
+    [[nodiscard]] int status() const { return static_cast<int>(number_after("HTTP/1.1 ")); }
     [[nodiscard]] bool closes() const {
         return head_.find("\r\nConnection: close\r\n") != std::string::npos;
     }
 
   private:
-    [[nodiscard]] size_t number_behind(const std::string& text) const {
+    [[nodiscard]] size_t number_after(const std::string& text) const {
         const size_t at = head_.find(text);
         size_t number = 0;
         if (at == std::string::npos ||
             std::from_chars(&head_[at + text.size()], head_.data() + head_.size(), number).ec !=
                 std::errc()) {
-            throw std::runtime_error("an answer without a number behind " + text + ":\n" + head_);
+            throw std::runtime_error("an answer has no number after " + text + ":\n" + head_);
         }
         return number;
     }
@@ -158,7 +158,7 @@ class Run {
         const ssize_t count =
             ::recv(client.connection.number(), received_.data(), received_.size(), 0);
         if (count <= 0) {
-            // An idle connection may be closed at any time.
+            // nginx may close an idle connection at any time.
             if (std::find(idle_.begin(), idle_.end(), &client) == idle_.end()) {
                 finish(client, 0);
             }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 
-// The least that answers the same request: libfcgi's own loop on several threads, one signature to
-// verify, one prepared statement, one document to print. It checks no claim and no gate, logs
-// nothing, and survives nothing; scripts/bench measures what kheops-webhooks costs beside it.
+// The smallest program that answers the same request: it runs libfcgi's own loop on several
+// threads, verifies one signature, executes one prepared statement and prints one document. It
+// checks no claim and no gate, logs nothing, and ends at any error. scripts/bench compares
+// kheops-webhooks with it.
 //
-//   minimal CONNINFO PUBLIC-KEY.pem STATEMENT.sql THREADS     with a listening socket as descriptor
-//   0
+//   minimal CONNINFO PUBLIC-KEY.pem STATEMENT.sql THREADS     (the listening socket: descriptor 0)
 
 #include <cjson/cJSON.h>
 #include <fcgiapp.h>
@@ -41,7 +41,7 @@ std::string decode_base64url(std::string text) {
     return octets;
 }
 
-/// The token's subject, where its RS256 signature verifies; else nothing.
+/// The token's subject; empty if its RS256 signature is invalid.
 std::string subject_of(const std::string& token, EVP_PKEY* key) {
     const size_t first = token.find('.');
     const size_t last = token.rfind('.');
@@ -74,7 +74,7 @@ PGconn* connect(const char* conninfo, const char* statement) {
     return connection;
 }
 
-/// The elements of an array as PostgreSQL writes it, where none needs quotes.
+/// The elements of an array in PostgreSQL's text form; none of them may need quotes.
 std::vector<std::string> elements(const std::string& text) {
     std::vector<std::string> values;
     std::istringstream stream(text.substr(1, text.size() - 2));

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# What report.jq made, as a picture in SVG: how long a list of ten webhooks takes, by how often each
+# The results of report.jq as an SVG picture: how long a list of ten webhooks takes, by how often each
 # has fired.
 
 def log10: log / (10 | log);
@@ -19,7 +19,7 @@ def text($x; $y; $anchor; $text): "<text x=\"\($x)\" y=\"\($y)\" text-anchor=\"\
                          | sort_by(.triggers)}
       | select(.points | length > 0))
 | sort_by(.points[-1].median_ms | y)
-| map(.name_y = (.points[-1].median_ms | y) + 4)  # names that would lie on each other move down
+| map(.name_y = (.points[-1].median_ms | y) + 4)  # a name that would overlap another moves down
 | reduce range(1; length) as $i (.; .[$i].name_y = ([.[$i].name_y, .[$i - 1].name_y + 15] | max))
 | "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 700 350\" font-family=\"sans-serif\" font-size=\"13\">",
   "<rect width=\"700\" height=\"350\" fill=\"white\"/>",

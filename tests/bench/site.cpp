@@ -22,7 +22,7 @@ std::string environment(const char* name) {
     return value;
 }
 
-/// Where Debian puts it, named after its version.
+/// Debian puts the program there, with its version in its name.
 std::string php_fpm() {
     for (const auto& entry : std::filesystem::directory_iterator("/usr/sbin")) {
         if (entry.path().filename().string().starts_with("php-fpm")) {
@@ -47,7 +47,7 @@ std::string server_of(const Program& program, const std::string& socket) {
          {"server_name _;", "server_name " + program.name + ";"},
          {"limit_req zone=kheops_webhooks burst=500 nodelay;", program.nginx_lines},
          {"fastcgi_read_timeout 10s;", "fastcgi_read_timeout 300s;"}});
-    // The names of the upstream, the zone and the variables: one of each for each server.
+    // Each server needs its own names for the upstream, the zone and the variables.
     replace_all(text, "kheops_webhooks", "bench_" + program.name);
     return text;
 }

@@ -15,16 +15,16 @@
 
 namespace kheops::bench {
 
-/// Requests that every program serves at once, each on a database connection of its own.
+/// How many requests every program serves at once, each with its own database connection.
 constexpr unsigned kThreads = 16;
 
 /// RS256 tokens for the user "admin", all different, and the key that verifies them.
 class Tokens {
   public:
-    /// Making one takes a millisecond.
+    /// Takes a millisecond for each token.
     explicit Tokens(std::size_t count);
 
-    /// One after the other, again and again.
+    /// Returns the tokens in turn; after the last one, the first.
     [[nodiscard]] const std::string& next();
     /// The public key, in PEM.
     [[nodiscard]] std::string key_file() const { return directory_.file("key.pem"); }
@@ -37,15 +37,14 @@ class Tokens {
 
 /// A program that answers FastCGI requests.
 struct Program {
-    std::string name;  ///< the Host by which nginx knows it
-    /// Finds its listening socket as descriptor 0.
-    test::Command command;
-    /// It makes its socket itself instead, at the path in the variable SOCKET.
+    std::string name;       ///< also its server_name in nginx
+    test::Command command;  ///< started with its listening socket as descriptor 0
+    /// The program makes its socket itself instead, at the path in the variable SOCKET.
     bool listens = false;
     std::string nginx_lines = {};  ///< for nginx's `location`
 };
 
-/// The worker, with the settings that operators have unless `settings` says otherwise.
+/// The worker with its default settings, except `settings`.
 [[nodiscard]] Program worker(const std::string& name, const std::string& conninfo,
                              test::Settings settings);
 /// tests/bench/minimal.cpp; `statement` is the file of the SQL statement, here and below.
@@ -55,15 +54,15 @@ struct Program {
 [[nodiscard]] Program php(const std::string& conninfo, const std::string& statement,
                           const Tokens& tokens);
 
-/// Programs behind one nginx, whose configuration is nginx/kheops-webhooks.conf for each of them,
-/// without its limit of requests.
+/// Programs behind one nginx. Each has nginx/kheops-webhooks.conf as its server, without the
+/// request limit.
 class Site {
   public:
-    /// Starts all. nginx keeps its connections to them from request to request. To most FastCGI
-    /// programs, a kept connection occupies a thread or process for as long as it lasts: with more
-    /// than kThreads connections, some would never be served.
+    /// Starts all. nginx keeps its connections to the programs open (fastcgi_keep_conn). In most
+    /// FastCGI programs an open connection occupies a thread or process: of more than kThreads
+    /// connections, some would never be served.
     explicit Site(const std::vector<Program>& programs);
-    /// Ends all, and waits: PHP-FPM, killed, would leave its children behind.
+    /// Stops all with SIGTERM and waits: if PHP-FPM were killed, its children would go on.
     ~Site();
     Site(const Site&) = delete;
     Site& operator=(const Site&) = delete;

@@ -15,7 +15,7 @@ std::filesystem::path directory_of(pid_t process) {
     return "/proc/" + std::to_string(process);
 }
 
-/// Fields 16 and 17 of proc_pid_stat(5), in seconds: what children used that have ended.
+/// Fields 16 and 17 of proc_pid_stat(5), in seconds: the CPU time of children that have ended.
 double seconds_of_ended_children(pid_t process) {
     std::ifstream stat(directory_of(process) / "stat");
     std::string skipped;

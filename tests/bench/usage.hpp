@@ -5,12 +5,12 @@
 
 namespace kheops::bench {
 
-/// CPU time that a process and all its descendants have used so far, in seconds: of those that run,
-/// to the nanosecond; of those that ended, in the hundredths of proc_pid_stat(5). Threads that have
-/// ended in a process that runs are not counted.
+/// The CPU time in seconds that a process and its descendants have used so far. It is exact to the
+/// nanosecond for running threads, and to 10 ms for processes that have ended (proc_pid_stat(5)).
+/// Ended threads of a running process are not counted.
 [[nodiscard]] double cpu_seconds(pid_t process);
 
-/// Resident memory of a process, what it shares with others included.
+/// The resident memory of a process, including memory that it shares with other processes.
 [[nodiscard]] double resident_mebibytes(pid_t process);
 
 }  // namespace kheops::bench

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-// sql/list_webhooks.sql and sql/list_webhooks_accelerated.sql touch only the rows they are about,
-// in a database with a long history and whatever PostgreSQL knows of it. Measured in blocks of 8
+// sql/list_webhooks.sql and sql/list_webhooks_accelerated.sql read only the rows that they need, in
+// a database with a long history, whatever statistics PostgreSQL has. The tests count blocks of 8
 // KiB, which do not depend on the machine; the history and its index have more than 2,800.
 
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@ namespace {
 /// table of triggers lie those of the albums Old…, then 300,000 of the albums Spread…, then those
 /// of New…; the albums None… have none. One more album has 30,000 webhooks without triggers.
 constexpr const char* kData = R"(
-    -- Without the checks of foreign keys, which would take most of the time.
+    -- Skips the foreign key checks, which would take most of the time.
     SET session_replication_role = replica;
     ALTER TABLE webhook_triggers SET (autovacuum_enabled = off);
     ALTER TABLE webhook_attempts SET (autovacuum_enabled = off);
@@ -59,7 +59,7 @@ constexpr const char* kData = R"(
     SELECT add_triggers('Old', 10);
 )";
 
-/// All to one webhook. Nearly all attempts belong to one trigger, which is not among the newest.
+/// All triggers belong to one webhook, and nearly all attempts to one trigger, not a recent one.
 constexpr const char* kOneHistory = R"(
     INSERT INTO webhook_triggers (id, webhook_fk, is_manual_trigger, new_series, new_user)
     SELECT 'history-' || n, pk, false, true, false
@@ -93,21 +93,21 @@ class StatementPlan : public testing::TestWithParam<History> {
         prepare_list(connection_);
     }
 
-    void expect_at_most(std::int64_t most, const std::string& sub, const std::string& album) {
+    void expect_at_most(std::int64_t max, const std::string& sub, const std::string& album) {
         std::string plan;
-        EXPECT_LE(blocks_for_list(connection_, {sub, album}, plan), most)
+        EXPECT_LE(blocks_for_list(connection_, {sub, album}, plan), max)
             << sub << " " << album << "\n"
             << plan;
     }
 
     void expect_bounded() {
-        // 100 triggers wherever they lie, read once and counted in the index, which looks at them
-        // where VACUUM has not marked their blocks as visible to all; and the attempts of 50.
+        // 100 triggers in up to 100 blocks, read once and counted once in the index (which reads
+        // their blocks again until VACUUM has marked these as all-visible); the attempts of 50.
         for (const char* album : {"Old0000001", "New0000010"}) {
             expect_at_most(480, "admin", album);
         }
         expect_at_most(120, "admin", "None000005");
-        expect_only_the_gates();
+        expect_only_the_gates_for_others();
         if (GetParam() == History::all_in_one_webhook) {
             expect_at_most(2 * blocks_of_all_triggers() + 400, "admin", "Spread0001");
             expect_at_most(120, "admin", "Spread0150");
@@ -118,7 +118,7 @@ class StatementPlan : public testing::TestWithParam<History> {
         }
     }
 
-    void expect_only_the_gates() {
+    void expect_only_the_gates_for_others() {
         for (const char* album : {"Old0000001", "Spread0001", "None000005"}) {
             expect_at_most(20, "member", album);
             expect_at_most(20, "user3", album);
@@ -126,7 +126,7 @@ class StatementPlan : public testing::TestWithParam<History> {
         }
     }
 
-    /// Calls `expect_bounded` for each of the things that PostgreSQL may know of the data.
+    /// Calls `expect_bounded` with each kind of statistics that PostgreSQL may have.
     template <typename Expect>
     void with_all_statistics(Expect expect_bounded) {
         {
@@ -138,14 +138,14 @@ class StatementPlan : public testing::TestWithParam<History> {
             SCOPED_TRACE("after ANALYZE");
             expect_bounded();
         }
-        // From a sample, PostgreSQL may well take few rows' owners for all there are.
+        // A sample may show PostgreSQL too few different values.
         connection_.execute(
             "ALTER TABLE webhooks ALTER COLUMN album_fk SET (n_distinct = 1);"
             "ALTER TABLE webhook_triggers ALTER COLUMN webhook_fk SET (n_distinct = 1);"
             "ALTER TABLE webhook_attempts ALTER COLUMN webhook_trigger_fk SET (n_distinct = 1);"
             "ANALYZE");
         {
-            SCOPED_TRACE("where statistics know one webhook and one trigger");
+            SCOPED_TRACE("with statistics that know one webhook and one trigger");
             expect_bounded();
         }
         connection_.execute("VACUUM");
@@ -167,12 +167,12 @@ class StatementPlan : public testing::TestWithParam<History> {
     TestConnection connection_;
 };
 
-TEST_P(StatementPlan, TouchesNoOtherWebhooksRows) {
+TEST_P(StatementPlan, ReadsNoOtherWebhooksRows) {
     with_all_statistics([this] { expect_bounded(); });
 }
 
-/// However long the history is: 10 counts, and 50 triggers with their attempts.
-TEST_P(StatementPlan, TheAcceleratedOneTouchesOnlyWhatItTells) {
+/// 10 counts, and 50 triggers with their attempts, however long the history is.
+TEST_P(StatementPlan, AcceleratedReadsOnlyTheRowsOfItsAnswer) {
     expect_script("sql/accelerate.sql", database_, "the list is accelerated");
     prepare_list(connection_, kAccelerated);
     with_all_statistics([this] {
@@ -180,11 +180,11 @@ TEST_P(StatementPlan, TheAcceleratedOneTouchesOnlyWhatItTells) {
             expect_at_most(450, "admin", album);
         }
         expect_at_most(120, "admin", "None000005");
-        expect_only_the_gates();
+        expect_only_the_gates_for_others();
     });
 }
 
-/// As in life: the rows of many webhooks lie side by side in every block.
+/// As in a real Kheops, every block has rows of many webhooks.
 class StatementPlanOfAMixedHistory : public testing::Test {
   protected:
     StatementPlanOfAMixedHistory()
@@ -192,7 +192,7 @@ class StatementPlanOfAMixedHistory : public testing::Test {
         connection_.execute(kData);
     }
 
-    /// The webhooks whose ids match fire in turns, from the first of these times to the last.
+    /// Adds triggers `first` to `last` of each webhook whose id matches, in turn.
     void fire(const std::string& ids, int first, int last) {
         connection_.execute(
             "INSERT INTO webhook_triggers (id, webhook_fk, is_manual_trigger, new_series, "
@@ -202,8 +202,8 @@ class StatementPlanOfAMixedHistory : public testing::Test {
     }
 
     void vacuum_and_prepare() {
-        // Not at once where the server itself is analyzing just then.
-        await("every block is marked as visible to all", [this] {
+        // VACUUM skips blocks while the server's own ANALYZE uses them.
+        await("every block is all-visible", [this] {
             connection_.execute("VACUUM ANALYZE");
             return connection_
                        .execute(
@@ -223,7 +223,7 @@ class StatementPlanOfAMixedHistory : public testing::Test {
     std::string plan_;
 };
 
-TEST_F(StatementPlanOfAMixedHistory, ReadsNoMoreThanAPassOverTheSameRows) {
+TEST_F(StatementPlanOfAMixedHistory, ReadsNoMoreBlocksThanACountOfItsTriggers) {
     fire("^Spread000[12]-", 1, 10000);
     vacuum_and_prepare();
     const std::int64_t pass = blocks_of(
@@ -239,8 +239,9 @@ TEST_F(StatementPlanOfAMixedHistory, ReadsNoMoreThanAPassOverTheSameRows) {
     EXPECT_LE(blocks_for("Spread0001"), pass) << plan_;
 }
 
-/// From PostgreSQL 13 on, REINDEX and a restore make lists of up to 132 equal keys, which a scan
-/// backwards returns in ascending order: here, the last row by index is the 132nd newest.
+/// From PostgreSQL 13 on, REINDEX and a restore make posting lists of up to 132 equal keys. A
+/// backward scan returns each list in ascending order: here the last row of the index is the 132nd
+/// newest.
 TEST_F(StatementPlanOfAMixedHistory, FindsTheNewestWhereTheIndexIsDeduplicated) {
     fire("^Spread000[12]-", 1, 10 * 132);
     vacuum_and_prepare();
@@ -248,11 +249,11 @@ TEST_F(StatementPlanOfAMixedHistory, FindsTheNewestWhereTheIndexIsDeduplicated) 
     EXPECT_LE(blocks_for("Spread0001"), 1500) << plan_;
 }
 
-TEST_F(StatementPlanOfAMixedHistory, DoesNotLookForAQuietWebhookAmongTheNewestOfOthers) {
+TEST_F(StatementPlanOfAMixedHistory, ReadsNoNewerTriggersOfOtherWebhooks) {
     fire("^(Spread0001-0|Spread0002-.)$", 1, 2000);
     fire("^Spread0002-.$", 2001, 15000);
     vacuum_and_prepare();
-    // Its own triggers, seven or so of which share a block.
+    // The webhook's own triggers, of which about seven share a block.
     EXPECT_LE(blocks_for("Spread0001"), 700) << plan_;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-// An OpenID Connect provider that is not there, or does not do what it should.
+// The OpenID Connect provider is down or gives faulty answers.
 
 #include <gtest/gtest.h>
 
@@ -16,14 +16,14 @@ namespace kheops::test {
 namespace {
 
 constexpr const char* kLost = "event=keys_lost level=error reason=";
-constexpr const char* kTaken = "event=keys ";
+constexpr const char* kFetched = "event=keys ";
 
 void expect_unavailable(const HttpAnswer& answer) {
     EXPECT_EQ(answer.status, 503);
     EXPECT_NE(answer.header("Retry-After"), "");
     EXPECT_EQ(answer.header("WWW-Authenticate"), "");
     EXPECT_EQ(answer.header("Content-Type"), "application/json");
-    // How the provider is reached is nobody's concern.
+    // Clients must not learn the provider's address.
     EXPECT_EQ(answer.body.find("127.0.0.1"), std::string::npos) << answer.body;
 }
 
@@ -34,7 +34,7 @@ void await_next_fetch(const TestProvider& provider) {
     await("the provider is asked again", [&] { return provider.connections() > before; });
 }
 
-/// Which document is delivered how.
+/// A document, and how the provider delivers it.
 using Delivery = std::tuple<Document, Behaviour>;
 
 std::string name_of(const testing::TestParamInfo<Delivery>& test) {
@@ -42,18 +42,18 @@ std::string name_of(const testing::TestParamInfo<Delivery>& test) {
            testing::PrintToString(std::get<Behaviour>(test.param));
 }
 
-/// One of the documents is not as it should be.
+/// The provider delivers one of its documents with a fault.
 class ProviderFault : public testing::TestWithParam<Delivery> {
   protected:
-    void break_it() { provider_.set_behaviour(document_, behaviour_); }
-    void mend_it() { provider_.set_behaviour(document_, Behaviour::good); }
+    void start_fault() { provider_.set_behaviour(document_, behaviour_); }
+    void end_fault() { provider_.set_behaviour(document_, Behaviour::good); }
 
     const Document document_ = std::get<Document>(GetParam());
     const Behaviour behaviour_ = std::get<Behaviour>(GetParam());
     TestProvider provider_;
 };
 
-// One of each kind; tests/unit/download_test.cpp has all that a provider can do wrong.
+// One fault of each kind; tests/unit/download_test.cpp has all of them.
 INSTANTIATE_TEST_SUITE_P(Of, ProviderFault,
                          testing::Values(Delivery{Document::discovery, Behaviour::server_error},
                                          Delivery{Document::keys, Behaviour::silent},
@@ -61,28 +61,28 @@ INSTANTIATE_TEST_SUITE_P(Of, ProviderFault,
                                          Delivery{Document::keys, Behaviour::redirect_other_host}),
                          name_of);
 
-TEST_P(ProviderFault, AtTheStartIsUnavailableUntilItIsMended) {
-    break_it();
+TEST_P(ProviderFault, AtTheStartGives503UntilItEnds) {
+    start_fault();
     ProviderSite site(provider_.url());
     site.worker().await_log(kLost);
     await_next_fetch(provider_);
     expect_unavailable(site.list(provider_.token("alice")));
     expect_unavailable(site.list(token_of_unknown_key(provider_)));
     EXPECT_EQ(site.count_logged(kLost), 1U) << site.worker().log();
-    EXPECT_EQ(site.count_logged(kTaken), 0U) << site.worker().log();
+    EXPECT_EQ(site.count_logged(kFetched), 0U) << site.worker().log();
 
-    mend_it();
+    end_fault();
     site.await_status(provider_.token("alice"), 200);
     EXPECT_EQ(site.count_logged(kLost), 1U) << site.worker().log();
-    EXPECT_EQ(site.count_logged(kTaken), 1U) << site.worker().log();
+    EXPECT_EQ(site.count_logged(kFetched), 1U) << site.worker().log();
     EXPECT_EQ(provider_.redirected_requests(), 0U);
 }
 
-TEST_P(ProviderFault, LeavesTheLastGoodKeysInServiceUntilItIsMended) {
+TEST_P(ProviderFault, LeavesTheLastGoodKeysInUseUntilItEnds) {
     const std::string known = provider_.token("alice");
     ProviderSite site(provider_.url());
     site.await_status(known, 200);
-    break_it();
+    start_fault();
     site.worker().signal(SIGHUP);  // the keys and, where they are kept longer, the configuration
     site.worker().await_log(kLost);
     await_next_fetch(provider_);
@@ -91,20 +91,20 @@ TEST_P(ProviderFault, LeavesTheLastGoodKeysInServiceUntilItIsMended) {
     EXPECT_EQ(site.status(known), 200);
     EXPECT_EQ(site.count_logged(kLost), 1U) << site.worker().log();
 
-    mend_it();
+    end_fault();
     provider_.add_key();
     site.await_status(provider_.token("alice"), 200);
     EXPECT_EQ(site.status(known), 200);
     site.await_status(token_of_unknown_key(provider_), 401);
     EXPECT_EQ(site.count_logged(kLost), 1U) << site.worker().log();
 
-    break_it();
+    start_fault();
     site.worker().signal(SIGHUP);
     await("the second loss is logged", [&] { return site.count_logged(kLost) == 2; });
     EXPECT_EQ(provider_.redirected_requests(), 0U);
 }
 
-TEST(ProviderOutage, OneThatIsNotThereAtTheStartIsUsedWhenItComes) {
+TEST(ProviderOutage, ProviderThatIsDownAtTheStartIsUsedWhenItStarts) {
     TestProvider provider;
     provider.stop();
     ProviderSite site(provider.url());
@@ -114,10 +114,10 @@ TEST(ProviderOutage, OneThatIsNotThereAtTheStartIsUsedWhenItComes) {
     provider.start();
     site.await_status(provider.token("alice"), 200);
     EXPECT_EQ(site.count_logged(kLost), 1U) << site.worker().log();
-    EXPECT_EQ(site.count_logged(kTaken), 1U) << site.worker().log();
+    EXPECT_EQ(site.count_logged(kFetched), 1U) << site.worker().log();
 }
 
-TEST(ProviderOutage, WithoutATokenItMakesNoDifference) {
+TEST(ProviderOutage, RequestsWithoutATokenAreAnsweredAsUsual) {
     TestProvider provider;
     provider.stop();
     ProviderSite site(provider.url());
@@ -126,7 +126,7 @@ TEST(ProviderOutage, WithoutATokenItMakesNoDifference) {
     EXPECT_EQ(site.fetch("GET", "/elsewhere").status, 404);
 }
 
-TEST(ProviderOutage, ARestartedProviderIsNoticed) {
+TEST(ProviderOutage, NewKeysOfARestartedProviderAreUsed) {
     TestProvider provider;
     ProviderSite site(provider.url());
     const std::string known = provider.token("alice");
@@ -142,7 +142,7 @@ TEST(ProviderOutage, ARestartedProviderIsNoticed) {
     EXPECT_EQ(site.status(known), 401);
 }
 
-TEST(ProviderOutage, KeysBeyondTheirAgeAreNotServedAndNotRefused) {
+TEST(ProviderOutage, KeysThatAreTooOldGive503) {
     TestProvider provider;
     const TemporaryDirectory directory;
     ProviderSite site(provider.url(), {{"KHEOPS_WEBHOOKS_KEYS_MAX_AGE", "2"},
@@ -157,7 +157,7 @@ TEST(ProviderOutage, KeysBeyondTheirAgeAreNotServedAndNotRefused) {
     });
     expect_unavailable(*answer);
 
-    // Nor does the file make them younger.
+    // The cache file keeps their age.
     site.worker().restart();
     expect_unavailable(site.list(token));
 
@@ -165,7 +165,7 @@ TEST(ProviderOutage, KeysBeyondTheirAgeAreNotServedAndNotRefused) {
     site.await_status(token, 200);
 }
 
-TEST(ProviderOutage, ItStopsAtOnceWhileTheProviderIsSilent) {
+TEST(ProviderOutage, WorkerStopsAtOnceWhileTheProviderIsSilent) {
     TestProvider provider;
     provider.set_behaviour(Document::keys, Behaviour::silent);
     ProviderSite site(provider.url());
@@ -174,13 +174,14 @@ TEST(ProviderOutage, ItStopsAtOnceWhileTheProviderIsSilent) {
     EXPECT_EQ(site.worker().exit_status(), 0) << site.worker().log();
 }
 
-/// What the configuration says of itself.
+// The issuer in the provider's configuration.
+
 TEST(ProviderIssuer, MayEndWithASlash) {
     TestProvider provider;
     provider.set_issuer(provider.url() + "/");
     ProviderSite site(provider.url());
     site.await_status(provider.token("alice"), 200);
-    // A token must name it exactly.
+    // A token's issuer must be exactly the same.
     provider.set_issuer(provider.url());
     EXPECT_EQ(site.status(provider.token("alice")), 401);
 }
@@ -191,7 +192,7 @@ TEST(ProviderIssuer, MayBeConfiguredWithASlash) {
     site.await_status(provider.token("alice"), 200);
 }
 
-TEST(ProviderIssuer, OfAnotherNameIsRefused) {
+TEST(ProviderIssuer, OtherThanTheUrlIsRefused) {
     TestProvider provider;
     provider.set_issuer("https://keycloak.example/realms/kheops");
     ProviderSite site(provider.url());
@@ -199,7 +200,7 @@ TEST(ProviderIssuer, OfAnotherNameIsRefused) {
     expect_unavailable(site.list(provider.token("alice")));
 }
 
-TEST(ProviderIssuer, OfAnotherNameIsAcceptedWhereItIsConfigured) {
+TEST(ProviderIssuer, OtherThanTheUrlIsAcceptedWhereItIsConfigured) {
     TestProvider provider;
     provider.set_issuer("https://keycloak.example/realms/kheops");
     ProviderSite site(provider.url(),
@@ -207,14 +208,14 @@ TEST(ProviderIssuer, OfAnotherNameIsAcceptedWhereItIsConfigured) {
     site.await_status(provider.token("alice"), 200);
 }
 
-TEST(ProviderIssuer, KheopsOwnVariableWins) {
+TEST(ProviderUrl, IsReadFromTheVariableOfKheopsFirst) {
     TestProvider provider;
     ProviderSite site(provider.url(), {{"KHEOPS_OIDC_PROVIDER", "http://127.0.0.1:1/realms/nobody"},
                                        {"KHEOPS_AUTH_OIDC_PROVIDER", provider.url()}});
     site.await_status(provider.token("alice"), 200);
 }
 
-TEST(ProviderKeysUrl, OfAFileIsRefused) {
+TEST(ProviderKeysUrl, ThatNamesAFileIsRefused) {
     TestProvider provider;
     const TemporaryDirectory directory;
     const SigningKey key = SigningKey::ec("P-256");
@@ -254,7 +255,7 @@ TEST(ProviderOverTls, IsRefusedWithTheCertificateOfAnotherHost) {
     EXPECT_EQ(provider.count(Document::discovery), 0U);
 }
 
-TEST(ProviderOverTls, ServesOnWhenItsCertificateExpiresAndIsAskedAgainWhenItIsRenewed) {
+TEST(ProviderOverTls, KnownKeysStayInUseWhileItsCertificateIsExpired) {
     TestProvider provider(TestProvider::Scheme::https);
     ProviderSite site(provider.url(), {{"SSL_CERT_FILE", provider.authority_file()}});
     const std::string known = provider.token("alice");
@@ -271,7 +272,7 @@ TEST(ProviderOverTls, ServesOnWhenItsCertificateExpiresAndIsAskedAgainWhenItIsRe
     site.await_status(provider.token("alice"), 200);
 }
 
-// Plain HTTP to another machine. The name leads nowhere.
+// Plain HTTP to another machine, whose name cannot be resolved.
 
 TEST(ProviderOverHttp, IsRefusedAtTheStart) {
     TestWorker worker(Settings{{"KHEOPS_OIDC_PROVIDER", "http://keycloak.invalid/realms/kheops"}});
@@ -289,7 +290,7 @@ TEST(ProviderOverHttp, IsAllowedWithAWarning) {
     EXPECT_TRUE(worker.is_running());
 }
 
-TEST(ProviderOverHttp, ToThisMachineIsNoConcern) {
+TEST(ProviderOverHttp, ToThisMachineLogsNoWarning) {
     TestProvider provider;
     ProviderSite site(provider.url());
     site.await_status(provider.token("alice"), 200);

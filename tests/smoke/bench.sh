@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# scripts/bench --quick: every part gives its figures. What they say is not looked at.
+# scripts/bench --quick: every part gives its figures. Their values are not checked.
 set -eEu
 trap 'echo "$0: line $LINENO: status $?: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "$0")/../.."
@@ -19,7 +19,7 @@ fi
 
 results=${BUILD_DIR:-build}/bench/quick
 directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-bench-test.XXXXXX")
-# What there is to see of a failure goes with the directory.
+# Shows the files before it removes them, where the test has failed.
 # shellcheck disable=SC2317 # called by the trap
 clean_up() { # STATUS
     if [ "$1" -ne 0 ]; then
@@ -37,9 +37,8 @@ fail() { # WHAT
 rm -rf "$results"
 scripts/bench --quick >"$directory/table"
 
-# holds WHAT CONDITION: it is true of the results.
-holds() {
-    jq --exit-status "$2" "$results/results.json" >/dev/null || fail "not so: $1"
+holds() { # WHAT CONDITION, which jq evaluates over the results
+    jq --exit-status "$2" "$results/results.json" >/dev/null || fail "not true: $1"
 }
 
 holds 'every part has cells' '[.cells[].part] | unique ==
@@ -55,12 +54,12 @@ holds 'figures have values' '[.figures[].value | type == "number"] | length == 6
 while read -r figure; do
     grep -qF "$figure" "$directory/table" || fail "not in the table: $figure"
 done < <(jq --raw-output '.figures[].name' "$results/results.json")
-[[ $(<"$results/speed.svg") == '<svg '*'<polyline '*'</svg>' ]] || fail 'the plot is no plot'
+[[ $(<"$results/speed.svg") == '<svg '*'<polyline '*'</svg>' ]] || fail 'the plot is not an SVG picture with lines'
 
-# One part again: the others stay.
+# When one part runs again, the results of the others stay.
 scripts/bench --quick limited >"$directory/again"
 [ "$(wc -l <"$directory/again")" -eq "$(wc -l <"$directory/table")" ] ||
-    fail 'a part run alone forgets the others'
+    fail 'after one part ran alone, results of the others are missing'
 
 for arguments in --bogus nonsense; do
     status=0
@@ -68,6 +67,6 @@ for arguments in --bogus nonsense; do
     scripts/bench $arguments 2>"$directory/errors" || status=$?
     [ "$status" -eq 2 ] || fail "$arguments: exit status $status: $(<"$directory/errors")"
 done
-scripts/bench --help | grep -q -- --quick || fail '--help does not help'
+scripts/bench --help | grep -q -- --quick || fail '--help does not mention --quick'
 
 exit $((failures > 0))

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# scripts/demo: shows the expected answer, and leaves nothing behind however it ends.
+# scripts/demo shows the expected answer, and leaves nothing behind however it ends.
 set -eEu
-set -m # each demo in a process group of its own, to be interrupted as a terminal would
+set -m # each demo runs in its own process group, so that the test can interrupt it as a terminal does
 cd "$(dirname "$0")/../.."
 PATH=$PATH:/usr/sbin
 # shellcheck source-path=SCRIPTDIR source=../../scripts/lib.sh
@@ -35,7 +35,7 @@ trap clean_up EXIT
 mkdir "$directory/tmp" "$directory/bin"
 chmod 711 "$directory" "$directory/tmp" # root's demo runs PostgreSQL as another user
 export TMPDIR="$directory/tmp"
-# initdb takes a second or more, so it runs once, and each demo's cluster is a copy.
+# initdb takes a second or more, so it runs once, and each demo gets a copy of the cluster.
 server=$(postgres_bindir)
 export KHEOPS_TEST_POSTGRESQL="$directory/postgresql"
 mkdir -m 1777 "$KHEOPS_TEST_POSTGRESQL"
@@ -47,7 +47,7 @@ made=$KHEOPS_TEST_POSTGRESQL/made
 cp -a "\$made" "\${1#--pgdata=}"
 END
 chmod 755 "$KHEOPS_TEST_POSTGRESQL/initdb"
-# Where nothing is missing, nothing is installed; and a test must not install anything.
+# No package is missing here, so a demo that installs packages is wrong and fails.
 for tool in apt-get sudo; do
     printf '#!/bin/sh\necho "%s was called: $*" >&2\nexit 1\n' "$tool" >"$directory/bin/$tool"
     chmod +x "$directory/bin/$tool"
@@ -68,7 +68,7 @@ fail() { # WHAT
 }
 trap 'fail "line $LINENO: status $?: $BASH_COMMAND"' ERR
 
-# Processes that work in the demo's directory, or name it.
+# Prints the processes whose working directory or command line is in the demo's directory, and its files.
 left_behind() {
     local process
     {
@@ -83,17 +83,17 @@ left_behind() {
 
 start() { # ARGUMENT...
     rm -f "$directory/answer"
-    : >"$directory/errors" # now, not when the demo gets round to it: await_line reads it
+    : >"$directory/errors" # before the demo starts, because await_line reads it at once
     scripts/demo "$@" >"$directory/output" 2>"$directory/errors" </dev/null &
     demo=$!
 }
 
-# The demo ends by itself with that status, and everything is gone.
+# Waits until the demo ends; checks its status, and that it left nothing behind.
 ends() { # WHAT STATUS
     local got=0 left deadline=$((SECONDS + 120))
     while kill -0 "$demo" 2>/dev/null; do
         if [ "$SECONDS" -gt "$deadline" ]; then
-            fail "$1: it does not end; there is still: $(left_behind)"
+            fail "$1: the demo has not ended after 120 s; left: $(left_behind)"
             exit 1
         fi
         sleep 0.02
@@ -107,24 +107,24 @@ ends() { # WHAT STATUS
         sleep 0.02
     done
     [ -z "$left" ] || fail "$1: left behind: $left"
-    ! grep -q 'Sanitizer' "$directory/errors" || fail "$1: a sanitizer has something to say"
+    ! grep -q 'Sanitizer' "$directory/errors" || fail "$1: a sanitizer reported an error"
 }
 
-# Waits until the demo prints a text.
+# Waits until the demo prints this line.
 await_line() { # TEXT
     local deadline=$((SECONDS + 120))
     until grep -qF "$1" "$directory/errors"; do
         if ! kill -0 "$demo" 2>/dev/null || [ "$SECONDS" -gt "$deadline" ]; then
-            fail "never came: $1"
+            fail "the demo ended, or 120 s passed, before it printed: $1"
             return
         fi
         sleep 0.02
     done
 }
 
-# --- One request, with the default port taken ---------------------------------------------------
+# --- One request, while the default port is taken -----------------------------------------------
 
-until (: <>/dev/tcp/127.0.0.1/8080) 2>/dev/null; do # by this, or by somebody else
+until (: <>/dev/tcp/127.0.0.1/8080) 2>/dev/null; do # another program may have it already
     if [ -z "$occupant" ] || ! kill -0 "$occupant" 2>/dev/null; then
         spawn-fcgi -n -a 127.0.0.1 -p 8080 -- /bin/sleep 600 2>/dev/null &
         occupant=$!
@@ -137,7 +137,7 @@ ends '--once' 0
 grep -q '^HTTP/1.1 200 OK' "$directory/output" || fail '--once: no answer is shown'
 grep -q '^\[{"id":"QAdfIstxuOvwkcm39WEO"' "$directory/output" || fail '--once: no list is shown'
 if kill -0 "$occupant" 2>/dev/null && grep -q ':8080/' "$directory/output"; then
-    fail '--once: it says 8080, which is taken'
+    fail '--once: the line to copy has port 8080, which is taken'
 fi
 
 start --once --port 8080
@@ -147,7 +147,7 @@ kill "$occupant" 2>/dev/null || true
 wait "$occupant" 2>/dev/null || true
 occupant=
 
-# --- Interrupted, at each step ------------------------------------------------------------------
+# --- Interrupted at each step -------------------------------------------------------------------
 
 for step in 'starting PostgreSQL' 'starting the worker' 'starting nginx'; do
     start
@@ -161,7 +161,7 @@ await_line 'demo: starting PostgreSQL'
 kill -TERM "$demo"
 ends 'SIGTERM while starting PostgreSQL' 143
 
-# --- In the foreground: the line to copy works, the log is shown, Ctrl-C ends it ----------------
+# --- In the foreground: the line to copy works, the log is shown, Ctrl-C ends the demo ----------
 
 start
 await_line "the worker's log follows"
@@ -173,7 +173,7 @@ grep -q '^HTTP/1.1 200 OK' "$directory/answer" || fail "the line to copy does no
 kill -INT -- "-$demo"
 ends 'Ctrl-C in the foreground' 130
 
-# --- What goes wrong is said --------------------------------------------------------------------
+# --- Errors are reported ------------------------------------------------------------------------
 
 KHEOPS_WEBHOOKS_THREADS=0 start --once
 ends 'a worker that does not start' 1
@@ -185,6 +185,6 @@ for arguments in --bogus '--port' '--port x' '--port 0' '--port 65536'; do
     start $arguments
     ends "$arguments" 2
 done
-scripts/demo --help | grep -q -- --once || fail '--help does not help'
+scripts/demo --help | grep -q -- --once || fail '--help does not mention --once'
 
 exit $((failures > 0))
