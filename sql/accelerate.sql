@@ -419,18 +419,18 @@ COMMIT;
 
 SELECT to_regclass('public.kheops_webhooks_newest') IS NOT NULL AS is_there,
        EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('public.kheops_webhooks_newest')
-                                      AND NOT indisvalid) AS is_unfinished
+                                      AND (NOT indisvalid OR indoption[0] <> 2)) AS is_outdated
 \gset
-\if :is_unfinished
+\if :is_outdated
     DROP INDEX CONCURRENTLY public.kheops_webhooks_newest;
     \set is_there false
-    DO $$ BEGIN RAISE INFO 'index kheops_webhooks_newest: an unfinished one was dropped'; END $$;
+    DO $$ BEGIN RAISE INFO 'index kheops_webhooks_newest: an unfinished or earlier one was dropped'; END $$;
 \endif
 \if :is_there
     DO $$ BEGIN RAISE INFO 'index kheops_webhooks_newest: there already'; END $$;
 \else
     CREATE INDEX CONCURRENTLY kheops_webhooks_newest
-        ON public.webhook_triggers (webhook_fk, pk DESC);
+        ON public.webhook_triggers (webhook_fk NULLS FIRST, pk DESC);
     DO $$ BEGIN RAISE INFO 'index kheops_webhooks_newest: built'; END $$;
 \endif
 

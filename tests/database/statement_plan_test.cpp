@@ -63,7 +63,7 @@ constexpr const char* kData = R"(
 constexpr const char* kOneHistory = R"(
     INSERT INTO webhook_triggers (id, webhook_fk, is_manual_trigger, new_series, new_user)
     SELECT 'history-' || n, pk, false, true, false
-    FROM generate_series(1, 1000000) AS n, webhooks WHERE id = 'Spread0001-0';
+    FROM generate_series(1, 300000) AS n, webhooks WHERE id = 'Spread0001-0';
     INSERT INTO webhook_attempts (status, time, webhook_trigger_fk, attempt)
     SELECT 500, now(), pk, n
     FROM generate_series(1, 50000) AS n, webhook_triggers WHERE id = 'history-1';
