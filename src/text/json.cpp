@@ -146,6 +146,10 @@ bool View::is_array() const {
     return cJSON_IsArray(node_) != 0;
 }
 
+bool View::is_null() const {
+    return cJSON_IsNull(node_) != 0;
+}
+
 std::optional<View> View::member(std::string_view name) const {
     if (!is_object()) {
         return std::nullopt;
@@ -157,6 +161,17 @@ std::optional<View> View::member(std::string_view name) const {
         }
     }
     return std::nullopt;
+}
+
+std::vector<std::pair<std::string_view, View>> View::members() const {
+    std::vector<std::pair<std::string_view, View>> members;
+    if (is_object()) {
+        const cJSON* child = nullptr;
+        cJSON_ArrayForEach(child, node_) {
+            members.emplace_back(child->string, child);
+        }
+    }
+    return members;
 }
 
 std::vector<View> View::elements() const {
@@ -182,6 +197,17 @@ std::optional<double> View::number() const {
         return std::nullopt;
     }
     return node_->valuedouble;
+}
+
+std::string View::text() const {
+    struct Free {
+        void operator()(char* printed) const { cJSON_free(printed); }
+    };
+    const std::unique_ptr<char, Free> printed(cJSON_PrintUnformatted(node_));
+    if (!printed) {
+        throw std::bad_alloc();
+    }
+    return printed.get();
 }
 
 void Value::Delete::operator()(cJSON* node) const {
@@ -226,17 +252,6 @@ void Value::append(Value value) {
         throw std::bad_alloc();
     }
     static_cast<void>(value.node_.release());
-}
-
-std::string Value::text() const {
-    struct Free {
-        void operator()(char* printed) const { cJSON_free(printed); }
-    };
-    const std::unique_ptr<char, Free> printed(cJSON_PrintUnformatted(node_.get()));
-    if (!printed) {
-        throw std::bad_alloc();
-    }
-    return printed.get();
 }
 
 std::optional<Value> parse(std::string_view text) {

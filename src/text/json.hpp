@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 struct cJSON;
@@ -24,9 +25,12 @@ class View {
 
     [[nodiscard]] bool is_object() const;
     [[nodiscard]] bool is_array() const;
+    [[nodiscard]] bool is_null() const;
 
     /// The member with exactly this name; std::nullopt if missing or if this is not an object.
     [[nodiscard]] std::optional<View> member(std::string_view name) const;
+    /// The names and values of an object's members, in order; empty for any other type.
+    [[nodiscard]] std::vector<std::pair<std::string_view, View>> members() const;
     /// The elements of an array, in order; empty for any other type.
     [[nodiscard]] std::vector<View> elements() const;
 
@@ -34,6 +38,8 @@ class View {
     [[nodiscard]] std::optional<std::string> string() const;
     /// The value of a finite number; std::nullopt otherwise.
     [[nodiscard]] std::optional<double> number() const;
+    /// Returns compact JSON in UTF-8. Throws std::bad_alloc.
+    [[nodiscard]] std::string text() const;
 
   private:
     const cJSON* node_;
@@ -68,8 +74,8 @@ class Value {
     void append(Value value);
 
     [[nodiscard]] View view() const { return View(node_.get()); }
-    /// Returns compact JSON in UTF-8.
-    [[nodiscard]] std::string text() const;
+    /// Returns compact JSON in UTF-8. Throws std::bad_alloc.
+    [[nodiscard]] std::string text() const { return view().text(); }
 
   private:
     struct Delete {

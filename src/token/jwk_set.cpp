@@ -2,6 +2,8 @@
 #include "token/jwk_set.hpp"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "text/base64url.hpp"
@@ -14,9 +16,16 @@ namespace {
 
 constexpr std::string_view kWhiteSpace = " \t\r\n";
 constexpr std::string_view kPemBegin = "-----BEGIN ";
+constexpr std::string_view kPemDashes = "-----";
 constexpr std::string_view kPemPrivate = "PRIVATE KEY-----";
 
 // --- One JWK
+
+/// A member that is null counts as absent.
+std::optional<json::View> present_member(const json::View& jwk, const char* name) {
+    const std::optional<json::View> member = jwk.member(name);
+    return member && !member->is_null() ? member : std::nullopt;
+}
 
 std::optional<std::string> text_member(const json::View& jwk, const char* name) {
     const std::optional<json::View> member = jwk.member(name);
@@ -35,10 +44,10 @@ std::string octets_member(const json::View& jwk, const char* name) {
 
 /// `use` and `key_ops` must allow verification (RFC 7517 sections 4.2 and 4.3).
 void require_verification_use(const json::View& jwk) {
-    if (jwk.member("use") && text_member(jwk, "use") != "sig") {
+    if (present_member(jwk, "use") && text_member(jwk, "use") != "sig") {
         throw KeyError("its use is not sig");
     }
-    const std::optional<json::View> operations = jwk.member("key_ops");
+    const std::optional<json::View> operations = present_member(jwk, "key_ops");
     if (!operations) {
         return;
     }
@@ -69,7 +78,7 @@ VerificationKey parse_key_material(const json::View& jwk) {
 
 /// The algorithm in the JWK's `alg`. Null if it has no `alg`.
 std::optional<Algorithm> parse_only_algorithm(const json::View& jwk, const VerificationKey& key) {
-    if (!jwk.member("alg")) {
+    if (!present_member(jwk, "alg")) {
         return std::nullopt;
     }
     const std::optional<Algorithm> only = algorithm_named(text_member(jwk, "alg").value_or(""));
@@ -81,13 +90,26 @@ std::optional<Algorithm> parse_only_algorithm(const json::View& jwk, const Verif
 
 Key parse_jwk(const json::View& jwk) {
     std::optional<std::string> kid = text_member(jwk, "kid");
-    if (jwk.member("kid") && !kid) {
+    if (present_member(jwk, "kid") && !kid) {
         throw KeyError("its kid is not a string");
     }
     require_verification_use(jwk);
     VerificationKey key = parse_key_material(jwk);
     const std::optional<Algorithm> only = parse_only_algorithm(jwk, key);
     return {std::move(key), std::move(kid), only};
+}
+
+/// A text that two JWKs share if they have the same members, in any order.
+std::string identity_of(const json::View& jwk) {
+    std::map<std::string_view, std::string> sorted;
+    for (const auto& [name, value] : jwk.members()) {
+        sorted.emplace(name, value.text());
+    }
+    std::string identity;
+    for (const auto& [name, value] : sorted) {
+        identity.append(name).append(1, '\0').append(value).append(1, '\0');
+    }
+    return identity;
 }
 
 // --- The whole text
@@ -105,19 +127,35 @@ std::string name_of(std::optional<std::string> kid, std::size_t position) {
     return "key " + json::Value::string(*kid).text();
 }
 
-/// Adds the key that `parse` returns to the set, or the reason if it throws.
-template <typename Parse>
-void add_key(KeySet& set, const std::optional<std::string>& kid, const Parse& parse) {
-    const std::size_t position = set.keys.size() + set.skipped.count() + 1;
-    try {
-        if (position > kMaxKeys) {
-            throw KeyError("a set has at most " + std::to_string(kMaxKeys) + " keys");
+/// Collects the keys of a text in its order.
+class KeyCollector {
+  public:
+    /// Adds the key that `parse` returns to the set, or the reason if it throws. A key whose
+    /// `identity` a key of the set has is that key.
+    template <typename Parse>
+    void add(const std::string& identity, const std::optional<std::string>& kid,
+             const Parse& parse) {
+        ++position_;
+        try {
+            if (position_ > kMaxKeys) {
+                throw KeyError("a set has at most " + std::to_string(kMaxKeys) + " keys");
+            }
+            if (!identities_.contains(identity)) {
+                set_.keys.push_back(parse());
+                identities_.insert(identity);
+            }
+        } catch (const KeyError& error) {
+            set_.skipped.add(name_of(kid, position_) + ": " + error.what());
         }
-        set.keys.push_back(parse());
-    } catch (const KeyError& error) {
-        set.skipped.add(name_of(kid, position) + ": " + error.what());
     }
-}
+
+    [[nodiscard]] KeySet take() { return std::move(set_); }
+
+  private:
+    KeySet set_;
+    std::set<std::string> identities_;
+    std::size_t position_ = 0;
+};
 
 KeySet parse_jwk_set(std::string_view text) {
     const std::optional<json::Value> root = json::parse(text);
@@ -126,27 +164,28 @@ KeySet parse_jwk_set(std::string_view text) {
     }
     const std::optional<json::View> list = root->view().member("keys");
     const std::vector<json::View> jwks = list ? list->elements() : std::vector{root->view()};
-    KeySet set;
+    KeyCollector collector;
     for (const json::View& jwk : jwks) {
-        add_key(set, text_member(jwk, "kid"), [&jwk] { return parse_jwk(jwk); });
+        collector.add(identity_of(jwk), text_member(jwk, "kid"), [&jwk] { return parse_jwk(jwk); });
     }
-    return set;
+    return collector.take();
 }
 
 KeySet parse_pem_set(std::string_view text) {
     if (text.find(kPemPrivate) != std::string_view::npos) {
         throw KeySetError("the key set holds a private key, which must not be here");
     }
-    KeySet set;
+    KeyCollector collector;
     for (std::size_t begin = text.find(kPemBegin); begin != std::string_view::npos;) {
         const std::size_t next = text.find(kPemBegin, begin + 1);
         const std::string_view block = text.substr(begin, next - begin);
-        add_key(set, std::nullopt, [block] {
+        const std::string identity(block.substr(0, block.rfind(kPemDashes)));
+        collector.add(identity, std::nullopt, [block] {
             return Key{VerificationKey::pem(block), std::nullopt, std::nullopt};
         });
         begin = next;
     }
-    return set;
+    return collector.take();
 }
 
 KeySet parse_any(std::string_view text) {
@@ -175,6 +214,10 @@ void SkippedKeys::add(std::string reason) {
 
 bool Key::fits(Algorithm algorithm) const {
     return key.fits(algorithm) && (!only || *only == algorithm);
+}
+
+std::vector<Algorithm> Key::algorithms() const {
+    return only ? std::vector{*only} : key.algorithms();
 }
 
 KeySet parse_key_set(std::string_view text) {

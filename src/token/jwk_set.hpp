@@ -19,6 +19,8 @@ struct Key {
     std::optional<Algorithm> only;  ///< its `alg`; null: any algorithm that the key fits
 
     [[nodiscard]] bool fits(Algorithm algorithm) const;
+    /// The algorithms that the key fits; not empty.
+    [[nodiscard]] std::vector<Algorithm> algorithms() const;
 };
 
 /// The unusable keys of a set: their number, and the reasons for the first five.
@@ -36,12 +38,12 @@ class SkippedKeys {
 };
 
 struct KeySet {
-    std::vector<Key> keys;  ///< in the order of the text; not empty
+    std::vector<Key> keys;  ///< in the order of the text, without repetitions; not empty
     SkippedKeys skipped;
 };
 
-/// The maximum number of keys in a set; further keys are skipped. Checking a key of the slowest
-/// curve takes 0.7 ms, and each request searches the whole set.
+/// The maximum number of keys in a set, repetitions included; further keys are skipped. Checking a
+/// key of the slowest curve takes 0.7 ms, and each request searches the whole set.
 constexpr std::size_t kMaxKeys = 1000;
 
 /// A text contains no usable key. what() is one line for the operator, without key material.
@@ -52,7 +54,8 @@ class KeySetError : public std::runtime_error {
 
 /// Parses a JWK Set or a single JWK (RFC 7517), or a PEM text with public keys and certificates.
 /// Ignores the private members of a JWK; a private key in a PEM text is an error. Skips keys that
-/// cannot be used (contract section 5). Throws KeySetError if no usable key is left.
+/// cannot be used (contract section 5). A key that stands twice, member for member the same, is one
+/// key. Throws KeySetError if no usable key is left.
 [[nodiscard]] KeySet parse_key_set(std::string_view text);
 
 }  // namespace kheops

@@ -367,6 +367,9 @@ bool verify_public(EVP_PKEY* key, const AlgorithmTraits& traits, std::string_vie
 }  // namespace
 
 std::optional<Algorithm> algorithm_named(std::string_view name) {
+    if (name == "Ed25519") {
+        return Algorithm::EdDSA;
+    }
     const auto* const found =
         std::find_if(kAlgorithms.begin(), kAlgorithms.end(),
                      [name](const AlgorithmTraits& traits) { return traits.name == name; });
@@ -374,6 +377,23 @@ std::optional<Algorithm> algorithm_named(std::string_view name) {
         return std::nullopt;
     }
     return static_cast<Algorithm>(found - kAlgorithms.begin());
+}
+
+std::string names_of(const std::vector<Algorithm>& algorithms) {
+    std::string names;
+    for (const Algorithm algorithm : algorithms) {
+        names += names.empty() ? "" : ", ";
+        names += traits_of(algorithm).name;
+    }
+    return names;
+}
+
+std::vector<Algorithm> supported_algorithms() {
+    std::vector<Algorithm> algorithms;
+    for (std::size_t i = 0; i < kAlgorithms.size(); ++i) {
+        algorithms.push_back(static_cast<Algorithm>(i));
+    }
+    return algorithms;
 }
 
 void VerificationKey::Free::operator()(evp_pkey_st* key) const {

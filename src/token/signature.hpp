@@ -31,8 +31,15 @@ enum class Algorithm : std::uint8_t {
     EdDSA,
 };
 
-/// Returns the algorithm with that name in `alg`. Null for any other name, such as `none`.
+/// Returns the algorithm with that name in `alg`. `Ed25519` (RFC 9864) is another name of EdDSA.
+/// Null for any other name, such as `none`.
 [[nodiscard]] std::optional<Algorithm> algorithm_named(std::string_view name);
+
+/// The names of algorithms, separated by a comma and a space.
+[[nodiscard]] std::string names_of(const std::vector<Algorithm>& algorithms);
+
+/// All algorithms, in the order of the enumeration.
+[[nodiscard]] std::vector<Algorithm> supported_algorithms();
 
 /// A key cannot be used. what() is the reason, written to follow the key's name and a colon. It
 /// contains no key material.
@@ -67,6 +74,8 @@ class VerificationKey {
     [[nodiscard]] static VerificationKey pem(std::string_view block);
 
     [[nodiscard]] bool fits(Algorithm algorithm) const;
+    /// The algorithms that the key fits; not empty.
+    [[nodiscard]] const std::vector<Algorithm>& algorithms() const { return algorithms_; }
 
     /// Returns whether `signature`, in the form of RFC 7518 section 3, is a valid signature of
     /// `message` by this key with `algorithm`. False if the key does not fit the algorithm.

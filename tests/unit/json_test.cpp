@@ -181,5 +181,18 @@ TEST(JsonValue, WritesMembersInTheOrderAdded) {
               "{\"b\":true,\"a\":[0,999999999999999],\"c\":\"x\\\"\\\\\\n\\u0001/\xC3\xA9\"}");
 }
 
+TEST(JsonView, GivesTheMembersInTheirOrderAndEachValueAsText) {
+    const auto value = json::parse(R"({ "b": [1, "x"], "a": null, "c": 1700000000 })");
+    const auto members = value->view().members();
+    ASSERT_EQ(members.size(), 3U);
+    EXPECT_EQ(members[0].first, "b");
+    EXPECT_EQ(members[0].second.text(), R"([1,"x"])");
+    EXPECT_EQ(members[1].first, "a");
+    EXPECT_TRUE(members[1].second.is_null());
+    EXPECT_EQ(members[2].second.text(), "1700000000");
+    EXPECT_FALSE(members[2].second.is_null());
+    EXPECT_TRUE(members[0].second.members().empty());
+}
+
 }  // namespace
 }  // namespace kheops

@@ -85,8 +85,8 @@ TEST(JwkSet, IgnoresMembersOfPrivateKeysAndUnknownOnes) {
 }
 
 TEST(JwkSet, SkipsKeysThatAreNotForVerifying) {
-    for (const char* members : {R"("kid":"k","use":"enc")", R"("kid":"k","use":"SIG")",
-                                R"("kid":"k","use":["sig"])", R"("kid":"k","use":null)"}) {
+    for (const char* members :
+         {R"("kid":"k","use":"enc")", R"("kid":"k","use":"SIG")", R"("kid":"k","use":["sig"])"}) {
         EXPECT_EQ(reason_against(ec().jwk(members)), "key \"k\": its use is not sig") << members;
     }
     for (const char* members :
@@ -98,11 +98,49 @@ TEST(JwkSet, SkipsKeysThatAreNotForVerifying) {
 
 TEST(JwkSet, SkipsKeysWhoseAlgDoesNotFit) {
     for (const char* algorithm : {R"("RS256")", R"("ES384")", R"("HS256")", R"("none")",
-                                  R"("es256")", R"("A256KW")", R"("")", "null", "256"}) {
+                                  R"("es256")", R"("A256KW")", R"("")", "256"}) {
         const std::string reason = reason_against(ec().jwk("\"alg\":" + std::string(algorithm)));
         EXPECT_EQ(reason, "key 2: its alg is not one that such a key can verify") << algorithm;
     }
     EXPECT_NE(reason_against(SigningKey::hmac(std::string(40, 's')).jwk(R"("alg":"HS384")")), "");
+}
+
+TEST(JwkSet, AMemberThatIsNullCountsAsAbsent) {
+    const KeySet set =
+        parse_key_set(jwk_set({ec().jwk(R"("use":null,"key_ops":null,"alg":null,"kid":null)")}));
+    ASSERT_EQ(set.keys.size(), 1U);
+    EXPECT_EQ(set.skipped.count(), 0U);
+    EXPECT_EQ(set.keys[0].kid, std::nullopt);
+    EXPECT_EQ(set.keys[0].only, std::nullopt);
+    EXPECT_NE(reason_against(R"({"kty":null})"), "");
+}
+
+TEST(JwkSet, AlgMayNameEd25519) {
+    const SigningKey key = SigningKey::ed25519();
+    const KeySet set = parse_key_set(jwk_set({key.jwk(R"("alg":"Ed25519")")}));
+    EXPECT_EQ(set.keys[0].only, Algorithm::EdDSA);
+    EXPECT_NE(reason_against(ec().jwk(R"("alg":"Ed25519")")), "");
+}
+
+TEST(JwkSet, TheSameKeyTwiceIsOneKey) {
+    const std::string key =
+        R"({"kty":"oct","k":")" + std::string(43, 'A') + R"(","key_ops":["verify"]})";
+    const std::string other_order =
+        R"({"key_ops":[ "verify" ],"k":")" + std::string(43, 'A') + R"(", "kty":"oc\u0074"})";
+    const KeySet same = parse_key_set(jwk_set({key, ec().jwk(), other_order, key}));
+    EXPECT_EQ(same.keys.size(), 2U);
+    EXPECT_EQ(same.skipped.count(), 0U);
+
+    // Of the same material, but with other members, it is another key.
+    const KeySet different =
+        parse_key_set(jwk_set({ec().jwk(), ec().jwk(R"("kid":"a")"), ec().jwk(R"("kid":"b")"),
+                               ec().jwk(R"("kid":"b","alg":"ES256")"), ec().jwk(R"("x5t":"b")")}));
+    EXPECT_EQ(different.keys.size(), 5U);
+}
+
+TEST(JwkSet, PositionsInReasonsCountRepeatedKeys) {
+    const KeySet set = parse_key_set(jwk_set({ec().jwk(), ec().jwk(), "{}"}));
+    EXPECT_EQ(set.skipped.reasons().front().find("key 3: "), 0U) << set.skipped.reasons().front();
 }
 
 TEST(JwkSet, SkipsWeakOrInvalidKeys) {
@@ -176,13 +214,16 @@ TEST(JwkSet, KeepsFiveReasonsHoweverManyKeysAreSkipped) {
 }
 
 TEST(JwkSet, HasAtMost1000Keys) {
-    const std::string first = ec().jwk(R"("kid":"first")");
-    std::string text = set_of(kMaxKeys, first);
-    EXPECT_EQ(parse_key_set(text).skipped.count(), 0U);
-    text.replace(text.size() - 2, 2, "," + ec().jwk(R"("kid":"last")") + ",{}]}");
-    const KeySet set = parse_key_set(text);
+    std::vector<std::string> jwks;
+    for (std::size_t i = 1; i <= kMaxKeys; ++i) {
+        jwks.push_back(ec().jwk(R"("kid":")" + std::to_string(i) + '"'));
+    }
+    EXPECT_EQ(parse_key_set(jwk_set(jwks)).skipped.count(), 0U);
+    jwks.push_back(ec().jwk(R"("kid":"last")"));
+    jwks.emplace_back("{}");
+    const KeySet set = parse_key_set(jwk_set(jwks));
     EXPECT_EQ(set.keys.size(), kMaxKeys);
-    EXPECT_EQ(set.keys.back().kid, "first");
+    EXPECT_EQ(set.keys.back().kid, "1000");
     EXPECT_EQ(set.skipped.count(), 2U);
     EXPECT_EQ(set.skipped.reasons().front(), "key \"last\": a set has at most 1000 keys");
 }
@@ -233,6 +274,13 @@ TEST(PemSet, MayHaveCrLfLineEnds) {
         text += c == '\n' ? "\r\n" : std::string(1, c);
     }
     EXPECT_EQ(parse_key_set(text).keys.size(), 2U);
+}
+
+TEST(PemSet, TheSameBlockTwiceIsOneKey) {
+    const KeySet set = parse_key_set("# old\n" + ec().public_pem() + "# new\n" + ec().public_pem() +
+                                     rsa().public_pem() + ec().public_pem());
+    EXPECT_EQ(set.keys.size(), 2U);
+    EXPECT_EQ(set.skipped.count(), 0U);
 }
 
 TEST(PemSet, SkipsBlocksWithoutAValidKey) {

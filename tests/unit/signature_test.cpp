@@ -90,9 +90,10 @@ TEST(Algorithms, AreKnownByTheirExactNames) {
         EXPECT_TRUE(algorithm_named(name)) << name;
     }
     for (const char* name : {"none", "None", "", "rs256", "RS256 ", "RS1", "HS1", "ES256K", "EDDSA",
-                             "Ed25519", "RSA1_5", "ES521"}) {
+                             "ed25519", "Ed448", "RSA1_5", "ES521"}) {
         EXPECT_FALSE(algorithm_named(name)) << name;
     }
+    EXPECT_EQ(algorithm_named("Ed25519"), Algorithm::EdDSA);
 }
 
 TEST(RsaKey, VerifiesBothPaddings) {
