@@ -168,6 +168,12 @@ std::string log_value(std::string_view value, std::size_t max_characters) {
     return text;
 }
 
+std::string log_quoted(std::string_view value, std::size_t max_characters) {
+    std::string text;
+    append_quoted(text, shorten(value, max_characters));
+    return text;
+}
+
 Log::Log(LogLevel level) : level_(level) {
     struct stat file = {};
     if (::fstat(STDERR_FILENO, &file) != 0) {

@@ -45,6 +45,10 @@ using LogPairs = std::vector<LogPair>;
 [[nodiscard]] std::string log_value(std::string_view value,
                                     std::size_t max_characters = kMaxLogCharacters);
 
+/// Returns `value` as log_value() writes it, but always as a JSON string, to be a part of a longer
+/// value.
+[[nodiscard]] std::string log_quoted(std::string_view value, std::size_t max_characters = 100);
+
 /// Writes lines to standard error. Safe to use from several threads. Drops and counts a line that
 /// it cannot write at once. `event=log_dropped` reports the number, at any level, before the next
 /// line that can be written or in the destructor. Two things can still delay a caller: a slow disk,

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "log.hpp"
 #include "provider/download.hpp"
 #include "text/json.hpp"
 
@@ -37,15 +38,23 @@ std::string without_slash(const std::string& url) {
 void require_issuer(const Discovery& discovery, const Provider& provider) {
     if (without_slash(discovery.issuer) != provider.url &&
         !is_issuer_of_tokens(discovery.issuer, provider)) {
-        throw DownloadError("the discovery document names another issuer");
+        throw DownloadError("the discovery document names the issuer " +
+                            log_quoted(discovery.issuer) + ", expected " +
+                            log_quoted(provider.issuer.empty() ? provider.url : provider.issuer));
     }
 }
 
 void require_protection(const Discovery& discovery, const Provider& provider) {
     const std::optional<Transport> transport = transport_of(discovery.jwks_uri);
-    if (!transport || (transport == Transport::plaintext && !provider.allow_http)) {
-        throw DownloadError(
-            "the discovery document's jwks_uri is not https, or names a user or password");
+    const std::string subject = "the discovery document's jwks_uri ";
+    if (names_user(discovery.jwks_uri)) {
+        throw DownloadError(subject + "has a user or password");
+    }
+    if (!transport) {
+        throw DownloadError(subject + "is not an absolute https URL");
+    }
+    if (transport == Transport::plaintext && !provider.allow_http) {
+        throw DownloadError(subject + "is http to another machine, not https");
     }
 }
 

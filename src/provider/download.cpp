@@ -272,6 +272,12 @@ std::optional<Transport> transport_of(const std::string& url) {
     return is_loopback(parsed) ? Transport::loopback : Transport::plaintext;
 }
 
+bool names_user(const std::string& url) {
+    const Url parsed(curl_url());
+    return parsed && curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), CURLU_DISALLOW_USER) ==
+                         CURLUE_USER_NOT_ALLOWED;
+}
+
 Document download(const std::string& url, Deadline deadline, const std::stop_token& stop) {
     std::string next = url;
     for (int redirects = 0; redirects <= kMaxRedirects; ++redirects) {

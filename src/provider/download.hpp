@@ -25,6 +25,9 @@ enum class Transport : std::uint8_t {
 /// other text.
 [[nodiscard]] std::optional<Transport> transport_of(const std::string& url);
 
+/// Returns whether an absolute URL has a user or a password, even an empty one.
+[[nodiscard]] bool names_user(const std::string& url);
+
 struct Document {
     std::string body;
     /// How long the server allows the document to be cached (RFC 9111 section 4.2). 0: it forbids
@@ -32,7 +35,8 @@ struct Document {
     std::optional<std::chrono::seconds> lifetime;
 };
 
-/// A download failed. what() is the reason, for the log; it contains nothing that the server sent.
+/// A download failed. what() is the reason, for the log; of what the server sent, it contains at
+/// most the issuer, cut and quoted.
 class DownloadError : public std::runtime_error {
   public:
     using std::runtime_error::runtime_error;

@@ -196,7 +196,10 @@ TEST(ProviderIssuer, OtherThanTheUrlIsRefused) {
     TestProvider provider;
     provider.set_issuer("https://keycloak.example/realms/kheops");
     ProviderSite site(provider.url());
-    site.worker().await_log(kLost);
+    site.worker().await_log(
+        std::string(kLost) +
+        R"("the discovery document names the issuer \"https://keycloak.example/realms/kheops\", )" +
+        R"(expected \")" + provider.url() + R"(\"" provider=)");
     expect_unavailable(site.list(provider.token("alice")));
 }
 
@@ -212,6 +215,13 @@ TEST(ProviderUrl, IsReadFromTheVariableOfKheopsFirst) {
     TestProvider provider;
     ProviderSite site(provider.url(), {{"KHEOPS_OIDC_PROVIDER", "http://127.0.0.1:1/realms/nobody"},
                                        {"KHEOPS_AUTH_OIDC_PROVIDER", provider.url()}});
+    site.await_status(provider.token("alice"), 200);
+}
+
+TEST(ProviderKeysUrl, MayHaveAQuery) {
+    TestProvider provider;
+    provider.set_keys_url(provider.url() + "/certs?client=kheops");
+    ProviderSite site(provider.url());
     site.await_status(provider.token("alice"), 200);
 }
 

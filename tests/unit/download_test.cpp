@@ -200,6 +200,25 @@ TEST(ProviderDocument, DownloadEndsWhenItIsStopped) {
     stopper.join();
 }
 
+// --- The issuer
+
+TEST(ProviderIssuer, TheReasonNamesTheOneSeenAndTheOneExpected) {
+    TestProvider provider;
+    provider.set_issuer("https://a.example");
+    EXPECT_EQ(refusal_of(provider),
+              "the discovery document names the issuer \"https://a.example\", expected \"" +
+                  provider.url() + "\"");
+    Provider configured = provider_at(provider.url());
+    configured.issuer = "https://b.example";
+    EXPECT_EQ(refusal_of(configured),
+              "the discovery document names the issuer \"https://a.example\", expected "
+              "\"https://b.example\"");
+    provider.set_issuer(std::string(10'000, 'i'));
+    EXPECT_EQ(refusal_of(configured), "the discovery document names the issuer \"" +
+                                          std::string(99, 'i') +
+                                          "\u2026\", expected \"https://b.example\"");
+}
+
 // --- Where a document is
 
 TEST(ProviderRedirect, ToAnotherOriginIsNotFollowed) {
@@ -223,14 +242,23 @@ TEST(ProviderRedirect, ToAnotherOriginIsNotFollowed) {
 
 TEST(ProviderKeysUrl, MustBeHttpsWithoutAUser) {
     TestProvider provider;
-    constexpr const char* kReason =
-        "the discovery document's jwks_uri is not https, or names a user or password";
-    for (const char* url :
-         {"http://keycloak.invalid/certs", "http://10.0.0.1/certs", "file:///etc/passwd",
-          "https://u:p@keycloak.invalid/certs", "https://:p@keycloak.invalid/certs",
-          "ftp://127.0.0.1/certs", "/certs", "certs"}) {
+    const auto refusal_of_keys_at = [&provider](const std::string& url) {
         provider.set_keys_url(url);
-        EXPECT_EQ(refusal_of(provider), kReason) << url;
+        return refusal_of(provider);
+    };
+    const std::string subject = "the discovery document's jwks_uri ";
+    for (const char* url : {"http://keycloak.invalid/certs", "http://10.0.0.1/certs?a=b"}) {
+        EXPECT_EQ(refusal_of_keys_at(url), subject + "is http to another machine, not https")
+            << url;
+    }
+    for (const char* url :
+         {"https://u:p@keycloak.invalid/certs", "https://:p@keycloak.invalid/certs",
+          "https://u@keycloak.invalid", "https://@keycloak.invalid", "http://u:p@10.0.0.1/certs"}) {
+        EXPECT_EQ(refusal_of_keys_at(url), subject + "has a user or password") << url;
+    }
+    for (const char* url : {"file:///etc/passwd", "ftp://127.0.0.1/certs", "/certs", "certs",
+                            "https://", "https:///certs", "https://keycloak.invalid:99999/"}) {
+        EXPECT_EQ(refusal_of_keys_at(url), subject + "is not an absolute https URL") << url;
     }
     // Where the operator allows http, the download is tried.
     provider.set_keys_url("http://keycloak.invalid/certs");

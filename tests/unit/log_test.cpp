@@ -96,6 +96,15 @@ TEST(Log, ValuesThatCouldForgeAPairOrALineAreQuoted) {
     EXPECT_EQ(log_value(""), R"("")");
 }
 
+TEST(Log, APartOfAValueIsAlwaysQuotedAndCut) {
+    EXPECT_EQ(log_quoted("plain"), R"("plain")");
+    EXPECT_EQ(log_quoted(""), R"("")");
+    EXPECT_EQ(log_quoted("a\", b\n"), R"("a\", b\u000a")");
+    EXPECT_EQ(log_quoted("a\xFF"), R"("a\u00ff")");
+    EXPECT_EQ(log_quoted("aé€", 3), R"("aé€")");
+    EXPECT_EQ(log_quoted("aé€b", 3), R"("aé…")");
+}
+
 TEST(Log, InvalidUtf8IsWrittenAsEscapes) {
     EXPECT_EQ(log_value("a\xFF"), R"("a\u00ff")");
     EXPECT_EQ(log_value("\xC3\xA9\xC3"), R"("\u00c3\u00a9\u00c3")");
