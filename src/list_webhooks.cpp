@@ -5,6 +5,7 @@
 
 #include "database/find_webhooks.hpp"
 #include "http/accept.hpp"
+#include "log.hpp"
 #include "text/ascii.hpp"
 #include "webhook_filter.hpp"
 #include "webhook_json.hpp"
@@ -35,14 +36,19 @@ AlbumId album_in_path(const Request& request) {
             return AlbumId{std::string(path)};
         }
     }
-    throw HttpError(404, "Not Found", "There is nothing at this path");
+    throw HttpError(404, "Not Found", "There is nothing at this path", {},
+                    "the path is " + log_quoted(request.path) +
+                        (request.nul_in_path ? " and U+0000" : "") +
+                        ", expected /albums/{album_id}/webhooks with an album_id of 10 letters and "
+                        "digits");
 }
 
 /// Gate 2.
 void require_allowed_method(std::string_view method) {
     if (method != "GET" && method != "HEAD" && method != "OPTIONS") {
         throw HttpError(405, "Method Not Allowed", std::string("Allowed here: ") + kAllowedMethods,
-                        {{"Allow", kAllowedMethods}});
+                        {{"Allow", kAllowedMethods}},
+                        "the method is " + log_quoted(method) + ", expected " + kAllowedMethods);
     }
 }
 
@@ -56,7 +62,8 @@ Response answer_options() {
 /// Between gates 2 and 3. Gate 1 refuses U+0000 in the path.
 void require_no_nul(const Request& request) {
     if (request.nul_elsewhere) {
-        throw HttpError(400, "Bad Request", "The request holds U+0000");
+        throw HttpError(400, "Bad Request", "The request holds U+0000", {},
+                        "the query or a header holds U+0000");
     }
 }
 
@@ -64,25 +71,32 @@ void require_no_nul(const Request& request) {
 void require_json_accepted(std::string_view accept) {
     const std::optional<bool> accepted = accepts_json(accept);
     if (!accepted) {
-        throw HttpError(400, "Bad Request", "The header Accept cannot be parsed");
+        throw HttpError(400, "Bad Request", "The header Accept cannot be parsed", {},
+                        "Accept is " + log_quoted(accept) + ", expected media ranges of RFC 9110");
     }
     if (!*accepted) {
-        throw HttpError(406, "Not Acceptable", "The answer is application/json");
+        throw HttpError(
+            406, "Not Acceptable", "The answer is application/json", {},
+            "Accept is " + log_quoted(accept) + ", expected one that allows application/json");
     }
 }
 
 /// Gates 7 to 9. The statement that reads the page decides them too, in the same snapshot.
 void require_administrator(const Caller& caller) {
     if (!caller.known) {
-        throw HttpError(404, "User Not Found", "The user does not exist");
+        throw HttpError(404, "User Not Found", "The user does not exist", {},
+                        "no user in the database has the token's sub");
     }
     if (!caller.member) {
-        throw HttpError(404, "Album Not Found",
-                        "The album does not exist or you don't have access");
+        throw HttpError(404, "Album Not Found", "The album does not exist or you don't have access",
+                        {},
+                        "the album does not exist, or is the user's inbox, or the user is not a "
+                        "member of it");
     }
     if (!caller.administrator) {
         throw HttpError(403, "Authorization error",
-                        "You don't have the permission to do this on this album");
+                        "You don't have the permission to do this on this album", {},
+                        "the user is a member of the album, but not an administrator");
     }
 }
 

@@ -6,6 +6,7 @@
 
 #include "http/message.hpp"
 #include "http/query.hpp"
+#include "log.hpp"
 #include "text/utf8.hpp"
 
 namespace kheops {
@@ -29,8 +30,10 @@ std::optional<std::int32_t> parse_count(std::string_view text) {
     return count;
 }
 
-[[noreturn]] void refuse_parameter(const std::string& detail) {
-    throw HttpError(400, "Bad Query Parameter", detail);
+[[noreturn]] void refuse_parameter(const std::string& name, const std::string& value,
+                                   const std::string& expected) {
+    throw HttpError(400, "Bad Query Parameter", "'" + name + "' must be " + expected, {},
+                    name + " is " + log_quoted(value) + ", expected " + expected);
 }
 
 /// Returns std::nullopt, for the default, if the parameter is absent or empty.
@@ -41,8 +44,9 @@ std::optional<std::int32_t> count_in_query(std::string_view query, const std::st
     }
     const std::optional<std::int32_t> count = parse_count(*text);
     if (!count) {
-        refuse_parameter("'" + name + "' must be a whole number from 0 to " +
-                         std::to_string(std::numeric_limits<std::int32_t>::max()));
+        refuse_parameter(
+            name, *text,
+            "a whole number from 0 to " + std::to_string(std::numeric_limits<std::int32_t>::max()));
     }
     return count;
 }
@@ -55,7 +59,7 @@ WebhookFilter filter_in_query(std::string_view query) {
     filter.offset = count_in_query(query, "offset").value_or(0);
     filter.url = query_parameter(query, "url");
     if (filter.url && (!is_utf8(*filter.url) || filter.url->find('\0') != std::string::npos)) {
-        refuse_parameter("'url' must be percent-encoded UTF-8 without U+0000");
+        refuse_parameter("url", *filter.url, "percent-encoded UTF-8 without U+0000");
     }
     return filter;
 }

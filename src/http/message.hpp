@@ -38,25 +38,31 @@ struct Response {
 
 /// Refuses a request. Any gate may throw it, and error_response() turns it into the response. The
 /// client sees message and detail, so they never contain SQL, text of a library or a token.
+/// The reason is for the log only. It may quote the request with log_quoted(), but contains no token
+/// and no secret.
 class HttpError : public std::runtime_error {
   public:
     HttpError(int status, const std::string& message, std::string detail,
-              std::vector<Header> headers = {})
+              std::vector<Header> headers = {}, std::string reason = "")
         : std::runtime_error(message),
           status_(status),
           detail_(std::move(detail)),
-          headers_(std::move(headers)) {}
+          headers_(std::move(headers)),
+          reason_(std::move(reason)) {}
 
     [[nodiscard]] int status() const { return status_; }
     [[nodiscard]] std::string message() const { return what(); }
     [[nodiscard]] const std::string& detail() const { return detail_; }
     /// Headers that this error adds to the headers of every response.
     [[nodiscard]] const std::vector<Header>& headers() const { return headers_; }
+    /// What was wrong, with the value seen and the value expected. Empty for an internal error.
+    [[nodiscard]] const std::string& reason() const { return reason_; }
 
   private:
     int status_;
     std::string detail_;
     std::vector<Header> headers_;
+    std::string reason_;
 };
 
 /// Returns the reason phrase of a status that this program sends (RFC 9110 section 15).

@@ -46,10 +46,13 @@ std::string unavailable_detail(const DatabaseError& error) {
     }
 }
 
-HttpError unavailable(const std::string& detail,
+HttpError unavailable(const std::string& detail, std::string reason,
                       std::chrono::seconds retry_after = std::chrono::seconds(1)) {
-    return {
-        503, "Service Unavailable", detail, {{"Retry-After", std::to_string(retry_after.count())}}};
+    return {503,
+            "Service Unavailable",
+            detail,
+            {{"Retry-After", std::to_string(retry_after.count())}},
+            std::move(reason)};
 }
 
 /// Calls list_webhooks(). Turns missing keys and an unavailable database into a 503.
@@ -59,12 +62,14 @@ Response list_or_refuse(const Request& request, const TokenVerifier& tokens,
         return list_webhooks(request, tokens, database, std::chrono::system_clock::now(), deadline,
                              record);
     } catch (const KeysUnavailable& error) {
-        throw unavailable("The keys that verify tokens are not there yet", error.retry_after());
+        throw unavailable("The keys that verify tokens are not there yet",
+                          "the token's key is not known, and the keys could not be fetched in time",
+                          error.retry_after());
     } catch (const DatabaseError& error) {
         if (error.kind() == DatabaseError::Kind::untranslatable) {
             throw;  // stored text cannot be read; a retry would not help
         }
-        throw unavailable(unavailable_detail(error));
+        throw unavailable(unavailable_detail(error), error.what());
     }
 }
 
@@ -75,14 +80,15 @@ struct RequestOutcome {
     Clock::time_point started;
     RequestRecord record;
     int status = 0;
-    std::string refusal;  ///< the detail in the client's answer; empty: no refusal
+    std::string detail;  ///< of the client's answer; empty: no refusal
+    std::string reason;  ///< of the refusal, for the log only; empty: no refusal
 };
 
 /// The pairs of a request's log line, in the order of contract section 8.
 LogPairs request_pairs(const Request& request, const RequestOutcome& outcome) {
     const Clock::time_point now = Clock::now();
     LogPairs pairs;
-    constexpr size_t kMaxPairs = 12;
+    constexpr size_t kMaxPairs = 13;
     constexpr size_t kMaxAddress = 64;  // contract section 8
     pairs.reserve(kMaxPairs);
     if (!outcome.record.user.empty()) {
@@ -103,8 +109,11 @@ LogPairs request_pairs(const Request& request, const RequestOutcome& outcome) {
                                                        *outcome.record.asked_at));
     }
     pairs.emplace_back("total_ms", milliseconds(now - outcome.arrived));
-    if (!outcome.refusal.empty()) {
-        pairs.emplace_back("detail", outcome.refusal);
+    if (!outcome.detail.empty()) {
+        pairs.emplace_back("detail", outcome.detail);
+    }
+    if (!outcome.reason.empty()) {
+        pairs.emplace_back("reason", outcome.reason);
     }
     return pairs;
 }
@@ -122,7 +131,8 @@ Response answer_and_log(const Request& request, Clock::time_point arrived, const
         response = respond(outcome.record);
     } catch (const HttpError& error) {
         response = error_response(error);
-        outcome.refusal = error.detail();
+        outcome.detail = error.detail();
+        outcome.reason = error.reason();
     } catch (const std::exception& error) {
         log.event(LogLevel::error, "fault", {{"id", outcome.id}, {"reason", error.what()}});
         response = fault_response(outcome.id);
@@ -162,7 +172,8 @@ Response answer(const Request& request, const TokenVerifier& tokens, ConnectionP
 
 Response answer_too_busy(const Request& request, Clock::time_point arrived, const Log& log) {
     return answer_and_log(request, arrived, log, [](const RequestRecord&) -> Response {
-        throw unavailable("All threads are busy");
+        throw unavailable("All threads are busy",
+                          "no thread was free, or would have been free in time");
     });
 }
 

@@ -32,6 +32,10 @@ struct Jws {
 /// verifies the signature (contract section 5).
 [[nodiscard]] bool is_verified(const Jws& jws, const KeySet& keys);
 
+/// Returns why is_verified() is false, as the reason of an HttpError. Says nothing about the
+/// payload, which anybody can have written.
+[[nodiscard]] std::string why_unverified(const Jws& jws, const KeySet& keys);
+
 /// Returns whether the token has a `kid` that none of `keys` has.
 [[nodiscard]] bool names_unknown_key(const Jws& jws, const KeySet& keys);
 

@@ -13,6 +13,7 @@
 #include "fuzz/target.hpp"
 #include "http/message.hpp"
 #include "support/test_keys.hpp"
+#include "text/utf8.hpp"
 #include "token/access_token.hpp"
 #include "token/jws.hpp"
 
@@ -35,12 +36,14 @@ std::optional<std::string> payload_of(const std::string& token) {
         const Jws jws = parse_jws(token);
         const bool verified = is_verified(jws, keys());
         FUZZ_CHECK(!verified || !names_unknown_key(jws, keys()));
+        FUZZ_CHECK(verified || !why_unverified(jws, keys()).empty());
         return verified ? std::optional(jws.payload) : std::nullopt;
     } catch (const HttpError& error) {
         FUZZ_CHECK(error.status() == 401);
         // The detail shows no part of the token.
         FUZZ_CHECK(error.detail() == "The token is malformed" ||
                    error.detail() == "The token is not accepted");
+        FUZZ_CHECK(!error.reason().empty() && is_utf8(error.reason()));
         return std::nullopt;
     }
 }

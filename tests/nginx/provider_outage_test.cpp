@@ -110,6 +110,7 @@ TEST(ProviderOutage, ProviderThatIsDownAtTheStartIsUsedWhenItStarts) {
     ProviderSite site(provider.url());
     site.worker().await_log(kLost);
     expect_unavailable(site.list(provider.token("alice")));
+    site.worker().await_log(" reason=\"the token's key is not known, and the keys could not be ");
     expect_unavailable(site.list(provider.token("alice")));
     provider.start();
     site.await_status(provider.token("alice"), 200);

@@ -100,6 +100,18 @@ std::string outcome_of_token(const std::string& token, double now = 1000,
     }
 }
 
+/// The reason for the refusal of a signed token with these claims, JSON without braces.
+std::string reason(const std::string& claims, double now = 1000,
+                   const TokenRules& token_rules = rules()) {
+    try {
+        return "accepted: " + TokenVerifier(keys(), token_rules)
+                                  .verify(sign("{" + claims + "}"), at(now), some_time())
+                                  .subject;
+    } catch (const HttpError& error) {
+        return error.reason();
+    }
+}
+
 /// The outcome of a signed token with these claims, JSON without braces.
 std::string outcome(const std::string& claims, double now = 1000,
                     const TokenRules& token_rules = rules()) {
@@ -161,6 +173,40 @@ TEST(BearerToken, AMalformedHeaderIsRefused) {
                                       " "s}) {
         const std::string reason = refusal_of_header(header);
         EXPECT_EQ(reason.find("The Authorization header is malformed"), 0U) << header << reason;
+    }
+}
+
+/// The reason that the log gets.
+std::string reason_of_header(const std::string& authorization) {
+    try {
+        return "accepted: " + std::string(bearer_token(authorization));
+    } catch (const HttpError& error) {
+        return error.reason();
+    }
+}
+
+TEST(BearerToken, TheReasonSaysWhatIsWrongWithTheHeader) {
+    EXPECT_EQ(reason_of_header(""), "Authorization is missing");
+    EXPECT_EQ(reason_of_header("Basic YTpi"),
+              "the scheme of Authorization is Basic, expected Bearer");
+    EXPECT_EQ(reason_of_header("DPoP a.b.c"),
+              "the scheme of Authorization is DPoP, expected Bearer");
+    EXPECT_EQ(reason_of_header("Bearer  "), "no token follows Bearer");
+    EXPECT_EQ(reason_of_header("Bearer a.b.c, Bearer d.e.f"),
+              "character 6 of the token is \",\", which no token has there");
+    EXPECT_EQ(reason_of_header("Bearer a=b"),
+              "character 3 of the token is \"b\", which no token has there");
+    EXPECT_EQ(reason_of_header("Bearer =="),
+              "character 1 of the token is \"=\", which no token has there");
+    EXPECT_EQ(reason_of_header("Bearer a\xC3\xA9"),
+              "character 2 of the token is \"\\u00c3\", which no token has there");
+}
+
+TEST(BearerToken, TheReasonShowsNothingThatCanBeASecret) {
+    for (const char* header : {"a.b.c", "a.b.c d", "secret word", "Secret:", " Bearer secret"}) {
+        EXPECT_EQ(reason_of_header(header), "Authorization has " +
+                                                std::to_string(std::string(header).size()) +
+                                                " octets and does not begin with \"Bearer \"");
     }
 }
 
@@ -306,6 +352,74 @@ TEST(AccessToken, TimesMustBeFiniteNumbers) {
     }
     EXPECT_EQ(outcome(R"("iss":"https://i.example","sub":"alice","exp":1e300)"), "alice");
     EXPECT_EQ(outcome(R"("iss":"https://i.example","sub":"alice","exp":-1e300)"), kExpired);
+}
+
+// --- The reason in the log
+
+TEST(AccessTokenReason, NamesTheIssuerSeenAndTheIssuerExpected) {
+    EXPECT_EQ(reason(R"("iss":"https://j.example","sub":"alice","exp":2000)"),
+              R"(iss is "https://j.example", expected "https://i.example")");
+    EXPECT_EQ(reason(R"("sub":"alice","exp":2000)"),
+              R"(iss is missing, expected "https://i.example")");
+    EXPECT_EQ(reason(R"("iss":["https://i.example"],"sub":"alice","exp":2000)"),
+              R"(iss is ["https://i.example"], expected "https://i.example")");
+}
+
+TEST(AccessTokenReason, NamesTheAudienceAndTheScope) {
+    EXPECT_EQ(reason(good_and(R"("aud":["account","x"])"), 1000, rules("kheops")),
+              R"(aud is ["account","x"], expected to contain "kheops")");
+    EXPECT_EQ(reason(kGood, 1000, rules("kheops")),
+              R"(aud is missing, expected to contain "kheops")");
+    EXPECT_EQ(reason(good_and(R"("scope":"openid email")"), 1000, rules("", "kheops")),
+              R"(scope is "openid email", expected to contain the word "kheops")");
+}
+
+TEST(AccessTokenReason, NamesTheTimesAndThisClock) {
+    EXPECT_EQ(reason(kGood, 2312.5),
+              "exp passed 312 s ago; 60 s are tolerated (exp is 2000, this clock shows 2312)");
+    EXPECT_EQ(reason(good_and(R"("nbf":1700000000)"), 1000),
+              "nbf is 1699999000 s ahead; 60 s are tolerated "
+              "(nbf is 1700000000, this clock shows 1000)");
+    EXPECT_EQ(reason(good_and(R"("iat":1500)"), 1439),
+              "iat is 61 s ahead; 60 s are tolerated (iat is 1500, this clock shows 1439)");
+    EXPECT_EQ(reason(R"("iss":"https://i.example","sub":"alice")"),
+              "exp is missing, expected a number");
+    EXPECT_EQ(reason(R"("iss":"https://i.example","sub":"alice","exp":"2000")"),
+              R"(exp is "2000", expected a finite number)");
+}
+
+TEST(AccessTokenReason, NamesTheSubject) {
+    EXPECT_EQ(reason(R"("iss":"https://i.example","exp":2000,"sub":5)"),
+              "sub is 5, expected a string of 1 to 255 characters");
+    EXPECT_EQ(
+        reason(R"("iss":"https://i.example","exp":2000,"sub":")" + std::string(300, 'a') + '"'),
+        "sub is \"" + std::string(99, 'a') + "\u2026\", expected a string of 1 to 255 characters");
+}
+
+TEST(AccessTokenReason, OfAnotherPayloadThanAnObjectSaysSo) {
+    EXPECT_EQ(reason(good_and(R"("sub":"bob")")),
+              "the token's payload is not a JSON object with unique names in UTF-8 without U+0000");
+}
+
+// Else a value could seem to be what was expected.
+TEST(AccessTokenReason, QuotesAndCutsValues) {
+    EXPECT_EQ(reason(R"("sub":"alice","exp":2000,"iss":"a\", expected \"b")"),
+              R"(iss is "a\", expected \"b", expected "https://i.example")");
+    EXPECT_EQ(reason(R"("sub":"alice","exp":2000,"iss":[")" + std::string(10'000, 'a') + "\"]"),
+              "iss is [\"" + std::string(98, 'a') + "\u2026, expected \"https://i.example\"");
+}
+
+// Before the signature is verified, anybody can have written the claims.
+TEST(AccessTokenReason, OfAWrongSignatureSaysNothingOfTheClaims) {
+    const SigningKey forger = SigningKey::ec("P-256");
+    const std::string token =
+        test::sign_jws_with(forger, "ES256", R"({"iss":"https://j.example","exp":1})");
+    try {
+        static_cast<void>(TokenVerifier(keys(), rules()).verify(token, at(1000), some_time()));
+        FAIL() << "the token was accepted";
+    } catch (const HttpError& error) {
+        EXPECT_EQ(error.reason(), "the signature does not verify with the key without kid (ES256)");
+    }
 }
 
 // --- Subject

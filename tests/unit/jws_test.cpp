@@ -53,6 +53,16 @@ std::string outcome(const std::string& token, const KeySet& keys = only_ec()) {
     }
 }
 
+/// The reason that the log gets.
+std::string reason(const std::string& token, const KeySet& keys = only_ec()) {
+    try {
+        const Jws jws = parse_jws(token);
+        return is_verified(jws, keys) ? "accepted" : why_unverified(jws, keys);
+    } catch (const HttpError& error) {
+        return error.reason();
+    }
+}
+
 /// A correctly signed token with that header.
 std::string with_header(const std::string& header) {
     return sign_jws(ec(), "ES256", header, kPayload);
@@ -85,6 +95,8 @@ TEST(Jws, VerifiesEveryAlgorithm) {
     EXPECT_EQ(outcome(sign_jws_with(p384, "ES384", kPayload), keys), kPayload);
     EXPECT_EQ(outcome(sign_jws_with(p521, "ES512", kPayload), keys), kPayload);
     EXPECT_EQ(outcome(sign_jws_with(ed25519, "EdDSA", kPayload), keys), kPayload);
+    EXPECT_EQ(outcome(sign_jws_with(ed25519, "Ed25519", kPayload), keys), kPayload);  // RFC 9864
+    EXPECT_EQ(outcome(sign_jws_with(ed25519, "Ed448", kPayload), keys), kUnaccepted);
 }
 
 TEST(Jws, RefusesAnotherKeysSignature) {
@@ -222,6 +234,94 @@ TEST(Jws, MayHave16KiBAndNoMore) {
     ASSERT_EQ(kMaxTokenSize, 16384U);
     EXPECT_EQ(outcome(token_of(16384)).substr(0, 3), "ppp");
     EXPECT_EQ(outcome(token_of(16385)), kMalformed);
+    EXPECT_EQ(reason(token_of(16385)), "the token has 16385 octets, expected at most 16384");
+}
+
+// --- The reason in the log
+
+TEST(JwsReason, SaysWhatIsMalformed) {
+    const std::string token = sign_jws_with(ec(), "ES256", kPayload);
+    const std::string parts = ", expected 2: header, payload and signature";
+    EXPECT_EQ(reason("AAAA"), "the token's number of dots is 0" + parts);
+    EXPECT_EQ(reason("AAAA.AAAA"), "the token's number of dots is 1" + parts);
+    EXPECT_EQ(reason(with_header(R"({"alg":"ES256"})") + ".AAAA.AAAA"),
+              "the token's number of dots is 4" + parts);
+    EXPECT_EQ(reason(token + "="), "the token's signature is not base64url without padding");
+    EXPECT_EQ(reason("=" + token), "the token's header is not base64url without padding");
+    EXPECT_EQ(reason(token.substr(0, token.find('.')) + ".A.AAAA"),
+              "the token's payload is not base64url without padding");
+    EXPECT_EQ(reason(with_header(R"({"alg":"ES256","alg":"ES256"})")),
+              "the token's header is not a JSON object with unique names in UTF-8 without U+0000");
+    EXPECT_EQ(reason(with_header(R"({"alg":"ES256","crit":["exp"]})")),
+              R"(crit is ["exp"], expected to be absent)");
+    EXPECT_EQ(reason(with_header("{}")), "alg is missing, expected a string");
+    EXPECT_EQ(reason(with_header(R"({"alg":256})")), "alg is 256, expected a string");
+    EXPECT_EQ(reason(with_header(R"({"alg":"ES256","kid":null})")),
+              "kid is null, expected a string");
+}
+
+TEST(JwsReason, NamesTheAlgorithmAndThoseThatAreSupported) {
+    EXPECT_EQ(reason(with_header(R"({"alg":"none"})")),
+              "alg is \"none\", expected one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, "
+              "ES384, ES512, HS256, HS384, HS512, EdDSA");
+}
+
+TEST(JwsReason, NamesTheKeyAndTheKnownOnes) {
+    EXPECT_EQ(reason(sign_jws_with(ec(), "ES256", kPayload, R"("kid":"k9")")),
+              R"(the token has kid "k9", which no key has (known: key "a"))");
+    std::vector<std::string> jwks;
+    for (const char* kid : {"a", "b", "c", "d", "e"}) {
+        jwks.push_back(ec().jwk(R"("kid":")" + std::string(kid) + '"'));
+    }
+    EXPECT_EQ(
+        reason(sign_jws_with(ec(), "ES256", kPayload, R"("kid":"k9")"),
+               parse_key_set(jwk_set(jwks))),
+        R"(the token has kid "k9", which no key has (known: key "a", key "b", key "c" and 2 more))");
+}
+
+TEST(JwsReason, NamesTheAlgorithmsOfTheKeyThatDoesNotFit) {
+    const KeySet keys =
+        parse_key_set(jwk_set({rsa().jwk(R"("kid":"r","alg":"RS256")"), ec().jwk(R"("kid":"a")")}));
+    EXPECT_EQ(reason(sign_jws_with(rsa(), "PS256", kPayload, R"("kid":"r")"), keys),
+              R"(alg PS256 does not fit key "r" (RS256))");
+    EXPECT_EQ(reason(sign_jws_with(rsa(), "PS256", kPayload), keys),
+              R"(alg PS256 does not fit key "r" (RS256), key "a" (ES256))");
+    EXPECT_EQ(reason(with_header(R"({"alg":"HS256","kid":"a"})")),
+              R"(alg HS256 does not fit key "a" (ES256))");
+}
+
+TEST(JwsReason, SaysThatSeveralKeysFit) {
+    const KeySet named =
+        parse_key_set(jwk_set({ec().jwk(R"("kid":"a")"), other_ec().jwk(R"("kid":"b")")}));
+    EXPECT_EQ(reason(sign_jws_with(ec(), "ES256", kPayload), named),
+              R"(the token has no kid, and 2 keys fit ES256: key "a", key "b")");
+    const KeySet mixed = parse_key_set(jwk_set({ec().jwk(R"("kid":"a")"), other_ec().jwk()}));
+    EXPECT_EQ(reason(sign_jws_with(ec(), "ES256", kPayload, R"("kid":"a")"), mixed),
+              R"(the token has kid "a", and 2 keys fit ES256: key "a", the key without kid)");
+}
+
+TEST(JwsReason, NamesTheKeyThatDoesNotVerifyTheSignature) {
+    EXPECT_EQ(reason(sign_jws_with(other_ec(), "ES256", kPayload, R"("kid":"a")")),
+              R"(the signature does not verify with key "a" (ES256))");
+}
+
+TEST(JwsReason, SaysThatTheKidIsUnknownIfAKeyWithoutKidIsTheCandidate) {
+    const KeySet unnamed = parse_key_set(jwk_set({other_ec().jwk(), rsa().jwk(R"("kid":"r")")}));
+    EXPECT_EQ(reason(sign_jws_with(ec(), "ES256", kPayload, R"("kid":"k9")"), unnamed),
+              "no key has the token's kid \"k9\", and the signature does not verify with the key "
+              "without kid (ES256)");
+    EXPECT_EQ(reason(with_header(R"({"alg":"RS256","kid":"k9"})"), unnamed),
+              "no key has the token's kid \"k9\", and alg RS256 does not fit the key without kid "
+              "(ES256)");
+}
+
+TEST(JwsReason, CutsAndQuotesAKeyId) {
+    const std::string kid(10'000, 'k');
+    EXPECT_EQ(reason(sign_jws_with(ec(), "ES256", kPayload, R"("kid":")" + kid + '"')),
+              "the token has kid \"" + kid.substr(0, 63) +
+                  "\u2026\", which no key has (known: key \"a\")");
+    EXPECT_EQ(reason(sign_jws_with(ec(), "ES256", kPayload, R"("kid":"k\" status=200\n")")),
+              R"(the token has kid "k\" status=200\u000a", which no key has (known: key "a"))");
 }
 
 std::string signed_by_ec(const std::string& members = "") {

@@ -23,6 +23,14 @@ TEST(Message, AnErrorHasTheMembersOfKheops) {
     EXPECT_EQ(header_of(response, "Cache-Control"), "no-cache");
 }
 
+TEST(Message, AReasonIsNotShownToTheClient) {
+    const HttpError plain(401, "a", "b", {{"WWW-Authenticate", "c"}});
+    const HttpError reasoned(401, "a", "b", {{"WWW-Authenticate", "c"}}, "a reason");
+    EXPECT_EQ(reasoned.reason(), "a reason");
+    EXPECT_EQ(error_response(reasoned).body, error_response(plain).body);
+    EXPECT_EQ(error_response(reasoned).headers, error_response(plain).headers);
+}
+
 TEST(Message, EveryAnswerHasTheCorsHeaders) {
     for (const Response& response : {error_response({404, "a", "b"}), json_response(200, "[]")}) {
         EXPECT_EQ(header_of(response, "Access-Control-Allow-Origin"), "*");

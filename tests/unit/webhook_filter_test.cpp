@@ -8,6 +8,16 @@
 namespace kheops {
 namespace {
 
+/// The reason that the log gets; empty if the query is accepted.
+std::string reason_of(const std::string& query) {
+    try {
+        static_cast<void>(filter_in_query(query));
+    } catch (const HttpError& error) {
+        return error.reason();
+    }
+    return "";
+}
+
 /// The detail of the refusal; empty when the query is accepted.
 std::string refusal_of(const std::string& query) {
     try {
@@ -64,6 +74,18 @@ TEST(WebhookFilter, AUrlThatTheDatabaseCannotHoldIsRefused) {
                   "'url' must be percent-encoded UTF-8 without U+0000")
             << value;
     }
+}
+
+TEST(WebhookFilter, TheReasonNamesTheValueSeen) {
+    EXPECT_EQ(reason_of("limit=abc"),
+              R"(limit is "abc", expected a whole number from 0 to 2147483647)");
+    EXPECT_EQ(reason_of("offset=-1%0A"),
+              R"(offset is "-1\u000a", expected a whole number from 0 to 2147483647)");
+    EXPECT_EQ(reason_of("url=a%FF"),
+              R"(url is "a\u00ff", expected percent-encoded UTF-8 without U+0000)");
+    EXPECT_EQ(reason_of("limit=" + std::string(10'000, '9')),
+              "limit is \"" + std::string(99, '9') +
+                  "\u2026\", expected a whole number from 0 to 2147483647");
 }
 
 TEST(WebhookFilter, OnlyTheFirstOfARepeatedParameterIsRead) {

@@ -33,7 +33,8 @@ TEST(Overload, RequestThatWouldWaitTooLongGets503AtOnce) {
         more.push_back(std::make_unique<FastCgiClient>(worker.socket_path()));
         more.back()->send(request);
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
-        return worker.log().find("detail=\"All threads are busy\"") != std::string::npos;
+        return worker.log().find("detail=\"All threads are busy\" reason=\"no thread was free") !=
+               std::string::npos;
     });
     // The serving threads are still held: another thread refused it.
     EXPECT_EQ(worker.log().find("status=200"), std::string::npos);
