@@ -116,6 +116,7 @@ Response list_webhooks(const Request& request, const TokenVerifier& tokens,
 
     const Identity identity = tokens.verify(bearer_token(request.authorization), now, deadline);
     record.user = identity.subject;
+    record.acting_party = identity.acting_party;
     const WebhookFilter filter = filter_in_query(request.query);
 
     record.asked_at = Clock::now();

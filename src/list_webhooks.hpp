@@ -17,6 +17,7 @@ namespace kheops {
 struct RequestRecord {
     std::string album;                             ///< empty: the path did not match
     std::string user;                              ///< empty: the token did not verify
+    std::string acting_party;                      ///< who acts for the user; empty: nobody
     std::optional<Clock::time_point> asked_at;     ///< start of the database call; empty: none
     std::optional<Clock::time_point> answered_at;  ///< when its answer arrived; empty: no answer
 };

@@ -88,9 +88,12 @@ struct RequestOutcome {
 LogPairs request_pairs(const Request& request, const RequestOutcome& outcome) {
     const Clock::time_point now = Clock::now();
     LogPairs pairs;
-    constexpr size_t kMaxPairs = 13;
+    constexpr size_t kMaxPairs = 14;
     constexpr size_t kMaxAddress = 64;  // contract section 8
     pairs.reserve(kMaxPairs);
+    if (!outcome.record.acting_party.empty()) {
+        pairs.emplace_back("actingParty", outcome.record.acting_party);
+    }
     if (!outcome.record.user.empty()) {
         pairs.emplace_back("user", outcome.record.user);
         pairs.emplace_back("tokenType", "KEYCLOAK_TOKEN");

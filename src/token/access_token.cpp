@@ -151,7 +151,7 @@ std::ptrdiff_t count_characters(const std::string& utf8) {
     });
 }
 
-/// `sub` of the claims. Null if it is not a string of 1 to 255 characters.
+/// `sub` of the claims or of the acting party. Null if it is not a string of 1 to 255 characters.
 std::optional<std::string> subject_in(const json::View& claims) {
     std::optional<std::string> subject = text_claim(claims, "sub");
     const bool is_valid = subject && !subject->empty() && count_characters(*subject) <= kMaxSubject;
@@ -164,6 +164,22 @@ std::string subject_of(const json::View& claims) {
         throw invalid_token(
             "The token has no subject (sub) of 1 to 255 characters",
             member_seen(claims, "sub") + ", expected a string of 1 to 255 characters");
+    }
+    return *std::move(subject);
+}
+
+/// Empty if the token names no acting party.
+std::string acting_party_of(const json::View& claims) {
+    const std::optional<json::View> act = claims.member("act");
+    if (!act) {
+        return "";
+    }
+    std::optional<std::string> subject = subject_in(*act);
+    if (!subject) {
+        throw invalid_token(
+            "The token has no acting party (act) with a subject (sub) of 1 to 255 characters",
+            member_seen(claims, "act") +
+                ", expected an object whose sub is a string of 1 to 255 characters");
     }
     return *std::move(subject);
 }
@@ -218,7 +234,7 @@ Identity TokenVerifier::verify(std::string_view token, std::chrono::system_clock
     const json::View claims = payload->view();
     require_rules(claims, keys->issuer, rules_);
     require_valid_at(claims, now);
-    return {subject_of(claims)};
+    return {subject_of(claims), acting_party_of(claims)};
 }
 
 }  // namespace kheops

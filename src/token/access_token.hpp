@@ -20,6 +20,9 @@ struct TokenRules {
 /// The user that a token identifies.
 struct Identity {
     std::string subject;  ///< UTF-8, 1 to 255 characters, none of them U+0000
+    /// Who acts for the user (`act`, RFC 8693 section 4.1), in the form of `subject`. Empty:
+    /// nobody.
+    std::string acting_party;
 };
 
 /// Returns the token in the value of an Authorization header (RFC 6750 section 2.1). The result

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // The reason of each refusal: in the log with the value seen and the value expected, and not in the
-// answer.
+// answer. And the acting party, in the log line.
 
 #include <gtest/gtest.h>
 
@@ -234,6 +234,11 @@ TEST_F(Reasons, OfAClaim) {
     expect_token_refused(token(claims_but("sub", R"("sub":7)")),
                          refused_token("The token has no subject (sub) of 1 to 255 characters",
                                        "sub is 7, expected a string of 1 to 255 characters"));
+    expect_token_refused(
+        token(claims_but("act", R"("act":"bob")")),
+        refused_token(
+            "The token has no acting party (act) with a subject (sub) of 1 to 255 characters",
+            "act is \"bob\", expected an object whose sub is a string of 1 to 255 characters"));
 }
 
 TEST_F(Reasons, OfTheQuery) {
@@ -266,6 +271,15 @@ TEST_F(Reasons, AValueCannotForgeAPairOrALine) {
     EXPECT_EQ(std::count_if(pairs.begin(), pairs.end(),
                             [](const auto& pair) { return pair.first == "status"; }),
               1);
+}
+
+TEST_F(Reasons, AnActingPartyBeginsTheLogLine) {
+    EXPECT_EQ(
+        site_->fetch("GET", kList, bearer(token(claims_but("act", R"("act":{"sub":"carol s"})"))))
+            .status,
+        200);
+    site_->worker().await_log(
+        "\nactingParty=\"carol s\" user=alice tokenType=KEYCLOAK_TOKEN link=false ");
 }
 
 }  // namespace

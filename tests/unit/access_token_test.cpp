@@ -23,6 +23,9 @@ constexpr const char* kNotYetValid = "The token is not yet valid";
 constexpr const char* kNoExpiry = "The token has no expiry time (exp)";
 constexpr const char* kNoSubject = "The token has no subject (sub) of 1 to 255 characters";
 
+constexpr const char* kNoActingParty =
+    "The token has no acting party (act) with a subject (sub) of 1 to 255 characters";
+
 constexpr const char* kGood = R"("iss":"https://i.example","sub":"alice","exp":2000)";
 
 const SigningKey& signer() {
@@ -394,6 +397,9 @@ TEST(AccessTokenReason, NamesTheSubject) {
     EXPECT_EQ(
         reason(R"("iss":"https://i.example","exp":2000,"sub":")" + std::string(300, 'a') + '"'),
         "sub is \"" + std::string(99, 'a') + "\u2026\", expected a string of 1 to 255 characters");
+    EXPECT_EQ(
+        reason(good_and(R"("act":{"sub":""})")),
+        R"(act is {"sub":""}, expected an object whose sub is a string of 1 to 255 characters)");
 }
 
 TEST(AccessTokenReason, OfAnotherPayloadThanAnObjectSaysSo) {
@@ -420,6 +426,29 @@ TEST(AccessTokenReason, OfAWrongSignatureSaysNothingOfTheClaims) {
     } catch (const HttpError& error) {
         EXPECT_EQ(error.reason(), "the signature does not verify with the key without kid (ES256)");
     }
+}
+
+// --- The acting party
+
+TEST(ActingParty, IsTheSubjectOfAct) {
+    const auto acting_party = [](const std::string& claims) {
+        return TokenVerifier(keys(), rules())
+            .verify(sign("{" + claims + "}"), at(1000), some_time())
+            .acting_party;
+    };
+    EXPECT_EQ(acting_party(kGood), "");
+    EXPECT_EQ(acting_party(good_and(R"("act":{"sub":"bob"})")), "bob");
+    EXPECT_EQ(acting_party(good_and(R"("act":{"iss":"x","sub":"bob","act":{"sub":1}})")), "bob");
+}
+
+TEST(ActingParty, MustBeAnObjectWithASubject) {
+    for (const std::string& act :
+         {"null"s, R"("bob")"s, "1"s, "{}"s, "[]"s, R"([{"sub":"bob"}])"s, R"({"sub":""})"s,
+          R"({"sub":null})"s, R"({"sub":["bob"]})"s, R"({"Sub":"bob"})"s,
+          R"({"sub":")" + std::string(256, 'a') + "\"}"}) {
+        EXPECT_EQ(outcome(good_and("\"act\":" + act)), kNoActingParty) << act;
+    }
+    EXPECT_EQ(outcome(good_and(R"("act":{"sub":")" + std::string(255, 'a') + "\"}")), "alice");
 }
 
 // --- Subject
