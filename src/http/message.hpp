@@ -38,8 +38,8 @@ struct Response {
 
 /// Refuses a request. Any gate may throw it, and error_response() turns it into the response. The
 /// client sees message and detail, so they never contain SQL, text of a library or a token.
-/// The reason is for the log only. It may quote the request with log_quoted(), but contains no token
-/// and no secret.
+/// The reason is for the log only. It may quote the request with log_quoted(), but contains no
+/// token and no secret.
 class HttpError : public std::runtime_error {
   public:
     HttpError(int status, const std::string& message, std::string detail,
