@@ -79,7 +79,8 @@ check-format: ## an error where `make format` would change something
 install: ## into DESTDIR and PREFIX
 	@test -x "$(BUILD)/kheops-webhooks" || $(MAKE) all
 	install -D -m 755 "$(BUILD)/kheops-webhooks" "$(DESTDIR)$(PREFIX)/sbin/kheops-webhooks"
-	install -d "$(SHARE)/nginx" "$(SHARE)/sql" "$(SHARE)/systemd" "$(DOC)" "$(UNITS)"
+	install -d "$(SHARE)/examples" "$(SHARE)/nginx" "$(SHARE)/sql" "$(SHARE)/systemd" "$(DOC)" "$(UNITS)"
+	install -m 644 examples/* "$(SHARE)/examples"
 	install -m 644 nginx/*.conf "$(SHARE)/nginx"
 	install -m 644 sql/*.sql "$(BUILD)/sql/list_webhooks_accelerated.sql" sql/README.md "$(SHARE)/sql"
 	install -m 644 systemd/environment "$(SHARE)/systemd"

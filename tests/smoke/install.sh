@@ -35,7 +35,7 @@ expected() {
         echo "755 $1/sbin/kheops-webhooks"
         printf "644 $1/share/doc/kheops-webhooks/%s\n" \
             CHANGELOG.md LICENSE README.md SECURITY.md docs/*.md
-        for file in nginx/*.conf sql/*.sql sql/list_webhooks_accelerated.sql sql/README.md; do
+        for file in examples/* nginx/*.conf sql/*.sql sql/list_webhooks_accelerated.sql sql/README.md; do
             echo "644 $1/share/kheops-webhooks/$file"
         done
         echo "644 $1/share/kheops-webhooks/systemd/environment"
