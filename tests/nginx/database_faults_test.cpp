@@ -71,7 +71,7 @@ TEST_F(DatabaseFaults, MissingPrivilegeIsLoggedAndUsedOnceGranted) {
         unprivileged.worker().await_log(
             "event=database_lost level=error sqlstate=42501 reason=\"permission denied for ");
         // The line of the refused request has it too.
-        powerless.worker().await_log(
+        unprivileged.worker().await_log(
             "detail=\"The database cannot be reached\" reason=\"permission denied for ");
         site.database().execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO " + role);
         EXPECT_EQ(unprivileged.get(kList, "alice").status, 200);
