@@ -183,13 +183,14 @@ void set_up_session(Connection& connection, const DatabaseSettings& settings, De
     }
 }
 
-}  // namespace
-
-std::unique_ptr<Connection> connect(const DatabaseSettings& settings, Deadline deadline) {
-    // If the server closes the new connection during the setup, connect once more: another host may
-    // be available.
+/// Sets up what `establish` connects. If the server closes the new connection during that, connects
+/// once more: another host may be available.
+template <typename Establish>
+std::unique_ptr<Connection> connect_with(const Establish& establish,
+                                         const DatabaseSettings& settings,
+                                         const Deadline& deadline) {
     for (bool repeat = true;; repeat = false) {
-        auto connection = std::make_unique<Connection>(connect_to_any_host(settings, deadline));
+        auto connection = std::make_unique<Connection>(establish());
         try {
             require_supported(*connection);
             set_up_session(*connection, settings, deadline);
@@ -200,6 +201,25 @@ std::unique_ptr<Connection> connect(const DatabaseSettings& settings, Deadline d
             }
         }
     }
+}
+
+}  // namespace
+
+std::unique_ptr<Connection> connect(const DatabaseSettings& settings, Deadline deadline) {
+    return connect_with([&] { return connect_to_any_host(settings, deadline); }, settings,
+                        deadline);
+}
+
+std::unique_ptr<Connection> connect_to_host(const DatabaseSettings& settings, const Host& host,
+                                            Deadline deadline) {
+    const auto establish = [&] {
+        PgConnection connection = start_connecting_to(settings, host);
+        PQsetErrorVerbosity(connection.get(), PQERRORS_VERBOSE);
+        finish_connecting(connection.get(), 1, deadline);
+        PQsetErrorVerbosity(connection.get(), PQERRORS_DEFAULT);
+        return connection;
+    };
+    return connect_with(establish, settings, deadline);
 }
 
 }  // namespace kheops

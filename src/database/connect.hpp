@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "database/connection.hpp"
 #include "deadline.hpp"
@@ -24,6 +25,25 @@ struct DatabaseSettings {
     std::chrono::milliseconds budget{5000};
 };
 
+/// One host of the connection string, the environment or a service file.
+struct Host {
+    std::string name;     ///< or directory of a Unix socket; may be empty
+    std::string address;  ///< numeric, avoids a name lookup; may be empty
+    std::string port;     ///< may be empty
+
+    [[nodiscard]] const std::string& address_or_name() const {
+        return name.empty() ? address : name;
+    }
+    bool operator==(const Host&) const = default;
+};
+
+/// What the settings name, together with libpq's environment, files and defaults.
+struct DatabaseTarget {
+    std::vector<Host> hosts;  ///< empty if libpq fills gaps in the list
+    std::string user;
+    std::string database;
+};
+
 /// Connects to one of the hosts of the settings and sets up the session. Skips a host that does not
 /// answer within its share of the time or closes the connection early; libpq decides which hosts
 /// are acceptable (target_session_attrs). Throws DatabaseError with the reason for each failed
@@ -31,6 +51,13 @@ struct DatabaseSettings {
 /// `hostaddr` avoids them.
 [[nodiscard]] std::unique_ptr<Connection> connect(const DatabaseSettings& settings,
                                                   Deadline deadline);
+
+/// Connects as connect() does, but to `host` only, whatever target_session_attrs demands.
+[[nodiscard]] std::unique_ptr<Connection> connect_to_host(const DatabaseSettings& settings,
+                                                          const Host& host, Deadline deadline);
+
+/// Neither connects nor resolves names. \pre conninfo_error() returns std::nullopt.
+[[nodiscard]] DatabaseTarget target_of(const DatabaseSettings& settings);
 
 /// Returns why libpq would reject these settings together with its environment and files;
 /// std::nullopt if it would accept them. Neither connects nor resolves names. Does not quote the

@@ -152,27 +152,14 @@ std::string joined(const std::vector<Host>& hosts, std::string Host::*part) {
     return list;
 }
 
-}  // namespace
-
-PgConnection start_connecting(const DatabaseSettings& settings, const std::vector<Host>& hosts) {
-    const std::string names = joined(hosts, &Host::name);
-    const std::string addresses = joined(hosts, &Host::address);
-    const std::string ports = joined(hosts, &Host::port);
-    std::vector<Option> overrides;
-    if (!hosts.empty()) {
-        overrides = {
-            {"host", names.c_str()}, {"hostaddr", addresses.c_str()}, {"port", ports.c_str()}};
-    }
-    return start(settings, overrides);
-}
-
-std::vector<Host> hosts_of(pg_conn* connection) {
-    const Options options(connection);
-    const std::vector<std::string> names = split(options["host"]);
-    const std::vector<std::string> addresses = split(options["hostaddr"]);
-    const std::vector<std::string> ports = split(options["port"]);
-    const bool named = !options["host"].empty();
-    const bool addressed = !options["hostaddr"].empty();
+/// Returns the hosts of libpq's three comma-separated lists; see hosts_of().
+std::vector<Host> hosts_in(const std::string& name_list, const std::string& address_list,
+                           const std::string& port_list) {
+    const std::vector<std::string> names = split(name_list);
+    const std::vector<std::string> addresses = split(address_list);
+    const std::vector<std::string> ports = split(port_list);
+    const bool named = !name_list.empty();
+    const bool addressed = !address_list.empty();
     std::vector<Host> hosts(addressed ? addresses.size() : names.size());
     if ((named && names.size() != hosts.size()) ||
         (ports.size() != 1 && ports.size() != hosts.size())) {
@@ -189,21 +176,78 @@ std::vector<Host> hosts_of(pg_conn* connection) {
     return hosts;
 }
 
+/// Two connections that libpq begins without creating a socket or resolving a name. It rejects port
+/// 0 before it resolves a name, and an invalid address before it creates a socket. Each has all
+/// options of the settings but the one that makes it fail.
+struct NowhereConnections {
+    static constexpr const char* kInvalidAddress = "kheops-webhooks-connects-nowhere";
+
+    explicit NowhereConnections(const DatabaseSettings& settings)
+        : without_port(start(settings, {{"port", "0"}})) {
+        const Options options(without_port.get());
+        const std::string listed =
+            options["hostaddr"].empty() ? options["host"] : options["hostaddr"];
+        hosts = split(listed).size();
+        const std::string addresses = repeat(kInvalidAddress, hosts);
+        without_address = start(settings, {{"hostaddr", addresses.c_str()}});
+    }
+
+    PgConnection without_port;
+    PgConnection without_address;
+    size_t hosts = 0;  ///< their number
+};
+
+}  // namespace
+
+PgConnection start_connecting(const DatabaseSettings& settings, const std::vector<Host>& hosts) {
+    const std::string names = joined(hosts, &Host::name);
+    const std::string addresses = joined(hosts, &Host::address);
+    const std::string ports = joined(hosts, &Host::port);
+    std::vector<Option> overrides;
+    if (!hosts.empty()) {
+        overrides = {
+            {"host", names.c_str()}, {"hostaddr", addresses.c_str()}, {"port", ports.c_str()}};
+    }
+    return start(settings, overrides);
+}
+
+PgConnection start_connecting_to(const DatabaseSettings& settings, const Host& host) {
+    return start(settings, {{"host", host.name.c_str()},
+                            {"hostaddr", host.address.c_str()},
+                            {"port", host.port.c_str()},
+                            {"target_session_attrs", "any"}});
+}
+
+std::vector<Host> hosts_of(pg_conn* connection) {
+    const Options options(connection);
+    return hosts_in(options["host"], options["hostaddr"], options["port"]);
+}
+
+DatabaseTarget target_of(const DatabaseSettings& settings) {
+    const NowhereConnections nowhere(settings);
+    const Options options(nowhere.without_port.get());
+    DatabaseTarget target = {
+        .hosts = hosts_in(options["host"], options["hostaddr"],
+                          Options(nowhere.without_address.get())["port"]),
+        .user = PQuser(nowhere.without_port.get()),
+        .database = PQdb(nowhere.without_port.get()),
+    };
+    // Without a host, libpq uses its default, which it does not report as an option.
+    if (target.hosts.size() == 1 && target.hosts.front().address_or_name().empty()) {
+        target.hosts.front().name = PQhost(nowhere.without_port.get());
+    }
+    return target;
+}
+
 std::optional<std::string> conninfo_error(const DatabaseSettings& settings) {
     const std::unique_ptr<PQconninfoOption, FreeOptions> parsed(
         PQconninfoParse(settings.connection.c_str(), nullptr));
     if (parsed == nullptr) {
         return "it cannot be parsed";
     }
-    // libpq checks most options only when it starts to connect. It rejects port 0 before it
-    // resolves a name, and an invalid address before it creates a socket.
-    constexpr const char* kInvalidAddress = "kheops-webhooks-connects-nowhere";
-    const Options first(start(settings, {{"port", "0"}}).get());
-    const std::string& listed = first["hostaddr"].empty() ? first["host"] : first["hostaddr"];
-    const size_t hosts = split(listed).size();
-    const std::string invalid_addresses = repeat(kInvalidAddress, hosts);
-    const auto connection = start(settings, {{"hostaddr", invalid_addresses.c_str()}});
-    const Options options(connection.get());
+    // libpq checks most options only when it starts to connect.
+    const NowhereConnections nowhere(settings);
+    const Options options(nowhere.without_address.get());
 
     for (const char* keyword : kIntegers) {
         constexpr long kMax = std::numeric_limits<int>::max();
@@ -219,13 +263,13 @@ std::optional<std::string> conninfo_error(const DatabaseSettings& settings) {
         }
     }
     // The options are valid if libpq rejects nothing but the address of each host.
-    std::string message = PQerrorMessage(connection.get());
+    std::string message = PQerrorMessage(nowhere.without_address.get());
     size_t invalid_count = 0;
-    for (size_t at = message.find(kInvalidAddress); at != std::string::npos;
-         at = message.find(kInvalidAddress, at + 1)) {
+    for (size_t at = message.find(NowhereConnections::kInvalidAddress); at != std::string::npos;
+         at = message.find(NowhereConnections::kInvalidAddress, at + 1)) {
         ++invalid_count;
     }
-    if (invalid_count == hosts) {
+    if (invalid_count == nowhere.hosts) {
         return std::nullopt;
     }
     // If the string is mistyped, libpq may quote a password: hide it.

@@ -3,7 +3,6 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "database/connect.hpp"
@@ -11,22 +10,14 @@
 
 namespace kheops {
 
-/// One host of the connection string, the environment or a service file.
-struct Host {
-    std::string name;     ///< or directory of a Unix socket; may be empty
-    std::string address;  ///< numeric, avoids a name lookup; may be empty
-    std::string port;     ///< may be empty
-
-    [[nodiscard]] const std::string& address_or_name() const {
-        return name.empty() ? address : name;
-    }
-    bool operator==(const Host&) const = default;
-};
-
 /// Starts a connection to `hosts`, or to the hosts of the settings if empty. Never null. Throws
 /// std::bad_alloc.
 [[nodiscard]] PgConnection start_connecting(const DatabaseSettings& settings,
                                             const std::vector<Host>& hosts);
+
+/// Starts a connection to `host`, whatever target_session_attrs demands. Never null. Throws
+/// std::bad_alloc.
+[[nodiscard]] PgConnection start_connecting_to(const DatabaseSettings& settings, const Host& host);
 
 /// Returns the hosts that the connection may use. Empty if libpq rejects the lists or fills gaps in
 /// them; then libpq alone chooses a host.
