@@ -80,11 +80,13 @@ Listing listing_in(const Result& result) {
     return listing;
 }
 
+/// Returns the count that the answer reports; 0 if none. \pre listing_in() has checked the columns.
+std::int64_t count_in(const Result& result) {
+    return result.is_null(0, kAccelerated) ? 0 : result.count(0, kAccelerated);
+}
+
 Listing query_page(ConnectionPool& pool, const std::string& subject, const AlbumId& album,
                    const WebhookFilter& filter, Deadline deadline) {
-    static const Statement standard = {"list_webhooks", kListWebhooksSql};
-    static const Statement accelerated = {"list_webhooks_accelerated", kListWebhooksAcceleratedSql,
-                                          Statement::Objects::may_be_missing};
     /// Whether the last answer to any thread reported a count that may be used.
     static std::atomic<bool> use_accelerated = false;
     /// The last count that was not in force, named by the oid of its table `ready`; 0 if none. It
@@ -103,12 +105,12 @@ Listing query_page(ConnectionPool& pool, const std::string& subject, const Album
         const Clock::time_point received = Clock::now();
         listing = listing_in(result);
         listing.received = received;
-        count = result.is_null(0, kAccelerated) ? 0 : result.count(0, kAccelerated);
+        count = count_in(result);
     };
     bool was_rejected = false;
     if (use_accelerated) {
         try {
-            query(pool, accelerated, parameters, deadline, read);
+            query(pool, kListWebhooksAccelerated, parameters, deadline, read);
             if (count != 0) {
                 return listing;
             }
@@ -122,7 +124,7 @@ Listing query_page(ConnectionPool& pool, const std::string& subject, const Album
             was_rejected = error.sqlstate().starts_with(kSyntaxErrorOrAccessRuleViolation);
         }
     }
-    query(pool, standard, parameters, deadline, read);
+    query(pool, kListWebhooks, parameters, deadline, read);
     if (was_rejected) {
         rejected_count = count;
     }
@@ -176,6 +178,16 @@ Listing find_webhooks(ConnectionPool& pool, const std::string& subject, const Al
         }
         return answer_untranslatable(pool, subject, album, filter, deadline, error);
     }
+}
+
+std::int64_t try_statement(Connection& connection, const Statement& statement, Deadline deadline) {
+    const Parameters nobody = {"", "", std::nullopt, "0", "0"};
+    std::int64_t count = 0;
+    connection.run(statement, nobody, deadline, [&](const Result& result) {
+        Result::expect(listing_in(result).page.webhooks.empty(), "no row for nobody");
+        count = count_in(result);
+    });
+    return count;
 }
 
 }  // namespace kheops

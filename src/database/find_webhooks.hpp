@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "database/connection_pool.hpp"
@@ -9,9 +10,11 @@
 
 namespace kheops {
 
-/// The texts of sql/list_webhooks.sql and sql/list_webhooks_accelerated.sql.
-extern const char* const kListWebhooksSql;
-extern const char* const kListWebhooksAcceleratedSql;
+/// sql/list_webhooks.sql and sql/list_webhooks_accelerated.sql.
+extern const Statement kListWebhooks;
+extern const Statement kListWebhooksAccelerated;
+/// The text of sql/accelerate.sql.
+extern const char* const kAccelerateSql;
 
 /// The rights of the user who asks. Each member is true only if all members before it are.
 struct Caller {
@@ -36,5 +39,11 @@ struct Listing {
 [[nodiscard]] Listing find_webhooks(ConnectionPool& pool, const std::string& subject,
                                     const AlbumId& album, const WebhookFilter& filter,
                                     Deadline deadline);
+
+/// Prepares and runs one of the two statements for a user and an album that no database has.
+/// Returns the count that the answer reports, by the oid of its table `ready`; 0 if none. Throws
+/// DatabaseError.
+[[nodiscard]] std::int64_t try_statement(Connection& connection, const Statement& statement,
+                                         Deadline deadline);
 
 }  // namespace kheops
