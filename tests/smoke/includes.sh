@@ -15,6 +15,7 @@ token/ database/ webhook_filter webhook_json
 provider/
 config list_webhooks
 open_keys server/
+check/
 main
 '
 

@@ -14,6 +14,7 @@ constexpr std::array kFiles = {
     "sql/accelerate.sql",       "sql/accelerate-undo.sql",
     "sql/grants.sql",           "sql/grants-undo.sql",
     "src/database/connect.cpp",  // the statement that sets a session up
+    "src/check/database_role.cpp",
 };
 
 /// Creates operators and functions with the names that `source` uses and with their usual result
