@@ -59,13 +59,15 @@ TestCluster::TestCluster(Empty /*unused*/) : path_(directory_.file("cluster")), 
 
 std::unique_ptr<TestCluster> TestCluster::standby_of(const TestCluster& primary) {
     std::unique_ptr<TestCluster> standby(new TestCluster(Empty()));
-    standby->run(
-        "mkdir -m 700 \"$dir\"; chown --reference='" + primary.path_ +
-        "' \"$dir\"; PATH=$bin:$PATH postgres_run \"$dir\" pg_basebackup --pgdata=\"$dir/data\" "
-        "--write-recovery-conf --checkpoint=fast --no-sync --username=postgres --host='" +
-        primary.host_ +
-        "'; echo \"unix_socket_directories = '$dir'\" >>\"$dir/data/postgresql.conf\"; "
-        "echo \"$dir\" >\"$dir/socket-dir\"");
+    primary.stop();
+    standby->run("mkdir -m 700 \"$dir\"; chown --reference='" + primary.path_ +
+                 "' \"$dir\"; postgres_run \"$dir\" cp -a '" + primary.path_ +
+                 "/data' \"$dir/data\"; postgres_run \"$dir\" touch \"$dir/data/standby.signal\"; "
+                 "echo \"unix_socket_directories = '$dir'\" >>\"$dir/data/postgresql.conf\"; "
+                 "echo \"primary_conninfo = 'user=postgres host=" +
+                 primary.host_ +
+                 "'\" >>\"$dir/data/postgresql.conf\"; echo \"$dir\" >\"$dir/socket-dir\"");
+    primary.start();
     standby->start();
     return standby;
 }

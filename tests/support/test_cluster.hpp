@@ -16,7 +16,8 @@ class TestCluster {
   public:
     /// Creates and starts a cluster; `settings` are lines of postgresql.conf.
     explicit TestCluster(const std::vector<std::string>& settings = {});
-    /// Creates and starts a hot standby of `primary`.
+    /// Creates and starts a hot standby of `primary`, which is stopped while it is copied. The
+    /// installed pg_basebackup may be too old for the server.
     [[nodiscard]] static std::unique_ptr<TestCluster> standby_of(const TestCluster& primary);
     ~TestCluster();
     TestCluster(const TestCluster&) = delete;
