@@ -262,6 +262,12 @@ std::optional<std::string> conninfo_error(const DatabaseSettings& settings) {
             return "port is not a number from 1 to 65535";
         }
     }
+    // In a URI, libpq takes what follows a raw @ in a password for the host, which messages name.
+    for (const std::string& host : split(Options(nowhere.without_port.get())["host"])) {
+        if (!host.starts_with('/') && host.find('@', 1) != std::string::npos) {
+            return "a host contains @: write an @ in a user name or password as %40";
+        }
+    }
     // The options are valid if libpq rejects nothing but the address of each host.
     std::string message = PQerrorMessage(nowhere.without_address.get());
     size_t invalid_count = 0;

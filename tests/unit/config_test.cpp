@@ -236,6 +236,7 @@ TEST(Config, WhatLibpqRejectsIsReportedWithoutItsValue) {
         {"host=a keepalives_count=99999999999", "keepalives_count is not an integer"},
         {"host=a tcp_user_timeout=secret", "tcp_user_timeout is not an integer"},
         {"service=secret", "service"},
+        {"postgresql://u:p@secret@h/db", "a host contains @"},
         {"service", "it cannot be parsed"},
     };
     for (const auto& [connection, reason] : wrong) {
@@ -253,8 +254,8 @@ TEST(Config, WhatLibpqAcceptsIsAcceptedWithoutANameLookup) {
          {"host=a", "host=a.invalid,b.invalid", "host=a,b port=1", "host=a,b port=1,2",
           "host=a,b port=1,", "host=a, port=5432", "host=, port=1,2",
           "hostaddr=127.0.0.1,127.0.0.2", "host=/no/such/directory,a",
-          "host=a,b hostaddr=127.0.0.1,::1 port=65535", "host=a,b hostaddr=127.0.0.1,",
-          "host=a connect_timeout=' 5 ' keepalives=0",
+          "host=/no/such@directory,@abstract", "host=a,b hostaddr=127.0.0.1,::1 port=65535",
+          "host=a,b hostaddr=127.0.0.1,", "host=a connect_timeout=' 5 ' keepalives=0",
           "host=a sslmode=verify-full target_session_attrs=standby", "host=a gssencmode=disable",
           "postgresql://u:p@a:1,b:2/kheops?connect_timeout=-1", "user=someone"}) {
         EXPECT_EQ(error_of(with({{"KHEOPS_WEBHOOKS_DATABASE", connection}})), "") << connection;
