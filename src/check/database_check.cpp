@@ -88,6 +88,9 @@ void check_database(const DatabaseSettings& settings, unsigned threads, const Re
     if (connection == nullptr) {
         return;
     }
+    if (target.hosts.empty()) {
+        check_server(*connection, settings, "database host, which libpq chose", report);
+    }
     Catalog catalog(*connection, settings.budget);
     try {
         const Session session = read_session(catalog);

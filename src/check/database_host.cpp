@@ -110,6 +110,20 @@ std::string place_of(const Host& host) {
     return "database host " + host.address_or_name() + " port " + host.port;
 }
 
+/// Returns why the host failed. libpq names the server again in each line, by its address: left
+/// out if there is one line.
+std::string reason_of(const DatabaseError& error) {
+    constexpr std::string_view kFailed = " failed: ";
+    std::string reason = in_words(error);
+    const std::string_view message = error.what();
+    if (message.starts_with("connection to server ") &&
+        message.find('\n') == std::string_view::npos) {
+        const size_t failed = reason.find(kFailed);
+        reason.erase(0, failed == std::string::npos ? 0 : failed + kFailed.size());
+    }
+    return reason;
+}
+
 /// Connects by `connect`. If the server has no connection left, tries again for a moment, as the
 /// pool does: the server may not have noticed yet that an earlier connection was closed.
 std::unique_ptr<Connection> connect_patiently(
@@ -226,13 +240,19 @@ bool check_host(const DatabaseSettings& settings, const DatabaseTarget& target, 
         connection = connect_patiently(
             settings, [&](Deadline deadline) { return connect_to_host(settings, host, deadline); });
     } catch (const DatabaseError& error) {
-        report({Grade::problem, place_of(host) + ": " + in_words(error),
+        report({Grade::problem, place_of(host) + ": " + reason_of(error),
                 remedy_for(error, settings, target)});
         return false;
     }
-    const std::string base = place_of(host) + ": " + version_of(*connection);
+    check_server(*connection, settings, place_of(host), report);
+    return true;
+}
+
+void check_server(Connection& connection, const DatabaseSettings& settings,
+                  const std::string& place, const Report& report) {
+    const std::string base = place + ": " + version_of(connection);
     try {
-        Catalog catalog(*connection, settings.budget);
+        Catalog catalog(connection, settings.budget);
         const Recovery recovery = recovery_of(catalog);
         report(recovery.is_standby ? standby_finding(base, recovery)
                                    : Finding{Grade::ok, base + ", primary", ""});
@@ -240,7 +260,6 @@ bool check_host(const DatabaseSettings& settings, const DatabaseTarget& target, 
         report({Grade::ok, base + "; whether primary or standby is not known: " + in_words(error),
                 ""});
     }
-    return true;
 }
 
 std::unique_ptr<Connection> connect_as_worker(const DatabaseSettings& settings,

@@ -27,7 +27,7 @@ struct Session {
 bool check_needed_rights(Catalog& catalog, const Session& session, const Report& report);
 
 /// Reports what the role may do although the list does not need it: read secrets or personal data,
-/// write, act as other roles.
+/// write, act as other roles. Nothing if the table `users` is missing.
 void check_excess_rights(Catalog& catalog, const Session& session, const Report& report);
 
 /// Reports schemas of the search path in which others may create objects (CVE-2018-1058).

@@ -21,8 +21,10 @@ std::string in_words(const DatabaseError& error) {
         const auto octet = static_cast<unsigned char>(c);
         if (c == '\n') {
             line += "; ";
-        } else {
-            line += octet < kSpace || octet == kDelete ? ' ' : c;
+        } else if (octet > kSpace && octet != kDelete) {
+            line += c;
+        } else if (!line.empty() && line.back() != ' ') {
+            line += ' ';
         }
     }
     if (!error.sqlstate().empty()) {

@@ -11,8 +11,8 @@ namespace kheops {
 /// Returns the parts with ", " between them.
 [[nodiscard]] std::string enumeration(const std::vector<std::string>& parts);
 
-/// Returns the error's message and SQLSTATE on one line: each line feed becomes "; ", other control
-/// characters a space.
+/// Returns the error's message and SQLSTATE on one line: each line feed becomes "; ", and other
+/// control characters and spaces in a row one space.
 [[nodiscard]] std::string in_words(const DatabaseError& error);
 
 /// Returns the name as an SQL identifier, in quotation marks where it needs them.

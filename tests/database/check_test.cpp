@@ -205,6 +205,13 @@ TEST_F(Check, EachOfSeveralHostsIsCheckedByItself) {
     EXPECT_TRUE(findings.is_ok("statement: can be prepared")) << findings.text();
 }
 
+TEST_F(Check, WhereLibpqFillsGapsInTheHostsTheOneItChoseIsChecked) {
+    const Findings findings = check("host=" + database_.host() + ",, port=5432,5432,5432" +
+                                    " user=kheops_webhooks dbname=" + database_.name());
+    expect_faults(findings, {});
+    EXPECT_TRUE(findings.is_ok("database host, which libpq chose: PostgreSQL ")) << findings.text();
+}
+
 TEST_F(Check, AHostThatTargetSessionAttrsRejectsIsNamed) {
     const Findings findings = check(conninfo() + " target_session_attrs=read-write");
     expect_faults(findings, {{"problem", "the worker cannot connect: ",
@@ -243,6 +250,15 @@ TEST_F(Check, AWrongPasswordIsNamedAndNotPrinted) {
 TEST_F(Check, AMissingDatabaseIsNamed) {
     expect_faults(check(conninfo() + " dbname=nowhere"),
                   {{"problem", "database \"nowhere\" does not exist", "KHEOPS_AUTHDB_NAME"}});
+}
+
+TEST_F(Check, AnotherDatabaseThanThatOfKheopsIsNamed) {
+    expect_faults(check(conninfo() + " dbname=postgres"),
+                  {{"problem",
+                    "missing in database postgres: table users, albums, album_user, webhooks, "
+                    "webhook_triggers, webhook_attempts",
+                    "name the database of Kheops"},
+                   {"problem", "statement: fails: relation \"users\" does not exist", "the role"}});
 }
 
 TEST_F(Check, AMissingRoleIsNamed) {
@@ -295,8 +311,8 @@ TEST_F(CheckReader, AMissingTableIsNamed) {
         database_.execute("ALTER TABLE public." + name + " RENAME TO away");
         const std::vector<std::string> faults = check(as("reader")).faults();
         ASSERT_GE(faults.size(), 2U) << testing::PrintToString(faults);
-        EXPECT_TRUE(faults[0].starts_with("problem: role reader: table " + name +
-                                          " is missing in database " + database_.name() +
+        EXPECT_TRUE(faults[0].starts_with("problem: role reader: missing in database " +
+                                          database_.name() + ": table " + name +
                                           " -> name the database of Kheops"))
             << faults[0];
         EXPECT_TRUE(faults[1].starts_with("problem: statement: fails: relation \"" + name +
@@ -579,10 +595,9 @@ TEST_F(CheckAccelerated, TablesThatTheRoleMayNotReadAreNamed) {
 class CheckStandby : public testing::Test {
   protected:
     CheckStandby() {
-        primary_.load({"sql/schema.sql", "sql/example-data.sql"});
-        primary_.load({kGrants});
-        administrator_.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+        primary_.load({"sql/schema.sql", "sql/example-data.sql", kGrants});
         standby_ = TestCluster::standby_of(primary_);
+        TestConnection(primary_.conninfo()).execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
         await("the standby has replayed a transaction", [&] {
             change();
             return !TestConnection(standby_->conninfo())
@@ -591,7 +606,9 @@ class CheckStandby : public testing::Test {
         });
     }
 
-    void change() { administrator_.execute("UPDATE albums SET name = name || '.' WHERE pk = 1"); }
+    void change() {
+        TestConnection(primary_.conninfo()).execute("UPDATE albums SET name = name WHERE pk = 1");
+    }
 
     /// In a configuration that names both.
     [[nodiscard]] Findings check_both(const std::string& more = "") const {
@@ -601,7 +618,6 @@ class CheckStandby : public testing::Test {
     [[nodiscard]] std::string place() const { return "database host " + standby_->host(); }
 
     TestCluster primary_;
-    TestConnection administrator_{primary_.conninfo()};
     std::unique_ptr<TestCluster> standby_;
 };
 
@@ -628,7 +644,6 @@ TEST_F(CheckStandby, WhatIsWrongWithItsReplayIsAWarning) {
     expect_faults(findings, {{"warning", "standby far behind its primary: its newest transaction",
                               "target_session_attrs=primary"}});
 
-    administrator_ = TestConnection(primary_.conninfo());
     primary_.stop();
     expect_faults(check("host=" + standby_->host() + " user=kheops_webhooks dbname=postgres"),
                   {{"warning", "it receives nothing from its primary", "primary_conninfo"}});
