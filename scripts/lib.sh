@@ -125,19 +125,19 @@ nginx_package='nginx|nginx-core|nginx-light|nginx-full|nginx-extras'
 postgresql_package='postgresql|postgresql-[0-9][0-9]'
 # shellcheck disable=SC2034 # for the scripts that source this file
 build_packages=(g++ make cmake 'pkg-config|pkgconf' libfcgi-dev libcjson-dev libssl-dev libpq-dev
-    'libcurl4-openssl-dev|libcurl4-gnutls-dev')
+    'libcurl4-openssl-dev|libcurl4-gnutls-dev' prometheus-cpp-dev)
 # shellcheck disable=SC2034
 demo_packages=("$nginx_package" "$postgresql_package" spawn-fcgi curl openssl)
 # shellcheck disable=SC2034
 test_packages=("$nginx_package" "$postgresql_package" spawn-fcgi curl openssl
-    pgbouncer libgtest-dev jq shellcheck systemd php-fpm php-pgsql)
+    pgbouncer libgtest-dev jq shellcheck systemd php-fpm php-pgsql prometheus)
 # shellcheck disable=SC2034
 fuzz_packages=(clang 'libclang-rt-dev|libclang-rt-[0-9][0-9]-dev' libgtest-dev)
 
 # Installs the missing ones of the packages, which needs root or sudo; if none is missing, it does
 # nothing and needs neither. Returns 1 when it cannot install them.
 #
-# When Debian installs postgresql, nginx or php-fpm, it configures and starts servers of its own. Only
+# When Debian installs postgresql, nginx, php-fpm or prometheus, it configures and starts servers of its own. Only
 # files in /etc and /usr/sbin could prevent that, and these apply to every other installation too
 # (createcluster.conf, policy-rc.d). So this function lets it happen and prints a note. It does not
 # change installed packages.
@@ -172,8 +172,8 @@ END
     fi
     echo "Installing ${missing[*]}" >&2
     case " ${missing[*]} " in
-    *' nginx '* | *' postgresql '* | *' php-fpm '*)
-        echo "(Debian starts servers of its own with nginx, postgresql and php-fpm; they are not used here.)" >&2
+    *' nginx '* | *' postgresql '* | *' php-fpm '* | *' prometheus '*)
+        echo "(Debian starts servers of its own with nginx, postgresql, php-fpm and prometheus; they are not used here.)" >&2
         ;;
     esac
     as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)

@@ -218,11 +218,21 @@ void Log::message(std::string_view text) const {
     write_or_drop(line + '\n');
 }
 
+std::uint64_t Log::dropped_lines() const {
+    const std::lock_guard lock(mutex_);
+    return dropped_in_all_;
+}
+
 void Log::write_or_drop(std::string_view line) const {
     const std::lock_guard lock(mutex_);
     // Write both lines at once: if only the first fitted, each dropped line would repeat it.
     const bool written = dropped_ == 0 ? try_write(line) : try_write(dropped_line().append(line));
-    dropped_ = written ? 0 : dropped_ + 1;
+    if (written) {
+        dropped_ = 0;
+    } else {
+        ++dropped_;
+        ++dropped_in_all_;
+    }
 }
 
 std::string Log::dropped_line() const {

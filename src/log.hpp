@@ -71,6 +71,9 @@ class Log {
     /// Writes `kheops-webhooks: text` at any level: the reason why the program ends.
     void message(std::string_view text) const;
 
+    /// How many lines have been dropped in all.
+    [[nodiscard]] std::uint64_t dropped_lines() const;
+
   private:
     /// Writes a line, which ends in a newline, or counts it as dropped.
     void write_or_drop(std::string_view line) const;
@@ -86,7 +89,8 @@ class Log {
 
     /// Held during one write, which does not wait.
     mutable std::mutex mutex_;
-    mutable std::uint64_t dropped_ = 0;
+    mutable std::uint64_t dropped_ = 0;  // since the last line that was written
+    mutable std::uint64_t dropped_in_all_ = 0;
     mutable bool line_incomplete_ = false;  // the last write ended within a line
 };
 

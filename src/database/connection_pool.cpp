@@ -140,6 +140,11 @@ void ConnectionPool::note_failure(const DatabaseError& error) {
     finish_work(lock);
 }
 
+ConnectionPool::Status ConnectionPool::status() {
+    const std::lock_guard lock(mutex_);
+    return {.is_down = state_ == State::down, .open = open_, .in_use = open_ - idle_.size()};
+}
+
 void ConnectionPool::Lease::give_back() noexcept {
     if (pool_ != nullptr) {
         pool_->take_back(std::move(pooled_), answered_);

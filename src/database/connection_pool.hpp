@@ -58,6 +58,15 @@ class ConnectionPool {
     /// Logs an error that may affect other requests.
     void note_failure(const DatabaseError& error);
 
+    /// The present state, for the operator (contract section 11).
+    struct Status {
+        bool is_down = false;    ///< known to be down; without requests, nothing is known
+        std::size_t open = 0;    ///< connections, idle or in use
+        std::size_t in_use = 0;  ///< of `open`
+    };
+    /// Does not wait, and asks the database nothing.
+    [[nodiscard]] Status status();
+
     [[nodiscard]] LockBreaker& lock_breaker() { return lock_breaker_; }
 
   private:

@@ -85,10 +85,14 @@ std::int64_t count_in(const Result& result) {
     return result.is_null(0, kAccelerated) ? 0 : result.count(0, kAccelerated);
 }
 
+/// Whether the last answer to any thread reported a count that may be used.
+std::atomic<bool>& use_accelerated() {
+    static std::atomic<bool> value = false;
+    return value;
+}
+
 Listing query_page(ConnectionPool& pool, const std::string& subject, const AlbumId& album,
                    const WebhookFilter& filter, Deadline deadline) {
-    /// Whether the last answer to any thread reported a count that may be used.
-    static std::atomic<bool> use_accelerated = false;
     /// The last count that was not in force, named by the oid of its table `ready`; 0 if none. It
     /// is never used again: accelerate.sql creates a new table.
     static std::atomic<std::int64_t> rejected_count = 0;
@@ -108,7 +112,7 @@ Listing query_page(ConnectionPool& pool, const std::string& subject, const Album
         count = count_in(result);
     };
     bool was_rejected = false;
-    if (use_accelerated) {
+    if (use_accelerated()) {
         try {
             query(pool, kListWebhooksAccelerated, parameters, deadline, read);
             if (count != 0) {
@@ -128,7 +132,7 @@ Listing query_page(ConnectionPool& pool, const std::string& subject, const Album
     if (was_rejected) {
         rejected_count = count;
     }
-    use_accelerated = count != 0 && count != rejected_count;
+    use_accelerated() = count != 0 && count != rejected_count;
     return listing;
 }
 
@@ -188,6 +192,10 @@ std::int64_t try_statement(Connection& connection, const Statement& statement, D
         count = count_in(result);
     });
     return count;
+}
+
+bool uses_accelerated_statement() {
+    return use_accelerated();
 }
 
 }  // namespace kheops

@@ -46,4 +46,7 @@ struct Listing {
 [[nodiscard]] std::int64_t try_statement(Connection& connection, const Statement& statement,
                                          Deadline deadline);
 
+/// Whether the next request uses the statement made for sql/accelerate.sql. Asks nothing.
+[[nodiscard]] bool uses_accelerated_statement();
+
 }  // namespace kheops

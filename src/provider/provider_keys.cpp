@@ -80,7 +80,7 @@ KeySource::Keys ProviderKeys::newer_than(const Keys& known, Deadline deadline) {
         changed_.notify_all();
     }
     ++waiting_;
-    const unsigned last = fetches_;
+    const std::uint64_t last = fetches_;
     const auto ended = [&] { return fetches_ != last; };
     const bool in_time = changed_.wait_for(lock, deadline.remaining(), ended);
     --waiting_;
@@ -105,6 +105,18 @@ void ProviderKeys::reload() {
     const std::lock_guard lock(mutex_);
     reload_ = true;
     changed_.notify_all();
+}
+
+KeyStatus ProviderKeys::status() const {
+    const std::lock_guard lock(mutex_);
+    KeyStatus status = {.downloads = fetches_, .failed_downloads = failed_fetches_};
+    if (const Keys keys = usable()) {
+        status.usable = keys->keys.keys.size();
+    }
+    if (fetched_at_ != Clock::time_point()) {
+        status.age = Clock::now() - fetched_at_;
+    }
+    return status;
 }
 
 void ProviderKeys::start_refreshing() {
@@ -164,6 +176,7 @@ KeySource::Keys ProviderKeys::put_in_use(FetchResult result) {
     cool_down_end_ = now + settings_.times.cool_down;
     if (!succeeded_) {
         ++failures_;
+        ++failed_fetches_;
         next_refresh_ = now + retry_backoff(settings_.times, failures_, random);
         return usable() ? nullptr : std::exchange(keys_, nullptr);
     }

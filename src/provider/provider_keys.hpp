@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -50,6 +51,7 @@ class ProviderKeys : public KeySource {
     [[nodiscard]] Keys newer_than(const Keys& known, Deadline deadline) override;
     /// Fetches at once, even during a cool-down.
     void reload() override;
+    [[nodiscard]] KeyStatus status() const override;
     void start_refreshing() override;
 
   private:
@@ -101,14 +103,15 @@ class ProviderKeys : public KeySource {
     std::condition_variable_any changed_;
     // Guarded by mutex_.
     Keys keys_;
-    Clock::time_point fetched_at_;  // when keys_ were fetched
+    Clock::time_point fetched_at_;  // when the last keys were fetched; the epoch: none yet
     bool fetching_ = false;
-    bool succeeded_ = false;  // the last fetch succeeded
-    unsigned fetches_ = 0;    // number of ended fetches
-    unsigned failures_ = 0;   // in a row
-    unsigned waiting_ = 0;    // requests that wait for a fetch
-    bool requested_ = false;  // a request needs newer keys
-    bool reload_ = false;     // reload() was called
+    bool succeeded_ = false;            // the last fetch succeeded
+    std::uint64_t fetches_ = 0;         // number of ended fetches
+    std::uint64_t failed_fetches_ = 0;  // of these
+    unsigned failures_ = 0;             // in a row
+    unsigned waiting_ = 0;              // requests that wait for a fetch
+    bool requested_ = false;            // a request needs newer keys
+    bool reload_ = false;               // reload() was called
     Clock::time_point cool_down_end_;
     Clock::time_point next_refresh_;  // time of the next regular fetch
     std::minstd_rand random_{std::random_device{}()};

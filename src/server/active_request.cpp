@@ -41,6 +41,11 @@ bool ActiveRequest::shut_down_if_overdue(Clock::time_point now) {
     return true;
 }
 
+bool ActiveRequest::is_active() const {
+    const std::lock_guard lock(mutex_);
+    return overdue_.has_value();
+}
+
 bool ActiveRequest::is_stuck(Clock::time_point now) const {
     const std::lock_guard lock(mutex_);
     return overdue_ && now >= *overdue_ + kStuckAfter;

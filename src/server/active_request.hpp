@@ -8,12 +8,12 @@
 
 namespace kheops {
 
-/// The request that one serving thread is answering. When the request is overdue, the dispatching
-/// thread shuts its connection down: a write of libfcgi has no timeout and cannot be cancelled, but
-/// fails at once after shutdown(2). Safe to use from several threads.
+/// The request that one thread is answering. When the request is overdue, the dispatching thread
+/// shuts its connection down: a write of libfcgi has no timeout and cannot be cancelled, but fails
+/// at once after shutdown(2). Safe to use from several threads.
 class ActiveRequest {
   public:
-    /// The serving thread holds a Scope while it answers a request. Only then may the dispatching
+    /// That thread holds a Scope while it answers a request. Only then may the dispatching
     /// thread shut the connection down.
     class Scope {
       public:
@@ -33,6 +33,9 @@ class ActiveRequest {
     /// Shuts the connection down if its request is overdue at `now`. Returns true if it did, at
     /// most once for each request.
     [[nodiscard]] bool shut_down_if_overdue(Clock::time_point now);
+
+    /// Whether a Scope exists.
+    [[nodiscard]] bool is_active() const;
 
     /// Whether the request is still not answered 10 s after it became overdue. No operation that
     /// has a timeout takes so long.

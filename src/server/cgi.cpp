@@ -26,7 +26,7 @@ void answer_as_cgi(const Config& config, const TokenVerifier& tokens, const Log&
     ConnectionPool database(config.database, 1, log);
     const Request request = read_request();
     const Response response =
-        answer(request, tokens, database, now, Deadline(now + config.timeout), log);
+        answer(request, tokens, database, now, Deadline(now + config.timeout), log).response;
     std::cout << to_gateway_text(response, request) << std::flush;
 }
 

@@ -131,11 +131,17 @@ Dispatcher::End Dispatcher::run() {
                    events.at(static_cast<size_t>(i)).events);
         }
         tick();
+        count_open_connections();
         if (!all_stuck_) {
             manager_.ping_watchdog(Clock::now());
         }
     }
     return end_;
+}
+
+std::size_t Dispatcher::active_requests() const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        active_requests_, [](const ActiveRequest& thread) { return thread.is_active(); }));
 }
 
 int Dispatcher::epoll_timeout() const {
@@ -179,7 +185,7 @@ std::optional<ReadyRequest> Dispatcher::linger(std::uint64_t id, Descriptor& con
         return std::nullopt;
     }
     const RequestFraming framing = inspect_request({peeked.data(), static_cast<size_t>(count)});
-    if (framing.state != RequestFraming::State::whole) {
+    if (framing.state != RequestFraming::State::whole || framing.from_operator) {
         return std::nullopt;
     }
     return ReadyRequest{id, std::move(connection), framing, now, now, Deadline(now + budget_)};
@@ -419,6 +425,7 @@ void Dispatcher::enqueue(Connections::iterator position, const RequestFraming& f
                          Clock::now(),    Deadline(connection.deadline)};
     connections_.erase(position);
     ++in_service_;
+    count_open_connections();  // before the operator's thread may tell the number
     ticking_ = true;
     queue_.add(std::move(request));
 }
@@ -426,6 +433,17 @@ void Dispatcher::enqueue(Connections::iterator position, const RequestFraming& f
 void Dispatcher::close(Connections::iterator position, const char* reason) {
     log_.event(LogLevel::warning, "connection_closed", {{"reason", reason}});
     connections_.erase(position);
+}
+
+void Dispatcher::count_open_connections() {
+    open_connections_.store(connections_.size() + in_service_, std::memory_order_relaxed);
+}
+
+void Dispatcher::shut_down_if_overdue(ActiveRequest& active, Clock::time_point now) {
+    if (active.shut_down_if_overdue(now)) {
+        log_.event(LogLevel::warning, "connection_closed",
+                   {{"reason", "answer not written within the request's budget"}});
+    }
 }
 
 void Dispatcher::tick() {
@@ -439,11 +457,9 @@ void Dispatcher::tick() {
     }
     queue_.refuse_overdue(now);
     for (ActiveRequest& active : active_requests_) {
-        if (active.shut_down_if_overdue(now)) {
-            log_.event(LogLevel::warning, "connection_closed",
-                       {{"reason", "answer not written within the request's budget"}});
-        }
+        shut_down_if_overdue(active, now);
     }
+    shut_down_if_overdue(operator_request_, now);
     all_stuck_ = !active_requests_.empty() &&
                  std::ranges::all_of(active_requests_, [now](const ActiveRequest& thread) {
                      return thread.is_stuck(now);

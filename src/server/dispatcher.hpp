@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -40,6 +42,16 @@ class Dispatcher {
     /// Returns the object in which one serving thread records its request; the dispatcher owns it.
     /// Call this in the constructing thread, before run().
     [[nodiscard]] ActiveRequest& add_serving_thread() { return active_requests_.emplace_back(); }
+
+    /// Returns where the operator's thread records its request; valid as long as this.
+    [[nodiscard]] ActiveRequest& operator_request() { return operator_request_; }
+
+    /// Returns how many requests the serving threads are answering. For any thread that was started
+    /// after the last call of add_serving_thread().
+    [[nodiscard]] std::size_t active_requests() const;
+    /// Returns how many connections of web servers are open; one that a thread has closed counts
+    /// for up to 100 ms more. For any thread.
+    [[nodiscard]] std::size_t open_connections() const { return open_connections_; }
 
     enum class End { stopped, listener_lost };
     /// Serves until SIGTERM or SIGINT arrives or the listening socket is lost, then finishes the
@@ -103,8 +115,10 @@ class Dispatcher {
     void discard(Connections::iterator position);
     void enqueue(Connections::iterator position, const RequestFraming& framing);
     void close(Connections::iterator position, const char* reason);
-    /// Checks the deadlines of connections, of queued requests and of requests that serving threads
-    /// are answering, at most every 100 ms.
+    void count_open_connections();
+    void shut_down_if_overdue(ActiveRequest& active, Clock::time_point now);
+    /// Checks the deadlines of connections, of queued requests and of requests that are being
+    /// answered, at most every 100 ms.
     void tick();
     /// Closes connections that are overdue at `now`. Returns whether others have a deadline.
     bool close_overdue(Clock::time_point now);
@@ -132,6 +146,11 @@ class Dispatcher {
     Clock::time_point next_tick_;
     End end_ = End::stopped;
     std::vector<char> peeked_;
+
+    // The dispatching thread shuts it down; the operator's thread uses it.
+    ActiveRequest operator_request_;
+
+    std::atomic<std::size_t> open_connections_ = 0;  // written by the dispatching thread only
 
     // Shared with the serving threads.
     std::mutex mutex_;

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <random>
+#include <utility>
 
 #include "list_webhooks.hpp"
 #include "text/ascii.hpp"
@@ -73,20 +74,29 @@ Response list_or_refuse(const Request& request, const TokenVerifier& tokens,
     }
 }
 
-/// The data for the log line of one request.
+/// The data for the log line of one request, except its times.
 struct RequestOutcome {
     std::string id;
-    Clock::time_point arrived;
-    Clock::time_point started;
     RequestRecord record;
     int status = 0;
     std::string detail;  ///< of the client's answer; empty: no refusal
     std::string reason;  ///< of the refusal, for the log only; empty: no refusal
 };
 
-/// The pairs of a request's log line, in the order of contract section 8.
-LogPairs request_pairs(const Request& request, const RequestOutcome& outcome) {
+/// The times of a request that is answered now.
+RequestTimes times_of(const RequestRecord& record, Clock::time_point arrived,
+                      Clock::time_point started) {
     const Clock::time_point now = Clock::now();
+    RequestTimes times = {.waited = started - arrived, .database = {}, .total = now - arrived};
+    if (record.asked_at) {
+        times.database = record.answered_at.value_or(now) - *record.asked_at;
+    }
+    return times;
+}
+
+/// The pairs of a request's log line, in the order of contract section 8.
+LogPairs request_pairs(const Request& request, const RequestOutcome& outcome,
+                       const RequestTimes& times) {
     LogPairs pairs;
     constexpr size_t kMaxPairs = 14;
     constexpr size_t kMaxAddress = 64;  // contract section 8
@@ -106,12 +116,11 @@ LogPairs request_pairs(const Request& request, const RequestOutcome& outcome) {
     }
     pairs.emplace_back("status", std::to_string(outcome.status));
     pairs.emplace_back("id", outcome.id);
-    pairs.emplace_back("waited_ms", milliseconds(outcome.started - outcome.arrived));
-    if (outcome.record.asked_at) {
-        pairs.emplace_back("database_ms", milliseconds(outcome.record.answered_at.value_or(now) -
-                                                       *outcome.record.asked_at));
+    pairs.emplace_back("waited_ms", milliseconds(times.waited));
+    if (times.database) {
+        pairs.emplace_back("database_ms", milliseconds(*times.database));
     }
-    pairs.emplace_back("total_ms", milliseconds(now - outcome.arrived));
+    pairs.emplace_back("total_ms", milliseconds(times.total));
     if (!outcome.detail.empty()) {
         pairs.emplace_back("detail", outcome.detail);
     }
@@ -123,12 +132,11 @@ LogPairs request_pairs(const Request& request, const RequestOutcome& outcome) {
 
 /// Returns what `respond` returns, or the error answer if it throws. Logs the request's line.
 template <typename Respond>
-Response answer_and_log(const Request& request, Clock::time_point arrived, const Log& log,
-                        const Respond& respond) {
+Answer answer_and_log(const Request& request, Clock::time_point arrived, const Log& log,
+                      const Respond& respond) {
+    const Clock::time_point started = Clock::now();
     RequestOutcome outcome;
     outcome.id = request_id(request);
-    outcome.arrived = arrived;
-    outcome.started = Clock::now();
     Response response;
     try {
         response = respond(outcome.record);
@@ -141,8 +149,9 @@ Response answer_and_log(const Request& request, Clock::time_point arrived, const
         response = fault_response(outcome.id);
     }
     outcome.status = response.status;
-    log.line(LogLevel::info, request_pairs(request, outcome));
-    return response;
+    const RequestTimes times = times_of(outcome.record, arrived, started);
+    log.line(LogLevel::info, request_pairs(request, outcome, times));
+    return {std::move(response), times};
 }
 
 }  // namespace
@@ -166,14 +175,14 @@ Response fault_response(const std::string& id) {
     return error_response({500, "Internal server error", "log id : " + id});
 }
 
-Response answer(const Request& request, const TokenVerifier& tokens, ConnectionPool& database,
-                Clock::time_point arrived, Deadline deadline, const Log& log) {
+Answer answer(const Request& request, const TokenVerifier& tokens, ConnectionPool& database,
+              Clock::time_point arrived, Deadline deadline, const Log& log) {
     return answer_and_log(request, arrived, log, [&](RequestRecord& record) {
         return list_or_refuse(request, tokens, database, deadline, record);
     });
 }
 
-Response answer_too_busy(const Request& request, Clock::time_point arrived, const Log& log) {
+Answer answer_too_busy(const Request& request, Clock::time_point arrived, const Log& log) {
     return answer_and_log(request, arrived, log, [](const RequestRecord&) -> Response {
         throw unavailable("All threads are busy",
                           "no thread was free, or would have been free in time");

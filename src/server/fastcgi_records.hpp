@@ -19,6 +19,7 @@ struct RequestFraming {
     // Set for a whole request only.
     bool body_complete = false;  ///< the body has arrived too, and nothing after it
     bool nul_in_path = false;    ///< PATH_INFO or SCRIPT_NAME holds U+0000, which ends a C string
+    bool from_operator = false;  ///< KHEOPS_WEBHOOKS_OPERATOR is `yes` (contract section 11)
     bool nul_elsewhere = false;  ///< another parameter's name or value holds U+0000
 };
 

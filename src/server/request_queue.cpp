@@ -18,11 +18,14 @@ RequestQueue::RequestQueue(std::chrono::milliseconds budget) : max_wait_(budget 
 
 void RequestQueue::add(ReadyRequest request) {
     const std::lock_guard lock(mutex_);
+    if (request.framing.from_operator) {
+        push(from_operator_, std::move(request));
+        return;
+    }
     const Clock::time_point now = request.whole;
     const Clock::time_point oldest = admitted_.empty() ? now : admitted_.front().whole;
     if (admission_.expected_wait(admitted_.size(), oldest, now) > max_wait_) {
-        refused_.push_back(std::move(request));
-        refused_changed_.notify_one();
+        push(refused_, std::move(request));
         return;
     }
     admitted_.push_back(std::move(request));
@@ -43,18 +46,19 @@ void RequestQueue::refuse_overdue(Clock::time_point now) {
     if (overdue == admitted_.end()) {
         return;
     }
-    std::move(overdue, admitted_.end(), std::back_inserter(refused_));
+    std::move(overdue, admitted_.end(), std::back_inserter(refused_.requests));
     admitted_.erase(overdue, admitted_.end());
-    refused_changed_.notify_one();
+    refused_.changed.notify_one();
 }
 
 std::optional<ReadyRequest> RequestQueue::next(Lane lane) {
     std::unique_lock lock(mutex_);
-    std::deque<ReadyRequest>& requests = lane == Lane::admitted ? admitted_ : refused_;
+    SingleLane& single = lane == Lane::refused ? refused_ : from_operator_;
+    std::deque<ReadyRequest>& requests = lane == Lane::admitted ? admitted_ : single.requests;
     if (lane == Lane::admitted) {
         wait_for_admitted(lock);
     } else {
-        refused_changed_.wait(lock, [this] { return !refused_.empty() || finished_; });
+        single.changed.wait(lock, [&] { return !requests.empty() || finished_; });
     }
     if (requests.empty()) {
         return std::nullopt;
@@ -65,6 +69,11 @@ std::optional<ReadyRequest> RequestQueue::next(Lane lane) {
         admission_.on_taken(request->whole, Clock::now(), requests.size());
     }
     return request;
+}
+
+void RequestQueue::push(SingleLane& lane, ReadyRequest request) {
+    lane.requests.push_back(std::move(request));
+    lane.changed.notify_one();
 }
 
 void RequestQueue::wait_for_admitted(std::unique_lock<std::mutex>& lock) {
@@ -81,6 +90,11 @@ bool RequestQueue::has_spare_thread() {
     return admitted_.empty() && !idle_.empty();
 }
 
+std::size_t RequestQueue::waiting() {
+    const std::lock_guard lock(mutex_);
+    return admitted_.size();
+}
+
 void RequestQueue::finish() {
     const std::lock_guard lock(mutex_);
     finished_ = true;
@@ -88,7 +102,8 @@ void RequestQueue::finish() {
         thread->called.notify_one();
     }
     idle_.clear();
-    refused_changed_.notify_all();
+    refused_.changed.notify_all();
+    from_operator_.changed.notify_all();
 }
 
 }  // namespace kheops

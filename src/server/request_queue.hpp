@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <mutex>
@@ -28,8 +29,8 @@ struct ReadyRequest {
 };
 
 /// Requests that wait for a thread. The dispatching thread adds them; the serving threads take the
-/// admitted ones in order. A separate thread takes the refused ones, so that their clients get an
-/// answer while all serving threads are busy. Safe to use from several threads.
+/// admitted ones in order. One thread each takes the refused ones and those of the operator, which
+/// so get an answer while all serving threads are busy. Safe to use from several threads.
 class RequestQueue {
   public:
     /// `budget` is the maximum time of a request (contract section 7, KHEOPS_WEBHOOKS_TIMEOUT).
@@ -37,7 +38,8 @@ class RequestQueue {
 
     enum class Lane {
         admitted,
-        refused,  ///< would wait, or has waited, too long for a thread
+        refused,        ///< would wait, or has waited, too long for a thread
+        from_operator,  ///< RequestFraming::from_operator; neither refused nor behind others
     };
 
     /// Adds a request. Refuses it if it would wait for a thread longer than a quarter of the
@@ -54,6 +56,9 @@ class RequestQueue {
     /// Whether no request is queued and a serving thread is idle.
     [[nodiscard]] bool has_spare_thread();
 
+    /// How many admitted requests wait for a thread.
+    [[nodiscard]] std::size_t waiting();
+
     /// Makes next() return empty once the queued requests are taken. May be called again.
     void finish();
 
@@ -64,16 +69,23 @@ class RequestQueue {
         bool is_called = false;
     };
 
+    /// A lane that one thread serves.
+    struct SingleLane {
+        std::deque<ReadyRequest> requests;
+        std::condition_variable changed;
+    };
+
+    static void push(SingleLane& lane, ReadyRequest request);
     /// Waits for an admitted request or for finish(). \pre `lock` holds mutex_.
     void wait_for_admitted(std::unique_lock<std::mutex>& lock);
 
     const Clock::duration max_wait_;
     std::mutex mutex_;
     std::deque<ReadyRequest> admitted_;
-    std::deque<ReadyRequest> refused_;
+    SingleLane refused_;
+    SingleLane from_operator_;
     AdmissionControl admission_;
     std::vector<IdleThread*> idle_;  // the last one is woken first
-    std::condition_variable refused_changed_;
     bool finished_ = false;
 };
 

@@ -11,11 +11,14 @@
 #include <utility>
 #include <vector>
 
+#include "database/find_webhooks.hpp"
 #include "server/dispatcher.hpp"
 #include "server/exchange.hpp"
 #include "server/fastcgi.hpp"
 #include "server/gateway.hpp"
 #include "server/memory_trimmer.hpp"
+#include "server/metrics.hpp"
+#include "server/operator_answer.hpp"
 #include "server/request_queue.hpp"
 #include "server/service_manager.hpp"
 
@@ -34,10 +37,11 @@ Request read_request(const FastCgi& fastcgi, const RequestFraming& framing) {
     return request;
 }
 
-/// The objects that a serving thread uses.
+/// The objects that a serving thread and the operator's thread use.
 struct ServingContext {
     ActiveRequest& active;
     MemoryTrimmer& trimmer;
+    Metrics& metrics;
     const TokenVerifier& tokens;
     const Log& log;
 };
@@ -67,9 +71,10 @@ ServedRequest end_request(FastCgi& fastcgi, const RequestFraming& framing) {
     return {std::move(ended.connection), disposition};
 }
 
-/// Answers an admitted request.
-ServedRequest serve(ReadyRequest ready, FastCgi& fastcgi, ConnectionPool& database,
-                    const ServingContext& context) {
+/// Answers a request with the Response that `respond` returns for its Request.
+template <typename Respond>
+ServedRequest exchange(ReadyRequest ready, FastCgi& fastcgi, const ServingContext& context,
+                       const Respond& respond) {
     const int peer = ready.connection.number();
     // If the request did not wait, its peer is still connected; the query detects a hang-up.
     const bool has_waited = Clock::now() - ready.whole > kMaxImmediate;
@@ -83,19 +88,40 @@ ServedRequest serve(ReadyRequest ready, FastCgi& fastcgi, ConnectionPool& databa
     {
         const ActiveRequest::Scope scope(context.active, peer, ready.deadline);
         const Request request = read_request(fastcgi, ready.framing);
-        const Response response = ready.deadline.passed()
-                                      ? answer_too_busy(request, ready.arrived, context.log)
-                                      : answer(request, context.tokens, database, ready.arrived,
-                                               ready.deadline.with_peer(peer), context.log);
+        const Response response = respond(request);
         write_answer(fastcgi, ready.framing, request, response);
         context.trimmer.on_answer(response.body.size());
     }
     return end_request(fastcgi, ready.framing);
 }
 
+/// Refuses a request and counts it.
+Response refuse(const Request& request, Clock::time_point arrived, Metrics& metrics,
+                const Log& log) {
+    Answer answer = answer_too_busy(request, arrived, log);
+    metrics.count_refused(answer);
+    return std::move(answer.response);
+}
+
+/// Answers an admitted request.
+ServedRequest serve(ReadyRequest ready, FastCgi& fastcgi, ConnectionPool& database,
+                    const ServingContext& context) {
+    const Clock::time_point arrived = ready.arrived;
+    const Deadline deadline = ready.deadline.with_peer(ready.connection.number());
+    return exchange(std::move(ready), fastcgi, context, [&](const Request& request) {
+        if (deadline.passed()) {
+            return refuse(request, arrived, context.metrics, context.log);
+        }
+        Answer list = answer(request, context.tokens, database, arrived, deadline, context.log);
+        context.metrics.count_answered(list);
+        return std::move(list.response);
+    });
+}
+
 /// Answers a refused request. One thread refuses all of them and must not wait, so it closes a
 /// connection whose peer does not read.
-ServedRequest refuse(ReadyRequest ready, FastCgi& fastcgi, const Log& log) {
+ServedRequest serve_refused(ReadyRequest ready, FastCgi& fastcgi, Metrics& metrics,
+                            const Log& log) {
     if (!ready.connection.is_writable()) {
         log.event(LogLevel::debug, "request_abandoned");
         return {};
@@ -104,7 +130,7 @@ ServedRequest refuse(ReadyRequest ready, FastCgi& fastcgi, const Log& log) {
         return {};
     }
     const Request request = read_request(fastcgi, ready.framing);
-    write_answer(fastcgi, ready.framing, request, answer_too_busy(request, ready.arrived, log));
+    write_answer(fastcgi, ready.framing, request, refuse(request, ready.arrived, metrics, log));
     return end_request(fastcgi, ready.framing);
 }
 
@@ -128,7 +154,7 @@ void serve_lane(RequestQueue::Lane lane, RequestQueue& queue, Dispatcher& dispat
     }
 }
 
-/// The threads that serve and refuse. The destructor finishes the queue and joins them.
+/// The threads of all lanes. The destructor finishes the queue and joins them.
 class ServingThreads {
   public:
     explicit ServingThreads(RequestQueue& queue) : queue_(queue) {}
@@ -159,6 +185,7 @@ class ServingThreads {
 int run_worker(int listener, const Config& config, KeySource& keys, const TokenVerifier& tokens,
                const Log& log) {
     MemoryTrimmer trimmer;
+    Metrics metrics;
     ServiceManager manager(environment_variables());
     RequestQueue queue(config.timeout);
     Dispatcher dispatcher(
@@ -169,10 +196,20 @@ int run_worker(int listener, const Config& config, KeySource& keys, const TokenV
     ConnectionPool database(config.database, config.threads, log);
     const std::jthread trimming([&](const std::stop_token& stop) { trimmer.run(stop); });
 
+    const auto state = [&]() -> WorkerState {
+        return {.requests_active = dispatcher.active_requests(),
+                .requests_waiting = queue.waiting(),
+                .connections_open = dispatcher.open_connections(),
+                .database = database.status(),
+                .is_accelerated = uses_accelerated_statement(),
+                .keys = keys.status(),
+                .log_lines_dropped = log.dropped_lines()};
+    };
+
     ServingThreads threads(queue);
     for (unsigned i = 0; i < config.threads; ++i) {
         threads.start([&, &active = dispatcher.add_serving_thread()] {
-            const ServingContext context = {active, trimmer, tokens, log};
+            const ServingContext context = {active, trimmer, metrics, tokens, log};
             serve_lane(RequestQueue::Lane::admitted, queue, dispatcher, log,
                        [&](ReadyRequest ready, FastCgi& fastcgi) {
                            return serve(std::move(ready), fastcgi, database, context);
@@ -181,8 +218,19 @@ int run_worker(int listener, const Config& config, KeySource& keys, const TokenV
     }
     threads.start([&] {
         serve_lane(RequestQueue::Lane::refused, queue, dispatcher, log,
-                   [&log](ReadyRequest ready, FastCgi& fastcgi) {
-                       return refuse(std::move(ready), fastcgi, log);
+                   [&](ReadyRequest ready, FastCgi& fastcgi) {
+                       return serve_refused(std::move(ready), fastcgi, metrics, log);
+                   });
+    });
+    threads.start([&] {
+        const ServingContext context = {dispatcher.operator_request(), trimmer, metrics, tokens,
+                                        log};
+        serve_lane(RequestQueue::Lane::from_operator, queue, dispatcher, log,
+                   [&](ReadyRequest ready, FastCgi& fastcgi) {
+                       return exchange(std::move(ready), fastcgi, context,
+                                       [&](const Request& request) {
+                                           return answer_operator(request, metrics, state(), log);
+                                       });
                    });
     });
     log.event(LogLevel::info, "started", {{"threads", std::to_string(config.threads)}});

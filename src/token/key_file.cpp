@@ -40,6 +40,11 @@ void FileKeys::reload() {
     changed_.notify_all();
 }
 
+KeyStatus FileKeys::status() const {
+    const std::lock_guard lock(mutex_);
+    return {.usable = keys_->keys.keys.size()};
+}
+
 void FileKeys::start_refreshing() {
     refresher_ = std::jthread([this](const std::stop_token& stop) { refresh_when_due(stop); });
 }

@@ -26,6 +26,7 @@ class FileKeys : public KeySource {
     /// Makes the thread of start_refreshing() read the file again. If that fails, the previous keys
     /// stay in use, and the log contains the reason.
     void reload() override;
+    [[nodiscard]] KeyStatus status() const override;
     void start_refreshing() override;
 
   private:

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -30,6 +33,16 @@ class KeysUnavailable : public std::runtime_error {
     std::chrono::seconds retry_after_;
 };
 
+/// The state of a source of keys, for the operator (contract section 11).
+struct KeyStatus {
+    std::size_t usable = 0;  ///< how many keys can verify tokens now
+    /// The time since the provider sent the last keys, whether they are still usable or not. Empty:
+    /// it has sent none, or the keys are those of a file.
+    std::optional<Clock::duration> age = {};
+    std::uint64_t downloads = 0;         ///< that have ended since the start, failed ones included
+    std::uint64_t failed_downloads = 0;  ///< of `downloads`
+};
+
 /// A source of keys: a file (FileKeys) or an OpenID Connect provider (ProviderKeys). Safe to use
 /// from several threads.
 class KeySource {
@@ -52,6 +65,9 @@ class KeySource {
     /// Called at SIGHUP, when the administrator has changed the keys. Returns at once; the thread
     /// of start_refreshing() reads or fetches the keys.
     virtual void reload() = 0;
+
+    /// Returns the present state. Does not wait, and asks no provider.
+    [[nodiscard]] virtual KeyStatus status() const = 0;
 
     /// Starts a thread that keeps the keys up to date until this object is destroyed. A worker
     /// calls it once, after signals are blocked and before other threads use this object.

@@ -138,6 +138,7 @@ class NoKeys : public KeySource {
         return known;
     }
     void reload() override {}
+    [[nodiscard]] KeyStatus status() const override { return {}; }
 };
 
 /// With OPTIONS only the path decides: no token and no database is needed.

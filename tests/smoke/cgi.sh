@@ -56,6 +56,9 @@ expect 'no token' '^Status: 401 Unauthorized$' "$(cgi 2>/dev/null)"
 expect 'no token, log' '^link=false sourceIP=192\.0\.2\.9 .*status=401 ' \
     "$(cgi REMOTE_ADDR=192.0.2.9 2>&1 >/dev/null)"
 
+expect 'metrics, which only a worker has' '^Status: 404 Not Found$' \
+    "$(cgi PATH_INFO=/metrics KHEOPS_WEBHOOKS_OPERATOR=yes 2>/dev/null)"
+
 # A web server passes a query without `=` as arguments (RFC 3875 section 4.4).
 for query in limit --help --version -x+--settings; do
     IFS=+ read -ra arguments <<<"$query"

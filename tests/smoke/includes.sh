@@ -26,6 +26,7 @@ openssl/ token/signature.cpp
 libpq-fe.h database/conninfo.cpp database/connect.cpp database/connection.cpp database/result.cpp
 curl/ provider/download.cpp
 fcgiapp.h server/fastcgi.cpp
+prometheus/ server/metrics.cpp
 '
 
 failures=0

@@ -56,7 +56,7 @@ others=$(grep -oE '(\.event|events_\.push_back)\([^;]*;' <<<"$code" |
 others=$(grep -oE "$event" <<<"$code" | sed -E 's/"([^"\\]|\\.)*"/""/g' | grep -E '\{ ?[^ {"}]' || true)
 [ -z "$others" ] || fail "a pair has no literal key: $others"
 others=$(grep -oE '[a-z_.]*\.line\([^;]*;' <<<"$code" |
-    grep -vxF 'log.line(LogLevel::info, request_pairs(request, outcome));' || true)
+    grep -vxF 'log.line(LogLevel::info, request_pairs(request, outcome, times));' || true)
 [ -z "$others" ] || fail "a line that is neither an event nor that of a request: $others"
 
 # `event level key…` for each place that logs: calls, and the line that log.cpp writes by itself.

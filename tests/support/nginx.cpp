@@ -82,8 +82,12 @@ TestNginx::~TestNginx() {
 
 bool TestNginx::start(const std::string& http) {
     port_ = free_port();
+    do {
+        operator_port_ = free_port();
+    } while (operator_port_ == port_);
     std::string text = configuration(http);
     replace_all(text, "@PORT@", std::to_string(port_));
+    replace_all(text, "@OPERATOR_PORT@", std::to_string(operator_port_));
     write_file(directory_.file("nginx.conf"), text);
     write_file(directory_.file("error.log"), "");
 

@@ -25,9 +25,9 @@ struct Substitution {
 /// A real nginx for one test, with its own directory and one worker process.
 class TestNginx {
   public:
-    /// `http` is the content of the http block; a free port of 127.0.0.1 replaces `@PORT@` in it.
-    /// Returns when nginx listens. If nginx rejects the configuration, throws std::runtime_error
-    /// with nginx's message.
+    /// `http` is the content of the http block; free ports of 127.0.0.1 replace `@PORT@` and
+    /// `@OPERATOR_PORT@` in it. Returns when nginx listens. If nginx rejects the configuration,
+    /// throws std::runtime_error with nginx's message.
     explicit TestNginx(const std::string& http);
     /// Stops nginx immediately; it does not finish its requests.
     ~TestNginx();
@@ -37,6 +37,7 @@ class TestNginx {
     /// Of the master process; the worker process is its child.
     [[nodiscard]] pid_t pid() const { return process_->pid(); }
     [[nodiscard]] std::uint16_t port() const { return port_; }
+    [[nodiscard]] std::uint16_t operator_port() const { return operator_port_; }
     /// The URL of a path, which begins with a slash.
     [[nodiscard]] std::string url(const std::string& path) const;
     /// What nginx has logged since its start, from level `info` up.
@@ -48,6 +49,7 @@ class TestNginx {
 
     TemporaryDirectory directory_;
     std::uint16_t port_ = 0;
+    std::uint16_t operator_port_ = 0;
     std::unique_ptr<ChildProcess> process_;
 };
 

@@ -56,6 +56,7 @@ class ScriptedKeys : public KeySource {
         return known;
     }
     void reload() override {}
+    [[nodiscard]] KeyStatus status() const override { return {}; }
 
     [[nodiscard]] size_t renewals() const { return position_; }
 

@@ -82,6 +82,21 @@ TEST(FastCgiRecords, NulIsFoundInNamesAndValues) {
     EXPECT_FALSE(framing_of("QUERY_STRING", "a\0"s).nul_in_path);
 }
 
+TEST(FastCgiRecords, OnlyTheValueYesMakesARequestTheOperators) {
+    const auto is_from_operator = [](const std::string& name, const std::string& value) {
+        return inspect_request(begin() +
+                               test::fastcgi_record(4, test::fastcgi_pair("PATH_INFO", "/metrics") +
+                                                           test::fastcgi_pair(name, value)) +
+                               test::fastcgi_record(4, ""))
+            .from_operator;
+    };
+    EXPECT_TRUE(is_from_operator("KHEOPS_WEBHOOKS_OPERATOR", "yes"));
+    EXPECT_FALSE(is_from_operator("HTTP_KHEOPS_WEBHOOKS_OPERATOR", "yes"));
+    for (const std::string& value : {""s, "no"s, "YES"s, "yes "s, "yes\0"s, "yesyes"s}) {
+        EXPECT_FALSE(is_from_operator("KHEOPS_WEBHOOKS_OPERATOR", value)) << value;
+    }
+}
+
 // libfcgi does not skip a record's padding when the next record is of another stream.
 TEST(FastCgiRecords, PaddingThatLibfcgiReadsAsAHeaderIsRefused) {
     const std::string padded_begin =

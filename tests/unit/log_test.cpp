@@ -70,6 +70,7 @@ void expect_drops_reported(const Ends& ends) {
     }
     log.line(LogLevel::info, {{"number", "last"}});
     log.line(LogLevel::info, {{"number", "after"}});
+    EXPECT_EQ(log.dropped_lines(), kLines - written.size());
     EXPECT_EQ(drain(ends),
               "event=log_dropped level=warning lines=" + std::to_string(kLines - written.size()) +
                   "\nnumber=last\nnumber=after\n");

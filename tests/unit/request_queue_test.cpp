@@ -55,6 +55,19 @@ TEST(RequestQueue, ARequestThatWouldWaitForMoreThanAQuarterOfItsBudgetIsRefused)
     EXPECT_EQ(all_of(queue, Lane::admitted), (std::vector<std::uint64_t>{1, 2}));
 }
 
+TEST(RequestQueue, AnOperatorsRequestIsNeverRefusedAndWaitsBehindNoOther) {
+    RequestQueue queue(kBudget);
+    queue.add(request_at(1, kStart));
+    ReadyRequest request = request_at(2, kStart + 2s);
+    request.framing.from_operator = true;
+    queue.add(std::move(request));
+    EXPECT_EQ(queue.waiting(), 1U);
+    queue.refuse_overdue(kStart + 10s);
+    EXPECT_EQ(all_of(queue, Lane::from_operator), (std::vector<std::uint64_t>{2}));
+    EXPECT_EQ(all_of(queue, Lane::refused), (std::vector<std::uint64_t>{1}));
+    EXPECT_EQ(queue.waiting(), 0U);
+}
+
 TEST(RequestQueue, AQueuedRequestIsRefusedWhenItsBudgetIsSpent) {
     RequestQueue queue(kBudget);
     queue.add(request_at(1, kStart, kStart + 4s));

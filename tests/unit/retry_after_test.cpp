@@ -18,6 +18,7 @@ class LateKeys : public KeySource {
         throw KeysUnavailable(retry_after_);
     }
     void reload() override {}
+    [[nodiscard]] KeyStatus status() const override { return {}; }
 
   private:
     std::chrono::seconds retry_after_;
@@ -35,7 +36,8 @@ TEST(RetryAfter, OfMissingKeysIsTheTimeUntilTheNextFetch) {
         const TokenVerifier tokens(keys, {});
         const Clock::time_point now = Clock::now();
         const Response response =
-            answer(request, tokens, database, now, Deadline(now + std::chrono::minutes(1)), log);
+            answer(request, tokens, database, now, Deadline(now + std::chrono::minutes(1)), log)
+                .response;
         EXPECT_EQ(response.status, 503);
         const Header expected = {"Retry-After", std::to_string(seconds)};
         EXPECT_EQ(std::count(response.headers.begin(), response.headers.end(), expected), 1)
@@ -48,7 +50,7 @@ TEST(RetryAfter, OfBusyThreadsIsOneSecondForEachPath) {
     for (const char* path : {"/albums/DemoAlbum1/webhooks", "/elsewhere"}) {
         Request request;
         request.path = path;
-        const Response response = answer_too_busy(request, Clock::now(), log);
+        const Response response = answer_too_busy(request, Clock::now(), log).response;
         EXPECT_EQ(response.status, 503);
         const Header expected = {"Retry-After", "1"};
         EXPECT_EQ(std::count(response.headers.begin(), response.headers.end(), expected), 1);
