@@ -276,6 +276,28 @@ TEST(OperatorKeys, ThatAreMissingMakeHealth503UntilTheProviderSendsThem) {
               metric(text, "kheops_webhooks_key_download_failures_total"));
 }
 
+TEST(OperatorPeer, ThatDoesNotReadIsCutOffAndOthersAreAnswered) {
+    const TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", "host=/nonexistent"},
+                             {"KHEOPS_WEBHOOKS_TIMEOUT", "0.5"},
+                             {"KHEOPS_WEBHOOKS_LOG", "debug"}});
+    FastCgiClient silent(worker.socket_path());
+    size_t sent = 0;
+    await("the answers fill the socket", [&] {
+        const std::string log = worker.log();
+        size_t answers = 0;
+        for (size_t at = log.find("event=operator_request"); at != std::string::npos;
+             at = log.find("event=operator_request", at + 1)) {
+            ++answers;
+        }
+        if (answers == sent) {
+            silent.send(operator_request("/metrics"));
+            ++sent;
+        }
+        return log.find("answer not written within the request's budget") != std::string::npos;
+    });
+    EXPECT_EQ(status_of(ask(worker, operator_request("/metrics"))), 200);
+}
+
 TEST(OperatorLog, HasItsRequestsAtLevelDebug) {
     const TestWorker worker(
         {{"KHEOPS_WEBHOOKS_DATABASE", "host=/nonexistent"}, {"KHEOPS_WEBHOOKS_LOG", "debug"}});
