@@ -25,20 +25,11 @@ fail() {
 }
 
 # What the program exports. A histogram is three metrics; Prometheus itself makes `up`.
-exported='
-kheops_webhooks_requests_total kheops_webhooks_requests_refused_total
-kheops_webhooks_wait_seconds_bucket kheops_webhooks_wait_seconds_sum kheops_webhooks_wait_seconds_count
-kheops_webhooks_database_seconds_bucket kheops_webhooks_database_seconds_sum kheops_webhooks_database_seconds_count
-kheops_webhooks_request_seconds_bucket kheops_webhooks_request_seconds_sum kheops_webhooks_request_seconds_count
-kheops_webhooks_requests_active kheops_webhooks_requests_waiting kheops_webhooks_connections_open
-kheops_webhooks_database_connections_open kheops_webhooks_database_connections_in_use
-kheops_webhooks_database_up kheops_webhooks_accelerated
-kheops_webhooks_keys_age_seconds kheops_webhooks_keys_usable
-kheops_webhooks_key_downloads_total kheops_webhooks_key_download_failures_total
-kheops_webhooks_log_lines_dropped_total kheops_webhooks_build_info
-process_resident_memory_bytes process_virtual_memory_bytes process_cpu_seconds_total
-process_open_fds process_max_fds process_start_time_seconds
-up'
+exported=$(tr -s '\n ' ' ' <src/server/metrics.cpp |
+    grep -oE '(gauge|counter|histogram|MetricType::[A-Za-z]+)[(,] ?"[a-z_]+"' |
+    sed -E 's/^histogram.*"(.*)"$/\1_bucket \1_sum \1_count/; s/.*"(.*)"$/\1/')
+[ "$(wc -l <<<"$exported")" -ge 20 ] || fail 'too few metrics are found in src/server/metrics.cpp'
+exported+=' up'
 
 # only_exported WHERE: each name in the PromQL expressions on standard input is that of a metric or of
 # a function.
@@ -78,6 +69,8 @@ only_exported "$rules, in a text" < <(grep -oE '\bkheops_webhooks_[a-z_]+' "$rul
     sed -E 's/^(kheops_webhooks_(wait|database|request)_seconds)$/\1_sum/')
 job=$(sed -nE 's/^ +- job_name: //p' examples/prometheus.yml)
 grep -qF "up{job=\"$job\"}" "$rules" || fail "$rules does not name the job of examples/prometheus.yml"
+listen=$(sed -nE 's/^ +listen (.*);$/\1/p' nginx/kheops-operator.conf)
+grep -qF "targets: ['$listen']" examples/prometheus.yml || fail "examples/prometheus.yml does not scrape $listen"
 
 # --- The dashboard
 
