@@ -12,7 +12,7 @@
 
 #include "support/await.hpp"
 #include "support/database.hpp"
-#include "support/fastcgi_stand_in.hpp"
+#include "support/fake_worker.hpp"
 #include "support/files.hpp"
 #include "support/http_client.hpp"
 #include "support/metrics.hpp"
@@ -148,7 +148,7 @@ TEST_P(OperatorServer, IsReadWithoutWarnings) {
 }
 
 TEST_P(OperatorServer, TellsTheWorkerThatTheRequestIsAnOperators) {
-    const FastCgiStandIn worker(socket_path_);
+    const FakeWorker worker(socket_path_);
     for (const std::string path : {"/metrics", "/health"}) {
         EXPECT_EQ(fetch("GET", operator_url(nginx_, path), {{"Cookie", "a"}}).body, "worker");
         const std::map<std::string, std::string> expected = {
@@ -158,7 +158,7 @@ TEST_P(OperatorServer, TellsTheWorkerThatTheRequestIsAnOperators) {
 }
 
 TEST_P(OperatorServer, NoRequestOfAClientIsAnOperators) {
-    const FastCgiStandIn worker(socket_path_);
+    const FakeWorker worker(socket_path_);
     HttpClient client;
     for (const std::string& target : hostile_targets()) {
         for (const HttpHeaders& headers : hostile_headers(nginx_)) {
@@ -178,7 +178,7 @@ TEST_P(OperatorServer, NoRequestOfAClientIsAnOperators) {
 }
 
 TEST_P(OperatorServer, ListensToThisMachineAlone) {
-    const FastCgiStandIn worker(socket_path_);
+    const FakeWorker worker(socket_path_);
     const std::uint16_t port = nginx_.operator_port();
     EXPECT_EQ(status_between("127.0.0.1", "127.0.0.1", port), 200);
     // The whole of 127.0.0.0/8 is this machine, so 127.0.0.2 stands for its other addresses.
@@ -276,10 +276,11 @@ TEST_F(OperatorSite, ARealPrometheusReadsTheMetrics) {
     std::string address;
     await("Prometheus listens", [&] {
         const std::string text = read_file(log);
-        const std::string before = "msg=\"Listening on\" address=";
-        const size_t at = text.find(before);
+        const size_t line = text.find("msg=\"Listening on\"");
+        const std::string before = "address=";
+        const size_t at = text.find(before, line);
         const size_t end = text.find('\n', at);
-        if (at == std::string::npos || end == std::string::npos) {
+        if (line == std::string::npos || at == std::string::npos || end == std::string::npos) {
             return false;
         }
         address = text.substr(at + before.size(), end - at - before.size());

@@ -257,7 +257,7 @@ TEST(OperatorKeys, ThatAreMissingMakeHealth503UntilTheProviderSendsThem) {
     provider.stop();
     const TestWorker worker({{"KHEOPS_WEBHOOKS_DATABASE", "host=/nonexistent"},
                              {"KHEOPS_OIDC_PROVIDER", provider.url()}},
-                            Patience::shortened);
+                            WorkerBuild::short_times);
     await("a download has failed",
           [&] { return metric_of(worker, "kheops_webhooks_key_download_failures_total") > 0; });
     const std::string answer = ask(worker, operator_request("/health"));
