@@ -11,6 +11,8 @@ namespace kheops {
 
 namespace {
 
+using Cause = DownloadError::Cause;
+
 /// The members of a discovery document that we use (OpenID Connect Discovery 1.0 section 3).
 struct Discovery {
     std::string issuer;
@@ -25,7 +27,8 @@ Discovery parse_discovery(const std::string& text) {
     };
     Discovery discovery{member("issuer"), member("jwks_uri")};
     if (discovery.issuer.empty() || discovery.jwks_uri.empty()) {
-        throw DownloadError("the discovery document is not JSON with issuer and jwks_uri");
+        throw DownloadError("the discovery document is not JSON with issuer and jwks_uri",
+                            Cause::answer);
     }
     return discovery;
 }
@@ -38,9 +41,11 @@ std::string without_slash(const std::string& url) {
 void require_issuer(const Discovery& discovery, const Provider& provider) {
     if (without_slash(discovery.issuer) != provider.url &&
         !is_issuer_of_tokens(discovery.issuer, provider)) {
-        throw DownloadError("the discovery document names the issuer " +
-                            log_quoted(discovery.issuer) + ", expected " +
-                            log_quoted(provider.issuer.empty() ? provider.url : provider.issuer));
+        throw DownloadError(
+            "the discovery document names the issuer " + log_quoted(discovery.issuer) +
+                ", expected " +
+                log_quoted(provider.issuer.empty() ? provider.url : provider.issuer),
+            Cause::issuer);
     }
 }
 
@@ -48,13 +53,13 @@ void require_protection(const Discovery& discovery, const Provider& provider) {
     const std::optional<Transport> transport = transport_of(discovery.jwks_uri);
     const std::string subject = "the discovery document's jwks_uri ";
     if (names_user(discovery.jwks_uri)) {
-        throw DownloadError(subject + "has a user or password");
+        throw DownloadError(subject + "has a user or password", Cause::answer);
     }
     if (!transport) {
-        throw DownloadError(subject + "is not an absolute https URL");
+        throw DownloadError(subject + "is not an absolute https URL", Cause::answer);
     }
     if (transport == Transport::plaintext && !provider.allow_http) {
-        throw DownloadError(subject + "is http to another machine, not https");
+        throw DownloadError(subject + "is http to another machine, not https", Cause::answer);
     }
 }
 
@@ -63,7 +68,7 @@ Document download_document(const char* part, const std::string& url, Deadline de
     try {
         return download(url, deadline, stop);
     } catch (const DownloadError& error) {
-        throw DownloadError(std::string(part) + ": " + error.what());
+        throw DownloadError(std::string(part) + ": " + error.what(), error.cause());
     }
 }
 
@@ -102,7 +107,8 @@ PublishedKeys fetch_keys(const Provider& provider, Deadline deadline, const std:
     Document keys = download_document("key set", discovery.jwks_uri, deadline, stop);
     TrustedKeys trusted{parse_published_keys(keys.body),
                         provider.issuer.empty() ? discovery.issuer : provider.issuer};
-    return {std::move(trusted), std::move(keys.body), keys.lifetime};
+    return {std::move(trusted), discovery.issuer, std::move(keys.body), keys.lifetime,
+            keys.clock_lead};
 }
 
 }  // namespace kheops

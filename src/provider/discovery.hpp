@@ -21,8 +21,11 @@ struct Provider {
 /// The keys that a provider published, and the document that they were read from.
 struct PublishedKeys {
     TrustedKeys trusted;
+    std::string named_issuer;                      ///< the issuer in the discovery document
     std::string jwk_set;                           ///< the text of the document
     std::optional<std::chrono::seconds> lifetime;  ///< how long it may be cached; null: not stated
+    /// By how much this machine's clock is ahead of the provider's; null: not stated.
+    std::optional<std::chrono::seconds> clock_lead;
 };
 
 /// Returns whether `issuer` is the issuer of this provider's tokens: the configured issuer or, if

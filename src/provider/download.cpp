@@ -20,6 +20,8 @@ namespace kheops {
 
 namespace {
 
+using Cause = DownloadError::Cause;
+
 constexpr size_t kMaxBody = size_t{1024} * 1024;
 constexpr size_t kMaxHead = size_t{64} * 1024;
 constexpr int kMaxRedirects = 3;
@@ -92,7 +94,7 @@ std::optional<std::chrono::sys_seconds> date_in(const std::string& header) {
                     : std::optional(std::chrono::sys_seconds(std::chrono::seconds(date)));
 }
 
-std::optional<std::chrono::seconds> lifetime_of(CURL* handle) {
+CachingHeaders caching_headers_of(CURL* handle) {
     CachingHeaders headers;
     headers.cache_control = header_of(handle, "Cache-Control");
     headers.age = header_of(handle, "Age");
@@ -101,8 +103,7 @@ std::optional<std::chrono::seconds> lifetime_of(CURL* handle) {
     if (!expires.empty()) {
         headers.expires = date_in(expires).value_or(std::chrono::sys_seconds());
     }
-    return freshness_lifetime(
-        headers, std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+    return headers;
 }
 
 // --- One transfer
@@ -113,7 +114,7 @@ class Transfer {
     explicit Transfer(const std::string& url)
         : url_(parse_url(url)), easy_(curl_easy_init()), multi_(curl_multi_init()) {
         if (!url_) {
-            throw DownloadError("not a URL that can be fetched");
+            throw DownloadError("not a URL that can be fetched", Cause::answer);
         }
         if (!easy_ || !multi_) {
             throw std::bad_alloc();
@@ -151,16 +152,16 @@ class Transfer {
                 std::rethrow_exception(failure_);
             }
             if (code != CURLM_OK) {
-                throw DownloadError(curl_multi_strerror(code));
+                throw DownloadError(curl_multi_strerror(code), Cause::transfer);
             }
             if (running == 0) {
                 break;
             }
             if (stop.stop_requested()) {
-                throw DownloadError("stopped");
+                throw DownloadError("stopped", Cause::transfer);
             }
             if (deadline.passed()) {
-                throw DownloadError("no complete answer in time");
+                throw DownloadError("no complete answer in time", Cause::transfer);
             }
             const auto wait = std::min(deadline.remaining(), kMaxWait);
             curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(wait.count()), nullptr);
@@ -181,7 +182,11 @@ class Transfer {
         return url != nullptr ? url : "";
     }
 
-    [[nodiscard]] Document take_document() { return {std::move(body_), lifetime_of(easy_.get())}; }
+    [[nodiscard]] Document take_document() {
+        const CachingHeaders headers = caching_headers_of(easy_.get());
+        const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+        return {std::move(body_), freshness_lifetime(headers, now), clock_lead(headers, now)};
+    }
 
   private:
     struct FreeEasy {
@@ -194,7 +199,7 @@ class Transfer {
     template <typename Value>
     void set(CURLoption option, Value value) {
         if (curl_easy_setopt(easy_.get(), option, value) != CURLE_OK) {
-            throw DownloadError("libcurl lacks an option that is needed");
+            throw DownloadError("libcurl lacks an option that is needed", Cause::transfer);
         }
     }
 
@@ -229,7 +234,7 @@ class Transfer {
 
     void require_success() const {
         if (refusal_ != nullptr) {
-            throw DownloadError(refusal_);
+            throw DownloadError(refusal_, Cause::answer);
         }
         int left = 0;
         const CURLMsg* message = curl_multi_info_read(multi_.get(), &left);
@@ -239,9 +244,11 @@ class Transfer {
             case CURLE_OK:
                 return;
             case CURLE_PEER_FAILED_VERIFICATION:  // only here, error_ has no text of the server
-                throw DownloadError(error_.data());
+                throw DownloadError(error_.data(), Cause::certificate);
+            case CURLE_SSL_CACERT_BADFILE:
+                throw DownloadError(curl_easy_strerror(code), Cause::certificate);
             default:
-                throw DownloadError(curl_easy_strerror(code));
+                throw DownloadError(curl_easy_strerror(code), Cause::transfer);
         }
     }
 
@@ -288,13 +295,13 @@ Document download(const std::string& url, Deadline deadline, const std::stop_tok
         }
         next = transfer.redirect();
         if (next.empty()) {
-            throw DownloadError("HTTP status " + std::to_string(transfer.status()));
+            throw DownloadError("HTTP status " + std::to_string(transfer.status()), Cause::answer);
         }
         if (!have_same_origin(url, next)) {
-            throw DownloadError("a redirect to another host");
+            throw DownloadError("a redirect to another host", Cause::answer);
         }
     }
-    throw DownloadError("too many redirects");
+    throw DownloadError("too many redirects", Cause::answer);
 }
 
 }  // namespace kheops

@@ -33,13 +33,28 @@ struct Document {
     /// How long the server allows the document to be cached (RFC 9111 section 4.2). 0: it forbids
     /// caching. Null: it does not say.
     std::optional<std::chrono::seconds> lifetime;
+    /// By how much this machine's clock is ahead of the server's. Null: the server does not say.
+    std::optional<std::chrono::seconds> clock_lead;
 };
 
 /// A download failed. what() is the reason, for the log; of what the server sent, it contains at
 /// most the issuer, cut and quoted.
 class DownloadError : public std::runtime_error {
   public:
-    using std::runtime_error::runtime_error;
+    enum class Cause : std::uint8_t {
+        transfer,     ///< no complete answer arrived
+        certificate,  ///< the server's certificate is not trusted
+        answer,       ///< the answer cannot be used
+        issuer,       ///< the answer is that of another provider
+    };
+
+    DownloadError(const std::string& reason, Cause cause)
+        : std::runtime_error(reason), cause_(cause) {}
+
+    [[nodiscard]] Cause cause() const { return cause_; }
+
+  private:
+    Cause cause_;
 };
 
 /// Downloads a document of at most 1 MiB with headers of at most 64 KiB. Follows at most three

@@ -24,6 +24,21 @@ Deadline half_of(Deadline deadline) {
 
 }  // namespace
 
+std::optional<UsableCache> load_key_cache(const ProviderSettings& settings) {
+    std::optional<CachedKeys> cached = read_key_cache(settings.cache_file);
+    if (!cached) {
+        return std::nullopt;
+    }
+    const Provider& provider = settings.provider;
+    if (cached->provider != provider.url || !is_issuer_of_tokens(cached->issuer, provider)) {
+        throw CacheError("belongs to another provider or issuer");
+    }
+    const std::chrono::seconds age = age_of(*cached, settings.max_age, system_seconds());
+    return UsableCache{{parse_published_keys(cached->jwk_set), std::move(cached->issuer)},
+                       std::move(cached->jwk_set),
+                       age};
+}
+
 ProviderKeys::ProviderKeys(ProviderSettings settings, const Log& log)
     : settings_(std::move(settings)), log_(log) {
     if (!settings_.cache_file.empty()) {
@@ -247,21 +262,14 @@ void ProviderKeys::load_cache() {
                    {{"file", settings_.cache_file}, {"reason", reason}});
     };
     try {
-        const std::optional<CachedKeys> cached = read_key_cache(settings_.cache_file);
-        if (!cached) {
+        std::optional<UsableCache> cache = load_key_cache(settings_);
+        if (!cache) {
             return;
         }
-        const Provider& provider = settings_.provider;
-        if (cached->provider != provider.url || !is_issuer_of_tokens(cached->issuer, provider)) {
-            ignore("belongs to another provider or issuer");
-            return;
-        }
-        const std::chrono::seconds age = age_of(*cached, settings_.max_age, system_seconds());
-        published_ = std::make_shared<const TrustedKeys>(
-            TrustedKeys{parse_published_keys(cached->jwk_set), cached->issuer});
-        jwk_set_ = cached->jwk_set;
+        published_ = std::make_shared<const TrustedKeys>(std::move(cache->trusted));
+        jwk_set_ = std::move(cache->jwk_set);
         keys_ = published_;
-        fetched_at_ = Clock::now() - age;
+        fetched_at_ = Clock::now() - cache->age;
         succeeded_ = true;
         cool_down_end_ = fetched_at_ + settings_.times.cool_down;
         log_.event(

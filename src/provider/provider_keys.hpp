@@ -23,12 +23,23 @@ namespace kheops {
 struct ProviderSettings {
     Provider provider;
     KeyTimes times{};
-    std::chrono::seconds max_age{0};  ///< older keys are not used
-    std::string cache_file;           ///< path of the key cache; empty: no cache
+    std::chrono::seconds max_age{86400};  ///< older keys are not used
+    std::string cache_file;               ///< path of the key cache; empty: no cache
     /// How many requests with an unknown key may wait at the same time while usable keys exist; the
     /// other threads stay free for tokens with known keys. At least 1.
     unsigned max_waiting = 1;
 };
+
+/// The keys of a cache file, and how long ago they were fetched.
+struct UsableCache {
+    TrustedKeys trusted;
+    std::string jwk_set;
+    std::chrono::seconds age;
+};
+
+/// Returns the keys in the cache file of the settings, which name one; null if the file does not
+/// exist. Throws CacheError or KeySetError if they cannot be used with these settings.
+[[nodiscard]] std::optional<UsableCache> load_key_cache(const ProviderSettings& settings);
 
 /// The keys that an OpenID Connect provider publishes. While the provider is down or publishes no
 /// usable keys, the last ones stay in use until they reach their maximum age.

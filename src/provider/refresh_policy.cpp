@@ -50,6 +50,11 @@ std::optional<seconds> lifetime_in_cache_control(std::string_view header) {
     return lifetime;
 }
 
+/// RFC 9111 section 5.1.
+seconds age_of(const CachingHeaders& headers) {
+    return parse_seconds(headers.age).value_or(seconds(0));
+}
+
 milliseconds scale(milliseconds time, double factor) {
     return std::chrono::round<milliseconds>(std::chrono::duration<double, std::milli>(time) *
                                             factor);
@@ -66,8 +71,11 @@ std::optional<seconds> freshness_lifetime(const CachingHeaders& headers,
     if (!lifetime) {
         return std::nullopt;
     }
-    const seconds age = parse_seconds(headers.age).value_or(seconds(0));
-    return std::max(seconds(0), *lifetime - age);
+    return std::max(seconds(0), *lifetime - age_of(headers));
+}
+
+std::optional<seconds> clock_lead(const CachingHeaders& headers, std::chrono::sys_seconds now) {
+    return headers.date ? std::optional(now - *headers.date - age_of(headers)) : std::nullopt;
 }
 
 milliseconds refresh_interval(const KeyTimes& times, seconds max_age,

@@ -24,6 +24,12 @@ struct CachingHeaders {
 [[nodiscard]] std::optional<std::chrono::seconds> freshness_lifetime(const CachingHeaders& headers,
                                                                      std::chrono::sys_seconds now);
 
+/// Returns by how much this machine's clock, which says `now`, is ahead of the server's, to the
+/// second. The time that the answer spent in a cache (`Age`) does not count. Null if the headers
+/// have no date.
+[[nodiscard]] std::optional<std::chrono::seconds> clock_lead(const CachingHeaders& headers,
+                                                             std::chrono::sys_seconds now);
+
 /// Returns the time from a successful fetch to the next one: `lifetime` of the keys, limited by
 /// `times` and by half of `max_age`, so that a failed fetch can be repeated before the keys expire.
 /// `random`, from 0 to 1, shortens it by up to a tenth, so that workers that start together do not

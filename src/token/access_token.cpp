@@ -20,7 +20,7 @@ namespace {
 constexpr std::string_view kScheme = "bearer ";
 constexpr std::string_view kTokenCharacters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
-constexpr double kClockSkew = 60;  // maximum difference of the issuer's clock and ours, in seconds
+constexpr double kClockSkew = std::chrono::duration<double>(kMaxClockSkew).count();
 constexpr std::ptrdiff_t kMaxSubject = 255;
 
 // --- The header

@@ -17,6 +17,9 @@ struct TokenRules {
     std::string scope;     ///< one word; empty: not checked
 };
 
+/// By how much the issuer's clock and this machine's may differ.
+constexpr std::chrono::seconds kMaxClockSkew(60);
+
 /// The user that a token identifies.
 struct Identity {
     std::string subject;  ///< UTF-8, 1 to 255 characters, none of them U+0000

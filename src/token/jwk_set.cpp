@@ -45,7 +45,7 @@ std::string octets_member(const json::View& jwk, const char* name) {
 /// `use` and `key_ops` must allow verification (RFC 7517 sections 4.2 and 4.3).
 void require_verification_use(const json::View& jwk) {
     if (present_member(jwk, "use") && text_member(jwk, "use") != "sig") {
-        throw KeyError("its use is not sig");
+        throw KeyError(kNotForSignatures);
     }
     const std::optional<json::View> operations = present_member(jwk, "key_ops");
     if (!operations) {

@@ -42,6 +42,10 @@ struct KeySet {
     SkippedKeys skipped;
 };
 
+/// How the reason of a skipped key ends if its `use` is another one. This is no fault: providers
+/// publish the keys for encryption in the same set.
+inline constexpr const char* kNotForSignatures = "its use is not sig";
+
 /// The maximum number of keys in a set, repetitions included; further keys are skipped. Checking a
 /// key of the slowest curve takes 0.7 ms, and each request searches the whole set.
 constexpr std::size_t kMaxKeys = 1000;

@@ -324,6 +324,18 @@ TEST(Lifetime, ComesFromTheHeadersOfTheAnswer) {
     EXPECT_EQ(lifetime_with({{"Date", "some"}, {"Expires", "time"}}), seconds(0));
 }
 
+TEST(ClockLead, IsWhatTheDateOfTheAnswerSays) {
+    TestProvider provider;
+    const auto lead = [&provider](const HttpHeaders& headers) {
+        provider.set_headers(headers);
+        return download(provider.url() + "/certs", long_enough(), {}).clock_lead;
+    };
+    EXPECT_EQ(lead({}), std::nullopt);
+    EXPECT_EQ(lead({{"Date", "some time"}}), std::nullopt);
+    EXPECT_GT(lead({{"Date", "Sun, 06 Nov 1994 08:00:00 GMT"}}), std::chrono::hours(24 * 365));
+    EXPECT_LT(lead({{"Date", "Fri, 01 Jan 2100 00:00:00 GMT"}}), seconds(0));
+}
+
 // --- Out of memory
 
 size_t open_descriptors() {

@@ -101,6 +101,17 @@ TEST(Freshness, MaxAgeOverridesExpires) {
               seconds(300));
 }
 
+// --- The clocks
+
+TEST(ClockLead, IsNowMinusTheDateAndTheTimeInACache) {
+    EXPECT_EQ(clock_lead({}, kNow), std::nullopt);
+    EXPECT_EQ(clock_lead({.date = kNow}, kNow), seconds(0));
+    EXPECT_EQ(clock_lead({.date = kNow - minutes(2)}, kNow), minutes(2));
+    EXPECT_EQ(clock_lead({.date = kNow + minutes(2)}, kNow), -minutes(2));
+    EXPECT_EQ(clock_lead({.age = "3600", .date = kNow - hours(1)}, kNow), seconds(0));
+    EXPECT_EQ(clock_lead({.age = "old", .date = kNow}, kNow), seconds(0));
+}
+
 // --- After a success
 
 milliseconds refresh_after(std::optional<seconds> lifetime, double random = 0,
