@@ -4,7 +4,6 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <optional>
@@ -102,34 +101,60 @@ void require_connection(const Setting& setting, const DatabaseSettings& settings
     }
 }
 
-DatabaseSettings read_database(const Variables& variables) {
+/// Kheops' own settings, of which at least one is set.
+DatabaseSettings read_authdb(const Variables& variables, const OnConfigError& on_error) {
+    bool complete = true;
+    for (const Setting* setting : {&kAuthDbUrl, &kAuthDbName, &kAuthDbUser}) {
+        if (!variables.is_set(setting->name)) {
+            on_error(ConfigError(*setting, "",
+                                 "must be set where one of KHEOPS_AUTHDB_URL, KHEOPS_AUTHDB_NAME "
+                                 "and KHEOPS_AUTHDB_USER is"));
+            complete = false;
+        }
+    }
     DatabaseSettings settings;
-    settings.connection = variables[kDatabase.name];
-    const std::array<const Setting*, 3> authdb = {&kAuthDbUrl, &kAuthDbName, &kAuthDbUser};
-    const auto is_set = [&variables](const Setting* setting) {
-        return variables.is_set(setting->name);
-    };
-    if (!settings.connection.empty() || std::none_of(authdb.begin(), authdb.end(), is_set)) {
-        require_connection(kDatabase, settings);
-        return settings;
-    }
-    const auto* missing = std::find_if_not(authdb.begin(), authdb.end(), is_set);
-    if (missing != authdb.end()) {
-        throw ConfigError(**missing, "",
-                          "must be set where one of KHEOPS_AUTHDB_URL, KHEOPS_AUTHDB_NAME and "
-                          "KHEOPS_AUTHDB_USER is");
-    }
     settings.connection = variables[kAuthDbUrl.name];
-    if (!settings.connection.starts_with("postgresql://") &&
+    if (!settings.connection.empty() && !settings.connection.starts_with("postgresql://") &&
         !settings.connection.starts_with("postgres://")) {
         throw ConfigError(kAuthDbUrl, "must look like postgresql://host:5432 (value not shown)");
     }
     settings.name = variables[kAuthDbName.name];
     settings.user = variables[kAuthDbUser.name];
     settings.password_file = kAuthDbPasswordFile;
-    require_connection(kAuthDbUrl, settings);
+    if (complete) {
+        require_connection(kAuthDbUrl, settings);
+    }
     return settings;
 }
+
+DatabaseSettings read_database(const Variables& variables, const OnConfigError& on_error) {
+    const bool has_authdb = variables.is_set(kAuthDbUrl.name) ||
+                            variables.is_set(kAuthDbName.name) ||
+                            variables.is_set(kAuthDbUser.name);
+    if (has_authdb && !variables.is_set(kDatabase.name)) {
+        return read_authdb(variables, on_error);
+    }
+    DatabaseSettings settings;
+    settings.connection = variables[kDatabase.name];
+    require_connection(kDatabase, settings);
+    return settings;
+}
+
+/// The variables, and what to do with a wrong one.
+struct Reading {
+    const Variables& variables;
+    const OnConfigError& on_error;
+
+    /// Calls `read` and reports a ConfigError that it throws.
+    template <typename Read>
+    void attempt(const Read& read) const {
+        try {
+            read();
+        } catch (const ConfigError& error) {
+            on_error(error);
+        }
+    }
+};
 
 /// The provider setting that applies; null if none is set.
 const Setting* provider_setting(const Variables& variables) {
@@ -183,30 +208,44 @@ std::chrono::seconds read_keys_max_age(const Variables& variables, const KeyTime
     return std::chrono::seconds(*seconds);
 }
 
-ProviderSettings read_provider(const Setting& setting, const Variables& variables,
+ProviderSettings read_provider(const Setting& setting, const Reading& reading,
                                const KeyTimes& times, unsigned threads) {
-    const bool allow_http = read_provider_http(variables);
-    return {.provider = {.url = read_provider_url(setting, variables, allow_http),
-                         .issuer = variables[kIssuer.name],
-                         .allow_http = allow_http},
-            .times = times,
-            .max_age = read_keys_max_age(variables, times),
-            .cache_file = variables[kKeysCache.name],
-            .max_waiting = std::max(1U, threads / 2)};
+    const Variables& variables = reading.variables;
+    ProviderSettings settings;
+    Provider& provider = settings.provider;
+    reading.attempt([&] { provider.allow_http = read_provider_http(variables); });
+    reading.attempt(
+        [&] { provider.url = read_provider_url(setting, variables, provider.allow_http); });
+    reading.attempt([&] { settings.max_age = read_keys_max_age(variables, times); });
+    if (variables.is_set(kKeyFile.name)) {
+        constexpr const char* kProblem =
+            "must not be set beside KHEOPS_WEBHOOKS_JWKS: one of them says where keys are";
+        // A URL that is wrong may hold a password.
+        reading.on_error(provider.url.empty()
+                             ? ConfigError(setting, kProblem)
+                             : ConfigError(setting, variables[setting.name], kProblem));
+        provider.url.clear();
+    }
+    provider.issuer = variables[kIssuer.name];
+    settings.times = times;
+    settings.cache_file = variables[kKeysCache.name];
+    settings.max_waiting = std::max(1U, threads / 2);
+    return settings;
 }
 
-std::string read_key_file(const Variables& variables) {
-    if (!variables.is_set(kKeyFile.name)) {
-        throw ConfigError(kKeyFile, "",
-                          std::string("must be ") + kKeyFile.allowed +
-                              ", or KHEOPS_OIDC_PROVIDER must be a provider's URL");
-    }
-    if (!variables.is_set(kIssuer.name)) {
-        throw ConfigError(
+/// Empty if it is not set.
+std::string read_key_file(const Reading& reading) {
+    std::string file = reading.variables[kKeyFile.name];
+    if (file.empty()) {
+        reading.on_error(ConfigError(kKeyFile, "",
+                                     std::string("must be ") + kKeyFile.allowed +
+                                         ", or KHEOPS_OIDC_PROVIDER must be a provider's URL"));
+    } else if (!reading.variables.is_set(kIssuer.name)) {
+        reading.on_error(ConfigError(
             kIssuer, "",
-            std::string("must be ") + kIssuer.allowed + ", as KHEOPS_WEBHOOKS_JWKS is set");
+            std::string("must be ") + kIssuer.allowed + ", as KHEOPS_WEBHOOKS_JWKS is set"));
     }
-    return variables[kKeyFile.name];
+    return file;
 }
 
 TokenRules read_token_rules(const Variables& variables) {
@@ -221,10 +260,14 @@ TokenRules read_token_rules(const Variables& variables) {
 
 ConfigError::ConfigError(const Setting& setting, const std::string& value,
                          const std::string& problem)
-    : std::runtime_error(std::string(setting.name) + "=" + log_value(value) + ": " + problem) {}
+    : std::runtime_error(std::string(setting.name) + "=" + log_value(value) + ": " + problem),
+      name_(setting.name) {}
 
 ConfigError::ConfigError(const Setting& setting, const std::string& problem)
-    : std::runtime_error(std::string(setting.name) + ": " + problem) {}
+    : std::runtime_error(std::string(setting.name) + ": " + problem), name_(setting.name) {}
+
+ConfigError::ConfigError(const std::string& place, const std::string& problem)
+    : std::runtime_error(place + ": " + problem), name_("") {}
 
 unsigned default_threads(unsigned processors) {
     constexpr unsigned kMinThreads = 4;
@@ -232,25 +275,22 @@ unsigned default_threads(unsigned processors) {
     return std::clamp(2 * processors, kMinThreads, kMaxThreads);
 }
 
-Config read_config(const Variables& variables, const KeyTimes& key_times) {
+Config read_config(const Variables& variables, const KeyTimes& key_times,
+                   const OnConfigError& on_error) {
+    const Reading reading{variables, on_error};
     Config config;
-    config.log_level = read_log_level(variables);
-    config.threads = read_threads(variables);
-    config.timeout = read_timeout(variables);
-    config.database = read_database(variables);
+    reading.attempt([&] { config.log_level = read_log_level(variables); });
+    reading.attempt([&] { config.threads = read_threads(variables); });
+    reading.attempt([&] { config.timeout = read_timeout(variables); });
+    reading.attempt([&] { config.database = read_database(variables, on_error); });
     config.database.budget = config.timeout;
     if (const Setting* provider = provider_setting(variables)) {
-        config.provider = read_provider(*provider, variables, key_times, config.threads);
-        if (variables.is_set(kKeyFile.name)) {
-            throw ConfigError(
-                *provider, variables[provider->name],
-                "must not be set beside KHEOPS_WEBHOOKS_JWKS: one of them says where keys are");
-        }
+        config.provider = read_provider(*provider, reading, key_times, config.threads);
     } else {
-        config.key_file = read_key_file(variables);
+        config.key_file = read_key_file(reading);
     }
     config.issuer = variables[kIssuer.name];
-    config.token_rules = read_token_rules(variables);
+    reading.attempt([&] { config.token_rules = read_token_rules(variables); });
     return config;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <stdexcept>
 #include <string>
 
@@ -34,13 +35,27 @@ class ConfigError : public std::runtime_error {
     ConfigError(const Setting& setting, const std::string& value, const std::string& problem);
     /// The same without the value, which may hold a password.
     ConfigError(const Setting& setting, const std::string& problem);
+    /// The settings file is wrong. `place` names the file and, if there is one, the line.
+    ConfigError(const std::string& place, const std::string& problem);
+
+    /// The name of the setting; empty for a settings file.
+    [[nodiscard]] const char* name() const { return name_; }
+
+  private:
+    const char* name_;
 };
+
+/// Receives each wrong setting.
+using OnConfigError = std::function<void(const ConfigError&)>;
 
 /// Returns the default of KHEOPS_WEBHOOKS_THREADS. `processors` is 0 if the number is unknown.
 [[nodiscard]] unsigned default_threads(unsigned processors);
 
 /// Reads and checks all settings; an empty one counts as not set. `key_times` limits how often the
-/// program asks a provider. Throws ConfigError for the first wrong setting.
-[[nodiscard]] Config read_config(const Variables& variables, const KeyTimes& key_times);
+/// program asks a provider. Calls `on_error` for each wrong setting, in the order in which they are
+/// read; such a setting has its default in the result. If a provider and a key file are both set,
+/// the result has neither.
+[[nodiscard]] Config read_config(const Variables& variables, const KeyTimes& key_times,
+                                 const OnConfigError& on_error);
 
 }  // namespace kheops

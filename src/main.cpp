@@ -13,6 +13,7 @@
 #include <exception>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 
@@ -93,8 +94,17 @@ int run() {
         return report_usage_error("started by hand");
     }
     try {
+        std::optional<kheops::ConfigError> first_error;
         const kheops::Config config =
-            kheops::read_config(kheops::environment_variables(), kheops::kKeyTimes);
+            kheops::read_config(kheops::environment_variables(), kheops::kKeyTimes,
+                                [&first_error](const kheops::ConfigError& error) {
+                                    if (!first_error) {
+                                        first_error = error;
+                                    }
+                                });
+        if (first_error) {
+            throw kheops::ConfigError(*first_error);
+        }
         const kheops::Log log(config.log_level);
         std::unique_ptr<kheops::KeySource> keys = kheops::open_keys(config, log);
         const kheops::TokenVerifier tokens(*keys, config.token_rules);

@@ -28,21 +28,29 @@ Settings with(Settings more) {
     return more;
 }
 
-Config read(const Settings& set) {
+Config read(const Settings& set, const OnConfigError& on_error) {
     const Variables variables([&set](const char* name) {
         const auto found = set.find(name);
         return found == set.end() ? nullptr : found->second.c_str();
     });
-    return read_config(variables, kTimes);
+    return read_config(variables, kTimes, on_error);
 }
 
+Config read(const Settings& set) {
+    return read(set, [](const ConfigError& error) { ADD_FAILURE() << error.what(); });
+}
+
+std::vector<std::string> errors_of(const Settings& set) {
+    std::vector<std::string> errors;
+    static_cast<void>(
+        read(set, [&errors](const ConfigError& error) { errors.emplace_back(error.what()); }));
+    return errors;
+}
+
+/// The first error, which is the one that the program shows.
 std::string error_of(const Settings& set) {
-    try {
-        static_cast<void>(read(set));
-    } catch (const ConfigError& error) {
-        return error.what();
-    }
-    return "";
+    const std::vector<std::string> errors = errors_of(set);
+    return errors.empty() ? "" : errors.front();
 }
 
 TEST(Config, UnsetSettingsHaveDefaults) {
@@ -183,12 +191,16 @@ TEST(Config, AProviderUrlWithAUserIsRejectedAndNotShown) {
          {"https://user:secret@p.example", "https://:secret@p.example", "http://:secret@127.0.0.1",
           "https://secret@p.example", "https://@p.example", "https://user:se/cret@p.example"}) {
         for (const char* key_file : {"", "keys.json"}) {
-            const std::string error =
-                error_of({{"KHEOPS_OIDC_PROVIDER", url}, {"KHEOPS_WEBHOOKS_JWKS", key_file}});
-            EXPECT_EQ(error.find("KHEOPS_OIDC_PROVIDER: must be the provider's URL without a user"),
+            const std::vector<std::string> errors =
+                errors_of({{"KHEOPS_OIDC_PROVIDER", url}, {"KHEOPS_WEBHOOKS_JWKS", key_file}});
+            ASSERT_FALSE(errors.empty());
+            EXPECT_EQ(errors.front().find(
+                          "KHEOPS_OIDC_PROVIDER: must be the provider's URL without a user"),
                       0U)
-                << error;
-            EXPECT_EQ(error.find("cret"), std::string::npos) << error;
+                << errors.front();
+            for (const std::string& error : errors) {
+                EXPECT_EQ(error.find("cret"), std::string::npos) << error;
+            }
         }
     }
 }
@@ -283,6 +295,39 @@ TEST(Config, PgVariablesAreCheckedToo) {
     wrong["KHEOPS_AUTHDB_URL"] = "postgresql://a?sslmode=secret";
     EXPECT_EQ(error_of(with(wrong)).find("KHEOPS_AUTHDB_URL: must be "), 0U);
     EXPECT_EQ(error_of(with(wrong)).find("secret"), std::string::npos);
+}
+
+TEST(Config, AllWrongSettingsAreReported) {
+    const std::vector<std::string> errors = errors_of({{"KHEOPS_WEBHOOKS_LOG", "loud"},
+                                                       {"KHEOPS_WEBHOOKS_THREADS", "0"},
+                                                       {"KHEOPS_AUTHDB_NAME", "kheops"},
+                                                       {"KHEOPS_OIDC_PROVIDER", "p.example"},
+                                                       {"KHEOPS_WEBHOOKS_KEYS_MAX_AGE", "1d"},
+                                                       {"KHEOPS_WEBHOOKS_JWKS", "/etc/keys.json"},
+                                                       {"KHEOPS_OAUTH_SCOPE", "two words"}});
+    const std::vector<std::string> beginnings = {
+        "KHEOPS_WEBHOOKS_LOG=loud: ",        "KHEOPS_WEBHOOKS_THREADS=0: ",
+        "KHEOPS_AUTHDB_URL=\"\": ",          "KHEOPS_AUTHDB_USER=\"\": ",
+        "KHEOPS_OIDC_PROVIDER=p.example: ",  "KHEOPS_WEBHOOKS_KEYS_MAX_AGE=1d: ",
+        "KHEOPS_OIDC_PROVIDER: must not be", "KHEOPS_OAUTH_SCOPE=\"two words\": "};
+    ASSERT_EQ(errors.size(), beginnings.size()) << testing::PrintToString(errors);
+    for (std::size_t i = 0; i < errors.size(); ++i) {
+        EXPECT_TRUE(errors[i].starts_with(beginnings[i])) << errors[i];
+    }
+}
+
+TEST(Config, AWrongSettingHasItsDefaultInTheResult) {
+    const Config config = read(with({{"KHEOPS_WEBHOOKS_LOG", "loud"},
+                                     {"KHEOPS_WEBHOOKS_TIMEOUT", "never"},
+                                     {"KHEOPS_OIDC_PROVIDER", "https://p.example"},
+                                     {"KHEOPS_WEBHOOKS_KEYS_MAX_AGE", "1d"}}),
+                               [](const ConfigError&) {});
+    EXPECT_EQ(config.log_level, LogLevel::info);
+    EXPECT_EQ(config.timeout.count(), 5000);
+    EXPECT_EQ(config.provider.max_age.count(), 86400);
+    // Set beside a key file: neither says where the keys are.
+    EXPECT_EQ(config.provider.provider.url, "");
+    EXPECT_EQ(config.key_file, "");
 }
 
 TEST(Config, AnInvalidValueIsReportedInTheWordsOfTheTable) {
