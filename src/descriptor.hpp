@@ -2,11 +2,20 @@
 #pragma once
 
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <utility>
 
 namespace kheops {
+
+/// Whether a descriptor is a listening socket, which a FastCGI worker has as descriptor 0.
+[[nodiscard]] inline bool is_listening(int descriptor) {
+    int listening = 0;
+    socklen_t size = sizeof listening;
+    return ::getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 &&
+           listening != 0;
+}
 
 /// Owns a file descriptor and closes it. Movable, not copyable.
 class Descriptor {

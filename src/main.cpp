@@ -3,10 +3,11 @@
 // Handles the command line, detects how the program was started, and returns the exit status.
 
 #include <fcntl.h>
+#include <getopt.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -14,30 +15,25 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 
 #include "config.hpp"
+#include "descriptor.hpp"
 #include "key_times.hpp"
 #include "log.hpp"
 #include "open_keys.hpp"
 #include "server/cgi.hpp"
 #include "server/worker.hpp"
 #include "settings.hpp"
+#include "settings_file.hpp"
 #include "token/access_token.hpp"
 #include "variables.hpp"
 
 namespace {
 
 constexpr int kUsageError = 2;
-
-/// Whether a descriptor is a listening socket, which a FastCGI worker has as descriptor 0.
-bool is_listening(int descriptor) {
-    int listening = 0;
-    socklen_t size = sizeof listening;
-    return ::getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 &&
-           listening != 0;
-}
 
 void print_help() {
     std::cout << R"(kheops-webhooks answers GET /albums/{album_id}/webhooks from a Kheops database.
@@ -47,8 +43,10 @@ Start it in one of two ways:
       spawn-fcgi -n -s /run/kheops-webhooks/worker.sock -- kheops-webhooks
   as plain CGI, by a web server, with one request in its environment
 
-  --help     print this text
-  --version  print the version
+  --settings FILE    read settings from FILE too, in the form of systemd's EnvironmentFile; the
+                     environment takes precedence. Not for plain CGI
+  --help             print this text
+  --version          print the version
 
 )" << kheops::settings_help()
               << R"(
@@ -70,6 +68,52 @@ int report_usage_error(const std::string& reason) {
     return kUsageError;
 }
 
+/// The command line is wrong. what() says why.
+class UsageError : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+struct CommandLine {
+    bool help = false;
+    bool version = false;
+    std::string settings_file;  // empty: none
+};
+
+/// Throws UsageError.
+CommandLine parse_command_line(int count, char** arguments) {
+    constexpr std::array<option, 4> kOptions = {{{"help", no_argument, nullptr, 'h'},
+                                                 {"version", no_argument, nullptr, 'v'},
+                                                 {"settings", required_argument, nullptr, 's'},
+                                                 {}}};
+    CommandLine line;
+    ::opterr = 0;
+    const auto next = [&] {
+        // There is one thread. NOLINTNEXTLINE(concurrency-mt-unsafe)
+        return ::getopt_long(count, arguments, ":", kOptions.data(), nullptr);
+    };
+    for (int found = next(); found >= 0; found = next()) {
+        line.help = line.help || found == 'h';
+        line.version = line.version || found == 'v';
+        if (found == 's') {
+            line.settings_file = ::optarg;
+        }
+        if (found == ':' || (found == 's' && line.settings_file.empty())) {
+            throw UsageError("--settings without a file");
+        }
+        if (found == '?') {
+            throw UsageError(std::string("unknown argument '") + arguments[::optind - 1] + "'");
+        }
+    }
+    if (::optind < count) {
+        throw UsageError(std::string("unknown argument '") + arguments[::optind] + "'");
+    }
+    if ((line.help || line.version) && count > 2) {
+        throw UsageError("--help and --version stand alone");
+    }
+    return line;
+}
+
 /// Opens /dev/null as each closed descriptor from 0 to 2. A FastCGI worker may start with
 /// descriptors 1 and 2 closed: a socket could get number 2, and the log would go to it. Throws
 /// std::system_error if /dev/null cannot be opened.
@@ -87,25 +131,36 @@ void forbid_core_dumps() {
     ::prctl(PR_SET_DUMPABLE, 0);
 }
 
-int run() {
-    forbid_core_dumps();
-    const bool is_worker = is_listening(STDIN_FILENO);
+void log_unknown_settings(const kheops::Log& log) {
+    for (const auto& unknown : kheops::unknown_settings(kheops::environment_names())) {
+        log.event(kheops::LogLevel::warning, "setting_unknown",
+                  {{"name", unknown.name}, {"nearest", unknown.nearest}});
+    }
+}
+
+/// Starts as a worker or as plain CGI. `settings_file` is empty without one.
+int run(const std::string& settings_file) {
+    const bool is_worker = kheops::is_listening(STDIN_FILENO);
     if (!is_worker && !kheops::is_cgi_request()) {
         return report_usage_error("started by hand");
     }
     try {
         std::optional<kheops::ConfigError> first_error;
+        const auto keep_first = [&first_error](const kheops::ConfigError& error) {
+            if (!first_error) {
+                first_error = error;
+            }
+        };
+        if (!settings_file.empty()) {
+            kheops::load_settings_file(settings_file, keep_first);
+        }
         const kheops::Config config =
-            kheops::read_config(kheops::environment_variables(), kheops::kKeyTimes,
-                                [&first_error](const kheops::ConfigError& error) {
-                                    if (!first_error) {
-                                        first_error = error;
-                                    }
-                                });
+            kheops::read_config(kheops::environment_variables(), kheops::kKeyTimes, keep_first);
+        const kheops::Log log(config.log_level);
+        log_unknown_settings(log);  // first: a misspelt name can be why another one is missing
         if (first_error) {
             throw kheops::ConfigError(*first_error);
         }
-        const kheops::Log log(config.log_level);
         std::unique_ptr<kheops::KeySource> keys = kheops::open_keys(config, log);
         const kheops::TokenVerifier tokens(*keys, config.token_rules);
         if (is_worker) {
@@ -130,20 +185,23 @@ int main(int count, char** arguments) {
     static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
     try {
         open_standard_descriptors();
+        forbid_core_dumps();
         // A web server passes a query without `=` as arguments (RFC 3875 section 4.4).
-        if (count <= 1 || kheops::is_cgi_request()) {
-            return run();
+        if (kheops::is_cgi_request()) {
+            return run("");
         }
-        const std::string option = arguments[1];
-        if (count == 2 && option == "--help") {
+        const CommandLine line = parse_command_line(count, arguments);
+        if (line.help) {
             print_help();
             return EXIT_SUCCESS;
         }
-        if (count == 2 && option == "--version") {
+        if (line.version) {
             std::cout << "kheops-webhooks " << KHEOPS_VERSION << '\n';
             return EXIT_SUCCESS;
         }
-        return report_usage_error("unknown argument '" + option + "'");
+        return run(line.settings_file);
+    } catch (const UsageError& error) {
+        return report_usage_error(error.what());
     } catch (const std::exception& error) {
         report(error.what());
         return EXIT_FAILURE;

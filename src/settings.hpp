@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace kheops {
 
@@ -64,6 +65,16 @@ consteval const Setting& setting(std::string_view name) {
     }
     throw std::logic_error("no such setting");
 }
+
+/// An environment variable that looks like a setting of this program, but is none.
+struct UnknownSetting {
+    std::string name;
+    std::string nearest;  ///< the setting with the most similar name; empty: none is similar
+};
+
+/// Returns which names are those of unknown settings: those that begin with KHEOPS_WEBHOOKS_, and
+/// those that begin with KHEOPS_ and are similar to the name of a setting.
+[[nodiscard]] std::vector<UnknownSetting> unknown_settings(const std::vector<std::string>& names);
 
 /// All settings with their meanings, allowed values and defaults, for --help.
 [[nodiscard]] std::string settings_help();

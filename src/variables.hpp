@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace kheops {
 
@@ -31,5 +32,12 @@ class Variables {
 
 /// The environment variables of this process. Thread-safe as long as no thread changes them.
 [[nodiscard]] Variables environment_variables();
+
+/// Returns the names of all environment variables of this process, sorted.
+[[nodiscard]] std::vector<std::string> environment_names();
+
+/// Sets an environment variable that is not set yet; an empty one counts as set. Not thread-safe.
+/// Throws std::system_error if memory is exhausted.
+void set_if_absent(const std::string& name, const std::string& value);
 
 }  // namespace kheops

@@ -14,7 +14,7 @@ log regular_file http/
 token/ database/ webhook_filter webhook_json
 provider/
 config list_webhooks
-open_keys server/
+open_keys settings_file server/
 check/
 main
 '
