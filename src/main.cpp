@@ -19,6 +19,7 @@
 #include <string>
 #include <system_error>
 
+#include "check/check.hpp"
 #include "config.hpp"
 #include "descriptor.hpp"
 #include "key_times.hpp"
@@ -43,6 +44,8 @@ Start it in one of two ways:
       spawn-fcgi -n -s /run/kheops-webhooks/worker.sock -- kheops-webhooks
   as plain CGI, by a web server, with one request in its environment
 
+  --check            look at the settings, the keys, the socket and the database, and print what
+                     to do about each problem; with or without --settings FILE
   --settings FILE    read settings from FILE too, in the form of systemd's EnvironmentFile; the
                      environment takes precedence. Not for plain CGI
   --help             print this text
@@ -51,7 +54,8 @@ Start it in one of two ways:
 )" << kheops::settings_help()
               << R"(
 Exit status: 0 stopped by SIGTERM or SIGINT, or one CGI request answered; 1 listening socket lost,
-or another failure; 2 wrong command line or setting.
+or another failure; 2 wrong command line or setting. With --check: 0 no problem found; 1 a problem
+found; 2 wrong command line.
 )";
 }
 
@@ -64,7 +68,8 @@ int report_usage_error(const std::string& reason) {
     report(
         reason +
         "; it needs a listening socket as descriptor 0 (FastCGI) or a request in its environment "
-        "(CGI); see kheops-webhooks --help");
+        "(CGI); with --check [--settings FILE] it checks the installation; see kheops-webhooks "
+        "--help");
     return kUsageError;
 }
 
@@ -77,13 +82,15 @@ class UsageError : public std::runtime_error {
 struct CommandLine {
     bool help = false;
     bool version = false;
+    bool check = false;
     std::string settings_file;  // empty: none
 };
 
 /// Throws UsageError.
 CommandLine parse_command_line(int count, char** arguments) {
-    constexpr std::array<option, 4> kOptions = {{{"help", no_argument, nullptr, 'h'},
+    constexpr std::array<option, 5> kOptions = {{{"help", no_argument, nullptr, 'h'},
                                                  {"version", no_argument, nullptr, 'v'},
+                                                 {"check", no_argument, nullptr, 'c'},
                                                  {"settings", required_argument, nullptr, 's'},
                                                  {}}};
     CommandLine line;
@@ -95,6 +102,7 @@ CommandLine parse_command_line(int count, char** arguments) {
     for (int found = next(); found >= 0; found = next()) {
         line.help = line.help || found == 'h';
         line.version = line.version || found == 'v';
+        line.check = line.check || found == 'c';
         if (found == 's') {
             line.settings_file = ::optarg;
         }
@@ -198,6 +206,11 @@ int main(int count, char** arguments) {
         if (line.version) {
             std::cout << "kheops-webhooks " << KHEOPS_VERSION << '\n';
             return EXIT_SUCCESS;
+        }
+        if (line.check) {
+            return kheops::check_installation(line.settings_file, kheops::kKeyTimes, std::cout)
+                       ? EXIT_SUCCESS
+                       : EXIT_FAILURE;
         }
         return run(line.settings_file);
     } catch (const UsageError& error) {

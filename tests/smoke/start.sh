@@ -40,10 +40,34 @@ check '--help' 0 'KHEOPS_WEBHOOKS_TIMEOUT' "$program" --help
 check '--version' 0 '^kheops-webhooks [0-9]+\.[0-9]+\.[0-9]+$' "$program" --version
 check 'an unknown argument' 2 "unknown argument '--verbose'.*--help" "$program" --verbose
 check 'too many arguments' 2 '--help' "$program" --help --version
-check 'by hand' 2 'started by hand; it needs a listening socket as descriptor 0' \
+check 'by hand' 2 'started by hand; it needs a listening socket as descriptor 0.*--check \[--settings FILE\]' \
     env -u REQUEST_METHOD "$program"
+for option in --check --settings; do
+    check "$option in the help" 0 "^  $option" "$program" --help
+done
+
+# The options, and the exit status of each command line.
+printf 'KHEOPS_WEBHOOKS_JWKS=%s\nKHEOPS_WEBHOOKS_LOG=loud\n' "$directory/keys.pem" >"$directory/settings"
+for arguments in '--settings' '--settings=' '--check --settings' '--check now' '--check --version' \
+    '--check --no-such' "--help --settings $directory/settings"; do
+    # shellcheck disable=SC2086 # several arguments
+    check "$arguments" 2 '^kheops-webhooks: .*--help' "$program" $arguments
+done
+for arguments in "--check --settings $directory/settings" "--settings=$directory/settings --check"; do
+    # shellcheck disable=SC2086 # several arguments
+    check "$arguments" 1 '^problem: setting KHEOPS_WEBHOOKS_LOG=loud: must be .*; ' \
+        env -u REQUEST_METHOD "$program" $arguments
+done
+check 'a settings file by hand' 2 'started by hand' \
+    env -u REQUEST_METHOD "$program" --settings "$directory/settings"
 
 check 'the right settings' 0 '^Status: 404 Not Found' started
+# Arguments are part of the query of a CGI request (RFC 3875 section 4.4).
+check 'arguments of a CGI request' 0 '^Status: 404 Not Found' \
+    env -i REQUEST_METHOD=GET PATH_INFO=/ KHEOPS_WEBHOOKS_JWKS="$directory/keys.pem" \
+    KHEOPS_WEBHOOKS_ISSUER=https://issuer.example "$program" --check --settings "$directory/settings"
+check 'a misspelt setting' 0 'event=setting_unknown level=warning name=KHEOPS_WEBHOOKS_TIEMOUT nearest=KHEOPS_WEBHOOKS_TIMEOUT' \
+    started KHEOPS_WEBHOOKS_TIEMOUT=3
 for setting in THREADS=0 TIMEOUT=never LOG=loud ISSUER= JWKS= JWKS=/no/such/file JWKS=/; do
     name=KHEOPS_WEBHOOKS_${setting%%=*}
     value=${setting#*=}

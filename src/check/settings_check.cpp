@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#include "check/settings_check.hpp"
+
+#include <string_view>
+
+#include "log.hpp"
+#include "settings.hpp"
+#include "settings_file.hpp"
+#include "variables.hpp"
+
+namespace kheops {
+
+namespace {
+
+using Grade = Finding::Grade;
+
+bool concerns_database(const ConfigError& error) {
+    const std::string_view name = error.name();
+    return name == setting("KHEOPS_WEBHOOKS_DATABASE").name || name.starts_with("KHEOPS_AUTHDB_");
+}
+
+void report_unknown(const UnknownSetting& unknown, const Report& report) {
+    report({Grade::warning, log_value(unknown.name) + " is not a setting of this program",
+            unknown.nearest.empty()
+                ? "remove it, or write it as kheops-webhooks --help does"
+                : "write " + unknown.nearest + " if that is meant, or remove it"});
+}
+
+}  // namespace
+
+std::optional<CheckedSettings> check_settings(const std::string& settings_file,
+                                              const KeyTimes& key_times, const Report& report) {
+    bool all_right = true;
+    if (!settings_file.empty()) {
+        try {
+            load_settings_file(settings_file, [&](const ConfigError& error) {
+                all_right = false;
+                report({Grade::problem, error.what(),
+                        "write it in the form of systemd's EnvironmentFile= (systemd.exec(5))"});
+            });
+        } catch (const ConfigError& error) {
+            report({Grade::problem, error.what(),
+                    "give the name of a file that this user can read, or run the check as a user "
+                    "who can"});
+            return std::nullopt;
+        }
+    }
+    CheckedSettings settings;
+    settings.config =
+        read_config(environment_variables(), key_times, [&](const ConfigError& error) {
+            all_right = false;
+            settings.has_database = settings.has_database && !concerns_database(error);
+            report({Grade::problem, std::string("setting ") + error.what(),
+                    "correct it, as the program does not start with it"});
+        });
+    for (const UnknownSetting& unknown : unknown_settings(environment_names())) {
+        report_unknown(unknown, report);
+    }
+    if (all_right) {
+        report({Grade::ok, "settings: every value is allowed", ""});
+    }
+    return settings;
+}
+
+}  // namespace kheops
