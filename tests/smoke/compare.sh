@@ -131,7 +131,7 @@ map \$request_uri \$variant { "~^/(?<name>[a-z]+)/api/" \$name; }
 map \$request_uri \$target { "~^/[a-z]+/api(?<rest>/.*)\$" \$rest; }
 map \$http_authorization \$user {
     default "";
-$(for user in admin member unknown; do echo "\"Bearer $(cat "$directory/$user")\" $user;"; done)
+$(for user in admin member unknown; do echo "\"~^Bearer $(cat "$directory/$user")\$\" $user;"; done)
 }
 # What is not recorded for each user, in the order of Kheops' checks.
 map "\$user|\$http_accept|\$target" \$recorded {

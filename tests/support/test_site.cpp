@@ -48,7 +48,7 @@ HttpAnswer TestSite::get(const std::string& target, const std::string& subject) 
 
 bool TestSite::used_accelerated_statement() {
     const std::vector<std::string> accelerated = database_.column(
-        "SELECT query LIKE '%changes_from%' FROM pg_stat_activity WHERE datname = "
+        "SELECT query LIKE '%instead of list_webhooks.sql%' FROM pg_stat_activity WHERE datname = "
         "current_database() AND application_name = 'kheops-webhooks' "
         "ORDER BY query_start DESC LIMIT 1");
     return accelerated == std::vector<std::string>{"t"};

@@ -238,13 +238,13 @@ TEST_F(Check, AMisspeltNameInTheSettingsFileIsNamed) {
 
 TEST_F(Check, AMalformedSettingsFileIsNamedWithoutItsValues) {
     write_file(directory_.file("settings"),
-               "KHEOPS_WEBHOOKS_TIMEOUT=2\npassword secret\nX='secret\n");
+               "KHEOPS_WEBHOOKS_TIMEOUT=2\npassword hunter2\nX='hunter2\n");
     const CheckResult result = check({}, {"--settings", directory_.file("settings")});
     for (const char* line : {"problem: settings file .*, line 2: must be .*; .*systemd.exec.*",
                              "problem: settings file .*, line 3: must be .*; .*systemd.exec.*"}) {
         EXPECT_EQ(result.matching(line).size(), 1U) << result.output;
     }
-    EXPECT_EQ(result.output.find("secret"), std::string::npos) << result.output;
+    EXPECT_EQ(result.output.find("hunter2"), std::string::npos) << result.output;
 }
 
 TEST_F(Check, ASettingsFileThatCannotBeReadIsTheOnlyThingLookedAt) {

@@ -75,7 +75,8 @@ class StoppedThread {
     pid_t thread_;
 };
 
-/// The only serving thread of a worker: started last but one, before the refusing thread.
+/// The only serving thread of a worker. The worker starts two threads after it: the refusing one
+/// and the operator's.
 pid_t serving_thread(const TestWorker& worker) {
     std::vector<pid_t> threads;
     for (const auto& task :
@@ -83,7 +84,7 @@ pid_t serving_thread(const TestWorker& worker) {
         threads.push_back(std::stoi(task.path().filename()));
     }
     std::sort(threads.begin(), threads.end());
-    return threads.at(threads.size() - 2);
+    return threads.at(threads.size() - 3);
 }
 
 // A thread that hangs for ever is a fault of the program or of the machine.
