@@ -10,9 +10,12 @@ namespace kheops::test {
 namespace {
 
 constexpr std::array kFiles = {
-    "sql/list_webhooks.sql",    "sql/list_webhooks_accelerated.sql.in",
-    "sql/accelerate.sql",       "sql/accelerate-undo.sql",
-    "sql/grants.sql",           "sql/grants-undo.sql",
+    "sql/list_webhooks.sql",
+    "sql/list_webhooks_accelerated.sql.in",
+    "sql/accelerate.sql",
+    "sql/accelerate-undo.sql",
+    "sql/grants.sql",
+    "sql/grants-undo.sql",
     "src/database/connect.cpp",  // the statement that sets a session up
     "src/check/database_role.cpp",
 };
