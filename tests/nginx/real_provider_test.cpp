@@ -5,53 +5,33 @@
 
 #include <gtest/gtest.h>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
 
 #include "support/await.hpp"
 #include "support/files.hpp"
+#include "support/npm_packages.hpp"
 #include "support/provider_site.hpp"
 #include "text/json.hpp"
 
 namespace kheops::test {
 namespace {
 
-constexpr const char* kFolder = KHEOPS_SOURCE_DIR "/tests/support/oidc-provider";
-
-/// This process's own environment.
-Settings environment() {
-    Settings all;
-    for (char** variable = environ; *variable != nullptr; ++variable) {
-        const std::string text = *variable;
-        const size_t equals = text.find('=');
-        all.emplace(text.substr(0, equals), text.substr(equals + 1));
-    }
-    return all;
-}
-
 class RealProvider : public testing::Test {
   protected:
     void SetUp() override {
-        const std::string place = std::string(std::getenv("BUILD_DIR")) + "/tests/oidc-provider";
-        ChildProcess installation(Command{.arguments = {kFolder + std::string("/install"), place},
-                                          .environment = environment(),
-                                          .standard_output = directory_.file("reason")});
-        const int status = installation.wait(std::chrono::minutes(5));
-        if (status == 77) {
-            GTEST_SKIP() << read_file(directory_.file("reason"));
+        const NpmPackages packages("oidc-provider");
+        if (!packages.reason_to_skip().empty()) {
+            GTEST_SKIP() << packages.reason_to_skip();
         }
-        ASSERT_EQ(status, 0);
-        process_ =
-            std::make_unique<ChildProcess>(Command{.arguments = {"node", place + "/server.mjs"},
-                                                   .environment = environment(),
-                                                   .standard_output = directory_.file("out"),
-                                                   .standard_error = directory_.file("err")});
+        process_ = std::make_unique<ChildProcess>(
+            Command{.arguments = {"node", packages.file("server.mjs")},
+                    .environment = own_environment(),
+                    .standard_output = directory_.file("out"),
+                    .standard_error = directory_.file("err")});
         await_ready(1);
         const std::string out = read_file(directory_.file("out"));
         issuer_ = out.substr(0, out.find('\n'));

@@ -36,6 +36,16 @@ void open_as(int descriptor, const std::string& path) {
 
 }  // namespace
 
+std::map<std::string, std::string> own_environment() {
+    std::map<std::string, std::string> all;
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+        const std::string text = *variable;
+        const size_t equals = text.find('=');
+        all.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
+    return all;
+}
+
 ChildProcess::ChildProcess(const Command& command) : name_(command.arguments.at(0)) {
     std::vector<std::string> arguments = command.arguments;
     std::vector<std::string> environment;

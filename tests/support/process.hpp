@@ -30,6 +30,9 @@ struct Command {
     void (*before_start)() = nullptr;
 };
 
+/// This process's own environment, for a child that needs it whole.
+[[nodiscard]] std::map<std::string, std::string> own_environment();
+
 /// A child process. The destructor kills and reaps it if it still runs. The kernel sends it SIGTERM
 /// when the thread that started it ends, so that no child outlives a killed test.
 class ChildProcess {
