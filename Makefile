@@ -87,7 +87,7 @@ install: ## into DESTDIR and PREFIX
 	install -m 644 systemd/kheops-webhooks.* "$(UNITS)"
 	sed -i 's|/usr/local/|$(PREFIX)/|' "$(UNITS)/kheops-webhooks.service" "$(UNITS)/kheops-webhooks.socket"
 	install -m 644 README.md CHANGELOG.md LICENSE SECURITY.md "$(DOC)"
-	install -D -m 644 docs/*.md -t "$(DOC)/docs"
+	install -D -m 644 docs/* -t "$(DOC)/docs"
 
 uninstall: ## remove what `make install` put there
 	rm -f "$(DESTDIR)$(PREFIX)/sbin/kheops-webhooks"

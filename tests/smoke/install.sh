@@ -34,7 +34,7 @@ expected() {
     {
         echo "755 $1/sbin/kheops-webhooks"
         printf "644 $1/share/doc/kheops-webhooks/%s\n" \
-            CHANGELOG.md LICENSE README.md SECURITY.md docs/*.md
+            CHANGELOG.md LICENSE README.md SECURITY.md docs/*
         for file in examples/* nginx/*.conf sql/*.sql sql/list_webhooks_accelerated.sql sql/README.md; do
             echo "644 $1/share/kheops-webhooks/$file"
         done
