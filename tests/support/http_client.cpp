@@ -2,12 +2,24 @@
 #include "support/http_client.hpp"
 
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <functional>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <stdexcept>
+#include <system_error>
+
+#include "descriptor.hpp"
+#include "support/test_keys.hpp"
+#include "text/json.hpp"
 
 namespace kheops::test {
 
@@ -51,6 +63,45 @@ void append(List& list, const std::string& text) {
     }
     static_cast<void>(list.release());
     list.reset(longer);
+}
+
+/// Appends an answer to the file that KHEOPS_TEST_ANSWERS names, as a line of JSON, for
+/// tests/support/openapi/validate.mjs. Leaves out the request's headers, which hold tokens, the
+/// header Date, so that equal answers of a process make one line, and answers of FakeWorker.
+void record(const std::string& method, const std::string& url, const HttpAnswer& answer) {
+    const char* file = std::getenv("KHEOPS_TEST_ANSWERS");
+    const size_t target = url.find('/', std::string_view("http://").size());
+    if (file == nullptr || target == std::string::npos || !answer.header("X-Answered-By").empty()) {
+        return;
+    }
+    json::Value headers = json::Value::array();
+    for (const auto& [name, value] : answer.headers) {
+        if (!same_name(name, "Date")) {
+            json::Value header = json::Value::array();
+            header.append(json::Value::string(name));
+            header.append(json::Value::string(value));
+            headers.append(std::move(header));
+        }
+    }
+    json::Value line = json::Value::object();
+    line.add("method", json::Value::string(method));
+    line.add("target", json::Value::string(url.substr(target)));
+    line.add("status", json::Value::number(answer.status));
+    line.add("headers", std::move(headers));
+    line.add("body", json::Value::string(encode_base64url(answer.body)));
+
+    static std::mutex mutex;
+    static std::set<size_t> recorded;  // hashes
+    const std::string text = line.text() + '\n';
+    const std::lock_guard lock(mutex);
+    if (recorded.insert(std::hash<std::string>()(text)).second) {
+        const Descriptor output(::open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+        // Other processes append too; one write is not mixed with theirs.
+        if (::write(output.number(), text.data(), text.size()) !=
+            static_cast<ssize_t>(text.size())) {
+            throw std::system_error(errno, std::generic_category(), file);
+        }
+    }
 }
 
 }  // namespace
@@ -138,6 +189,7 @@ HttpAnswer HttpClient::fetch(const std::string& method, const std::string& url,
     long connections = 0;
     curl_easy_getinfo(curl, CURLINFO_NUM_CONNECTS, &connections);
     connections_ += connections;
+    record(method, url, answer);
     return answer;
 }
 

@@ -35,6 +35,7 @@ class HttpClient {
 
     /// Sends the path of `url` unchanged, and only `headers`, Host and what a body needs. Any
     /// method may have a body. Throws std::runtime_error if no complete answer arrives within 60 s.
+    /// If KHEOPS_TEST_ANSWERS names a file, the answer is added to it (tests/smoke/openapi.sh).
     HttpAnswer fetch(const std::string& method, const std::string& url,
                      const HttpHeaders& headers = {},
                      const std::optional<std::string>& body = std::nullopt);
