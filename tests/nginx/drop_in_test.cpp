@@ -263,7 +263,7 @@ TEST_F(DropInTest, DropsTheBodyOfAGetAndPassesThatOfAPost) {
     const TestNginx nginx(reverse_proxy(directory_) + fake_kheops(directory_));
     HttpClient client;
     expect_from_worker(client.fetch("GET", nginx.url(kList), with_token(), body));
-    EXPECT_EQ(worker.requests().at(0).body_size, 0U);
+    EXPECT_EQ(worker.requests().at(0).body, "");
     const HttpAnswer posted = client.fetch("POST", nginx.url(kList), with_token(), body);
     expect_from_kheops(posted, "POST /authorization/albums/DemoAlbum1/webhooks");
     EXPECT_EQ(posted.header("X-Length"), std::to_string(body.size()));

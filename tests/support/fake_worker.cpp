@@ -82,7 +82,7 @@ std::optional<Received> receive_request(int connection) {
                 parameters += *content;
                 break;
             case kFastCgiBody:
-                received.request.body_size += size;
+                received.request.body += *content;
                 if (size == 0) {
                     received.request.parameters = parameters_in(parameters);
                     return received;

@@ -16,7 +16,7 @@ namespace kheops::test {
 /// A request as received from the web server.
 struct FastCgiRequest {
     std::map<std::string, std::string> parameters;
-    size_t body_size = 0;
+    std::string body = {};
 };
 
 /// A FastCGI server on a Unix socket, in place of the worker, for tests of nginx alone. It records
