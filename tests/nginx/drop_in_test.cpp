@@ -14,6 +14,7 @@
 #include "support/files.hpp"
 #include "support/http_client.hpp"
 #include "support/nginx.hpp"
+#include "support/refusal.hpp"
 #include "support/sockets.hpp"
 #include "support/temporary_directory.hpp"
 
@@ -30,19 +31,22 @@ enum class DropIn { off, on };
 /// An nginx with the drop-in, for a worker at directory/worker.sock and a Kheops at
 /// directory/kheops.sock.
 std::string reverse_proxy(const TemporaryDirectory& directory, DropIn drop_in = DropIn::on,
-                          std::vector<Substitution> more = {}) {
+                          std::vector<Substitution> more = {},
+                          std::vector<Substitution> more_of_part_1 = {}) {
     const std::string kheops = "http://unix:" + directory.file("kheops.sock");
     more.push_back({"proxy_pass http://kheopsauthorization:8080;", "proxy_pass " + kheops + ";"});
     const std::string location = directory.file("location.conf");
     write_file(location, nginx_file("kheops-drop-in-location.conf", more));
 
-    const std::string http_level =
-        nginx_file("kheops-drop-in.conf", {{"server unix:/run/kheops-webhooks/worker.sock;",
-                                            "server unix:" + directory.file("worker.sock") + ";"}});
+    more_of_part_1.push_back({"server unix:/run/kheops-webhooks/worker.sock;",
+                              "server unix:" + directory.file("worker.sock") + ";"});
+    const std::string http_level = nginx_file("kheops-drop-in.conf", more_of_part_1);
     return http_level + R"(
         limit_conn_zone $server_name zone=servers:1m;
         server {
             listen 127.0.0.1:@PORT@;
+            listen unix:)" +
+           directory.file("clients.sock") + R"(;
             server_name kheops.example.org;
             limit_conn servers 1000;
             client_max_body_size 20000m;
@@ -53,6 +57,8 @@ std::string reverse_proxy(const TemporaryDirectory& directory, DropIn drop_in = 
             proxy_set_header Host $host;
             proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
             error_page 490 = @kheopsAuthorization;
+            error_page 400 404 413 414 500 502 503 504 /error-of-kheops;
+            location = /error-of-kheops { return 200 "error of kheops"; }
             location /api { return 490; }
             location ~ ^/api/link/(?<link_token>[^/]+)(?<link_rest>/.*)$ {
                 proxy_set_header Authorization "Bearer $link_token";
@@ -108,6 +114,12 @@ HttpHeaders comparable(const HttpAnswer& answer) {
     HttpHeaders headers = answer.headers;
     std::erase_if(headers, [](const auto& header) { return header.first == "Date"; });
     return headers;
+}
+
+void expect_same(const HttpAnswer& answer, const HttpAnswer& expected) {
+    EXPECT_EQ(answer.status, expected.status);
+    EXPECT_EQ(answer.body, expected.body);
+    EXPECT_EQ(comparable(answer), comparable(expected));
 }
 
 TEST_F(DropInTest, IsReadWithoutWarnings) {
@@ -195,10 +207,7 @@ TEST_F(DropInTest, SendsListRequestsToTheWorkerAndTheRestToKheops) {
         if (row.to_worker) {
             expect_from_worker(answer);
         } else {
-            const HttpAnswer expected = fetch(row.method, before.url(row.target), headers);
-            EXPECT_EQ(answer.status, expected.status);
-            EXPECT_EQ(answer.body, expected.body);
-            EXPECT_EQ(comparable(answer), comparable(expected));
+            expect_same(answer, fetch(row.method, before.url(row.target), headers));
         }
     }
     EXPECT_EQ(after.error_log().find("uninitialized"), std::string::npos) << after.error_log();
@@ -270,10 +279,90 @@ TEST_F(DropInTest, DropsTheBodyOfAGetAndPassesThatOfAPost) {
     expect_from_worker(client.fetch("GET", nginx.url(kList), with_token()));
 }
 
-TEST_F(DropInTest, RejectsABodyOver16MiB) {
+TEST_F(DropInTest, RefusesABodyOver16MiBInJson) {
     const TestNginx nginx(reverse_proxy(directory_));
+    const HttpError expected(413, "Content Too Large", "The body is too long");
     const std::string body(17 * kKibi * kKibi, 'b');
-    EXPECT_EQ(fetch("GET", nginx.url(kList), with_token(), body).status, 413);
+    expect_refusal(fetch("GET", nginx.url(kList), with_token(), body), expected);
+    HttpHeaders headers = with_token();
+    headers.emplace_back("Transfer-Encoding", "chunked");
+    expect_refusal(fetch("GET", nginx.url(kList), headers, body), expected);
+}
+
+TEST_F(DropInTest, RefusesAMalformedBodyInJson) {
+    const TestNginx nginx(reverse_proxy(directory_));
+    const std::string answer = exchange_unix(
+        directory_.file("clients.sock"),
+        "GET " + std::string(kList) + " HTTP/1.1\r\nHost: kheops\r\nAuthorization: " + kToken +
+            "\r\nTransfer-Encoding: chunked\r\n\r\nno length\r\n");
+    const HttpError expected(400, "Bad Request",
+                             "The request line, a header or the body is malformed, repeated or too "
+                             "long");
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ")) << answer;
+    EXPECT_TRUE(answer.ends_with("\r\n\r\n" + error_response(expected).body)) << answer;
+}
+
+TEST_F(DropInTest, RefusesParametersOver64KiBInJson) {
+    const TestNginx nginx(reverse_proxy(directory_));
+    const std::string much(30 * kKibi, 'a');
+    const HttpAnswer answer = fetch("GET", nginx.url(kList),
+                                    {{"Authorization", "Bearer " + much + ".b.c"},
+                                     {"Accept", much},
+                                     {"X-Forwarded-For", much}});
+    const std::string before = "log id : ";
+    const size_t at = answer.body.find(before);
+    ASSERT_NE(at, std::string::npos) << answer.body;
+    constexpr size_t kIdLength = 32;
+    expect_refusal(answer, HttpError(500, "Internal server error",
+                                     answer.body.substr(at, before.size() + kIdLength)));
+}
+
+TEST_F(DropInTest, RequestsOverTheRateGet429InJson) {
+    const FakeWorker worker(worker_socket_);
+    const TestNginx nginx(
+        reverse_proxy(directory_, DropIn::on,
+                      {{"#limit_req zone=kheops_webhooks_clients burst=500 nodelay;",
+                        "limit_req zone=kheops_webhooks_clients burst=1 nodelay;"},
+                       {"#limit_req_status 429;", "limit_req_status 429;"}},
+                      {{"#limit_req_zone", "limit_req_zone"}, {"rate=100r/s", "rate=1r/m"}}) +
+        fake_kheops(directory_));
+    expect_from_worker(fetch("GET", nginx.url(kList), with_token()));
+    expect_from_worker(fetch("GET", nginx.url(kList), with_token()));
+    expect_refusal(
+        fetch("GET", nginx.url(kList), with_token()),
+        HttpError(429, "Too Many Requests", "There are too many requests from this address",
+                  {{"Retry-After", "1"}}));
+    EXPECT_EQ(worker.requests().size(), 2U);
+    expect_from_kheops(fetch("OPTIONS", nginx.url(kList), with_token()),
+                       "OPTIONS /authorization/albums/DemoAlbum1/webhooks");
+}
+
+TEST_F(DropInTest, LeavesTheErrorsOfKheopsAsTheyAre) {
+    const TestNginx after(reverse_proxy(directory_));
+    const TemporaryDirectory other;
+    const TestNginx before(reverse_proxy(other, DropIn::off));
+    const std::string list = kList;
+    const std::string much(40 * kKibi, 'a');
+    const std::vector<std::tuple<std::string, std::string, int>> refused = {
+        {"GET", list, 502},
+        {"POST", list, 502},
+        {"OPTIONS", list, 502},
+        {"GET", "/api/albums", 502},
+        {"OPTIONS", "/api/albums", 502},
+        {"GET", "/nothing", 404},
+        {"get", list, 400},
+        {"GET", list + "%00", 400},
+        {"GET", list + much, 414},
+        {"TRACE", list, 405},
+    };
+    for (const auto& [method, target, status] : refused) {
+        SCOPED_TRACE(method + ' ' + target.substr(0, list.size() + 3));
+        const HttpAnswer answer = fetch(method, after.url(target));
+        EXPECT_EQ(answer.status, status);
+        expect_same(answer, fetch(method, before.url(target)));
+    }
+    // In the right place: it is Kheops' server that has an answer of its own to some.
+    EXPECT_EQ(fetch("get", after.url(list)).body, "error of kheops");
 }
 
 TEST_F(DropInTest, KeepsItsConnectionToTheWorker) {
@@ -365,6 +454,34 @@ TEST_F(DropInFallback, EndsWhenTheWorkerIsBack) {
     }
 }
 
+TEST_F(DropInFallback, Gets502InJsonWhenKheopsDoesNotRun) {
+    const TestNginx nginx(reverse_proxy(directory_));
+    expect_refusal(fetch("GET", nginx.url(kList), with_token()),
+                   HttpError(502, "Bad Gateway", "The service gave no valid answer"));
+}
+
+TEST_F(DropInFallback, Gets504InJsonWhenKheopsIsSilent) {
+    const Descriptor never_accepted = listen_unix(directory_.file("kheops.sock"));
+    const TestNginx nginx(reverse_proxy(
+        directory_, DropIn::on,
+        {{"limit_conn_status 503;", "limit_conn_status 503; proxy_read_timeout 20ms;"}}));
+    expect_refusal(fetch("GET", nginx.url(kList), with_token()),
+                   HttpError(504, "Gateway Timeout", "The service did not answer in time"));
+}
+
+TEST_F(DropInFallback, PassesOnEveryStatusOfKheops) {
+    for (const int status : {400, 401, 404, 413, 429, 500, 502, 503, 504}) {
+        SCOPED_TRACE(status);
+        const TestNginx nginx(reverse_proxy(directory_) +
+                              "server { listen unix:" + directory_.file("kheops.sock") +
+                              "; return " + std::to_string(status) + " \"Kheops' own\"; }");
+        const HttpAnswer answer = fetch("GET", nginx.url(kList), with_token());
+        EXPECT_EQ(answer.status, status);
+        EXPECT_EQ(answer.body, "Kheops' own");
+        EXPECT_EQ(answer.header("Access-Control-Allow-Origin"), "");
+    }
+}
+
 TEST_F(DropInFallback, IsLimitedWhenKheopsIsSlow) {
     const TestNginx nginx(reverse_proxy(directory_));
     const Descriptor kheops = listen_unix(directory_.file("kheops.sock"));
@@ -378,7 +495,9 @@ TEST_F(DropInFallback, IsLimitedWhenKheopsIsSlow) {
         slow.emplace_back(::accept4(kheops.number(), nullptr, nullptr, SOCK_CLOEXEC));
     }
 
-    EXPECT_EQ(fetch("GET", nginx.url(kList), with_token()).status, 503);
+    expect_refusal(fetch("GET", nginx.url(kList), with_token()),
+                   HttpError(503, "Service Unavailable",
+                             "There are too many requests at the moment", {{"Retry-After", "1"}}));
 
     for (const Descriptor& connection : slow) {
         const std::string answer = "HTTP/1.1 203 OK\r\nContent-Length: 0\r\n\r\n";

@@ -7,6 +7,8 @@
 #include "support/fake_worker.hpp"
 #include "support/http_client.hpp"
 #include "support/nginx.hpp"
+#include "support/refusal.hpp"
+#include "support/sockets.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace kheops::test {
@@ -14,6 +16,8 @@ namespace {
 
 constexpr const char* kList = "/albums/DemoAlbum1/webhooks";
 constexpr size_t kKibi = 1024;
+const std::string kMuch(40 * kKibi, 'a');  // more than one of nginx's buffers
+const std::string kBodyOver16MiB(17 * kKibi * kKibi, 'b');
 
 std::string server_conf(const std::string& socket_path, std::vector<Substitution> more = {}) {
     more.push_back({"listen 127.0.0.1:8080;", "listen 127.0.0.1:@PORT@;"});
@@ -105,8 +109,10 @@ TEST_F(ServerConf, PassesThePathDecodedAndWithoutThePrefix) {
 TEST_F(ServerConf, LeavesEveryMethodToTheWorker) {
     for (const std::string method : {"GET", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "QUERY"}) {
         SCOPED_TRACE(method);
-        EXPECT_EQ(fetch(method, kList).body, "worker");
+        EXPECT_EQ(fetch(method, kList, {{"Accept", "*/*"}}).body, "worker");
         EXPECT_EQ(worker_.parameter("REQUEST_METHOD"), method);
+        EXPECT_EQ(worker_.parameter("PATH_INFO"), kList);
+        EXPECT_EQ(worker_.parameter("HTTP_ACCEPT"), "*/*");
     }
 }
 
@@ -163,8 +169,76 @@ TEST_F(ServerConf, AnswersARequestWithABodyAndDropsTheBody) {
     EXPECT_EQ(client_.connections(), 1);
 }
 
-TEST_F(ServerConf, RejectsABodyOver16MiB) {
-    EXPECT_EQ(fetch("GET", kList, {}, std::string(17 * kKibi * kKibi, 'b')).status, 413);
+TEST_F(ServerConf, RefusesABodyOver16MiBInJson) {
+    const HttpError expected(413, "Content Too Large", "The body is too long");
+    for (const std::string method : {"GET", "POST", "OPTIONS"}) {
+        SCOPED_TRACE(method);
+        expect_refusal(fetch(method, kList, {}, kBodyOver16MiB), expected);
+        expect_refusal(fetch(method, kList, {{"Transfer-Encoding", "chunked"}}, kBodyOver16MiB),
+                       expected);
+    }
+    EXPECT_TRUE(worker_.requests().empty());
+}
+
+TEST_F(ServerConf, RefusesALongUriInJson) {
+    const HttpError expected(414, "URI Too Long", "The path and the query are too long");
+    expect_refusal(fetch("GET", '/' + kMuch), expected);
+    expect_refusal(fetch("OPTIONS", std::string(kList) + "?url=" + kMuch), expected);
+}
+
+const HttpError kMalformed(
+    400, "Bad Request",
+    "The request line, a header or the body is malformed, repeated or too long");
+
+TEST_F(ServerConf, RefusesAMalformedRequestInJson) {
+    const HttpError& expected = kMalformed;
+    expect_refusal(fetch("get", kList), expected);  // nginx reads the method before the path
+    expect_refusal(fetch("GET", "/albums/%00/webhooks"), expected);
+    expect_refusal(fetch("GET", kList, {{"Host", "a b"}}), expected);
+    expect_refusal(fetch("GET", kList, {{"Authorization", "Bearer a"}, {"Authorization", "b"}}),
+                   expected);
+    expect_refusal(fetch("GET", kList, {{"Authorization", kMuch}}), expected);
+}
+
+TEST_F(ServerConf, RefusesAMalformedBodyInJson) {
+    const std::string clients = directory_.file("clients.sock");
+    const TestNginx nginx(server_conf(
+        socket_path_, {{"server_name _;", "server_name _; listen unix:" + clients + ";"}}));
+    for (const std::string method : {"GET", "OPTIONS"}) {
+        const std::string answer = exchange_unix(
+            clients, method + ' ' + kList +
+                         " HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nno length\r\n");
+        EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ")) << answer;
+        EXPECT_TRUE(answer.ends_with("\r\n\r\n" + error_response(kMalformed).body)) << answer;
+    }
+}
+
+TEST_F(ServerConf, RefusesTraceInJson) {
+    expect_refusal(fetch("TRACE", kList),
+                   HttpError(405, "Method Not Allowed", "Allowed here: GET, HEAD, OPTIONS",
+                             {{"Allow", "GET, HEAD, OPTIONS"}}));
+}
+
+TEST_F(ServerConf, RefusesParametersOver64KiBInJson) {
+    const std::string much = kMuch.substr(0, 30 * kKibi);
+    for (const std::string method : {"GET", "OPTIONS"}) {
+        SCOPED_TRACE(method);
+        const HttpAnswer answer = fetch(
+            method, kList, {{"Authorization", much}, {"Accept", much}, {"X-Forwarded-For", much}});
+        const std::string before = "log id : ";
+        const size_t at = answer.body.find(before);
+        ASSERT_NE(at, std::string::npos) << answer.body;
+        constexpr size_t kIdLength = 32;
+        expect_refusal(answer, HttpError(500, "Internal server error",
+                                         answer.body.substr(at, before.size() + kIdLength)));
+    }
+}
+
+TEST_F(ServerConf, AnswersARequestForTheErrorItselfAsAnyOtherPath) {
+    for (const std::string method : {"GET", "POST", "OPTIONS"}) {
+        expect_refusal(fetch(method, "/kheops-webhooks-error"),
+                       HttpError(404, "Not Found", "There is nothing at this path"));
+    }
 }
 
 TEST_F(ServerConf, KeepsItsConnectionToTheWorker) {
@@ -187,10 +261,63 @@ TEST(ServerConfUpstream, IsUsedAtOnceAfterItsRestart) {
     EXPECT_EQ(fetch("GET", nginx.url(kList)).status, 502);
 }
 
+const HttpError kNoWorker(502, "Bad Gateway", "The service gave no valid answer");
+
+TEST(ServerConfUpstream, GetsA502InJsonWhenItDoesNotRun) {
+    const TemporaryDirectory directory;
+    const TestNginx nginx(server_conf(directory.file("worker.sock")));
+    for (const std::string target : {kList, "/index.html", "/api/albums"}) {
+        expect_refusal(fetch("GET", nginx.url(target)), kNoWorker);
+        expect_refusal(fetch("POST", nginx.url(target), {}, "body"), kNoWorker);
+    }
+    HttpAnswer head = fetch("HEAD", nginx.url(kList));
+    EXPECT_EQ(head.body, "");
+    head.body = error_response(kNoWorker).body;
+    EXPECT_EQ(head.header("Content-Length"), std::to_string(head.body.size()));
+    expect_refusal(head, kNoWorker);
+}
+
+TEST(ServerConfUpstream, GetsA502InJsonWhenItCrashes) {
+    const TemporaryDirectory directory;
+    const std::string socket_path = directory.file("worker.sock");
+    const FakeWorker worker(socket_path, [](const FastCgiRequest&) { return ""; });
+    const TestNginx nginx(server_conf(socket_path));
+    expect_refusal(fetch("GET", nginx.url(kList)), kNoWorker);
+}
+
+/// nginx's own answer to a preflight request has the headers of the worker's.
+void expect_preflight_answer(const HttpAnswer& answer) {
+    EXPECT_EQ(answer.status, 204);
+    EXPECT_EQ(answer.body, "");
+    EXPECT_EQ(answer.header("Allow"), "GET, HEAD, OPTIONS");
+    EXPECT_EQ(answer.header("Cache-Control"), "");
+    for (const auto& [name, value] : cross_origin_headers()) {
+        EXPECT_EQ(answer.all(name), std::vector<std::string>{value}) << name;
+    }
+}
+
+TEST(ServerConfUpstream, GetsA504InJsonWhenItIsSilent) {
+    const TemporaryDirectory directory;
+    const std::string socket_path = directory.file("worker.sock");
+    const Descriptor never_accepted = listen_unix(socket_path);
+    const TestNginx nginx(
+        server_conf(socket_path, {{"fastcgi_read_timeout 10s;", "fastcgi_read_timeout 20ms;"}}));
+    expect_refusal(fetch("GET", nginx.url(kList)),
+                   HttpError(504, "Gateway Timeout", "The service did not answer in time"));
+    expect_preflight_answer(fetch("OPTIONS", nginx.url(kList)));
+}
+
+TEST(ServerConfUpstream, NeedNotRunForAPreflightRequest) {
+    const TemporaryDirectory directory;
+    const TestNginx nginx(server_conf(directory.file("worker.sock")));
+    expect_preflight_answer(fetch("OPTIONS", nginx.url(kList)));
+}
+
 TEST(ServerConfUpstream, StatusIsPassedOn) {
     const TemporaryDirectory directory;
     const std::string socket_path = directory.file("worker.sock");
-    const TestNginx nginx(server_conf(socket_path));
+    // nginx.conf may have set this for other servers.
+    const TestNginx nginx("fastcgi_intercept_errors on;" + server_conf(socket_path));
     for (const int status : {204, 400, 401, 403, 404, 405, 406, 500, 502, 503, 504}) {
         const FakeWorker worker(socket_path, [status](const FastCgiRequest&) {
             return "WWW-Authenticate: Bearer\r\nRetry-After: 7\r\n" +
@@ -225,8 +352,42 @@ TEST(ServerConfLimit, RequestsOverTheRateGet429) {
         server_conf(socket_path, {{"rate=100r/s", "rate=1r/m"}, {"burst=500", "burst=1"}}));
     EXPECT_EQ(fetch("GET", nginx.url(kList)).status, 200);
     EXPECT_EQ(fetch("GET", nginx.url(kList)).status, 200);
-    EXPECT_EQ(fetch("GET", nginx.url(kList)).status, 429);
+    const HttpError expected(429, "Too Many Requests",
+                             "There are too many requests from this address",
+                             {{"Retry-After", "1"}});
+    expect_refusal(fetch("GET", nginx.url(kList)), expected);
     EXPECT_EQ(worker.requests().size(), 2U);
+
+    // Preflight requests are neither refused nor counted.
+    for (int i = 0; i < 5; ++i) {
+        EXPECT_EQ(fetch("OPTIONS", nginx.url(kList)).status, 200);
+    }
+    expect_refusal(fetch("GET", nginx.url(kList)), expected);
+}
+
+TEST(ServerConfLimit, PreflightRequestsAreNotCounted) {
+    const TemporaryDirectory directory;
+    const std::string socket_path = directory.file("worker.sock");
+    const FakeWorker worker(socket_path);
+    const TestNginx nginx(
+        server_conf(socket_path, {{"rate=100r/s", "rate=1r/m"}, {"burst=500", "burst=1"}}));
+    for (int i = 0; i < 5; ++i) {
+        EXPECT_EQ(fetch("OPTIONS", nginx.url(kList)).status, 200);
+    }
+    EXPECT_EQ(fetch("GET", nginx.url(kList)).status, 200);
+}
+
+TEST(ServerConfLimit, AnOperatorsOwn503IsInJson) {
+    const TemporaryDirectory directory;
+    const TestNginx nginx(
+        server_conf(directory.file("worker.sock"),
+                    {{"rate=100r/s", "rate=1r/m"},
+                     {"burst=500 nodelay;\n        limit_req_status 429;", "burst=1 nodelay;"}}));
+    EXPECT_EQ(fetch("GET", nginx.url(kList)).status, 502);
+    EXPECT_EQ(fetch("GET", nginx.url(kList)).status, 502);
+    expect_refusal(fetch("GET", nginx.url(kList)),
+                   HttpError(503, "Service Unavailable",
+                             "There are too many requests at the moment", {{"Retry-After", "1"}}));
 }
 
 }  // namespace

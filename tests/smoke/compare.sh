@@ -185,6 +185,8 @@ END
 
 start_nginx() { # PORT: of the worker; the next one is the stand-in's
     local socket='server unix:/run/kheops-webhooks/worker.sock;' listen='listen 127.0.0.1:8080;' path
+    mkdir -p "$directory/kheops-webhooks"
+    cp nginx/kheops-errors.conf "$directory/kheops-webhooks"
     cat >"$directory/nginx.conf" <<END
 $([ "$(id -u)" -ne 0 ] || echo 'user root;')
 daemon off;

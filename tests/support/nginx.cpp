@@ -90,6 +90,9 @@ bool TestNginx::start(const std::string& http) {
     replace_all(text, "@OPERATOR_PORT@", std::to_string(operator_port_));
     write_file(directory_.file("nginx.conf"), text);
     write_file(directory_.file("error.log"), "");
+    std::filesystem::create_directory(directory_.file("kheops-webhooks"));
+    write_file(directory_.file("kheops-webhooks/kheops-errors.conf"),
+               nginx_file("kheops-errors.conf", {}));
 
     const std::string log = directory_.file("error.log");
     process_ = std::make_unique<ChildProcess>(

@@ -23,6 +23,7 @@ struct Substitution {
                                      const std::vector<Substitution>& substitutions);
 
 /// A real nginx for one test, with its own directory and one worker process.
+/// nginx/kheops-errors.conf is where the other files of nginx/ include it.
 class TestNginx {
   public:
     /// `http` is the content of the http block; free ports of 127.0.0.1 replace `@PORT@` and

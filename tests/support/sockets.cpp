@@ -56,6 +56,23 @@ Descriptor connect_unix(const std::string& path) {
     return connection;
 }
 
+std::string exchange_unix(const std::string& path, const std::string& octets) {
+    const Descriptor connection = connect_unix(path);
+    const auto size = static_cast<ssize_t>(octets.size());
+    std::string received;
+    std::array<char, 4096> part = {};
+    ssize_t count = 0;
+    if (::send(connection.number(), octets.data(), octets.size(), MSG_NOSIGNAL) == size) {
+        while ((count = ::recv(connection.number(), part.data(), part.size(), 0)) > 0) {
+            received.append(part.data(), static_cast<size_t>(count));
+        }
+        if (count == 0) {
+            return received;
+        }
+    }
+    throw std::system_error(errno, std::generic_category(), "an exchange over " + path);
+}
+
 Descriptor bind_tcp(const std::string& address, std::uint16_t port) {
     Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const int on = 1;

@@ -16,6 +16,10 @@ namespace kheops::test {
 /// Connects to the Unix socket at `path`.
 [[nodiscard]] Descriptor connect_unix(const std::string& path);
 
+/// Sends `octets` to the Unix socket at `path` and returns what comes until the peer closes the
+/// connection.
+[[nodiscard]] std::string exchange_unix(const std::string& path, const std::string& octets);
+
 /// A TCP socket bound to an IPv4 address, not listening yet; port 0 means a free one. Several can
 /// share a port (SO_REUSEPORT).
 [[nodiscard]] Descriptor bind_tcp(const std::string& address, std::uint16_t port = 0);

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#include "support/refusal.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace kheops::test {
+
+void expect_refusal(const HttpAnswer& answer, const HttpError& error) {
+    Response expected = error_response(error);
+    EXPECT_EQ(answer.status, expected.status);
+    EXPECT_EQ(answer.body, expected.body);
+
+    HttpHeaders headers = answer.headers;
+    std::erase_if(headers, [](const auto& header) {
+        return header.first == "Server" || header.first == "Date" ||
+               header.first == "Content-Length" || header.first == "Connection";
+    });
+    std::sort(headers.begin(), headers.end());
+    std::sort(expected.headers.begin(), expected.headers.end());
+    EXPECT_EQ(headers, expected.headers);
+}
+
+}  // namespace kheops::test

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "http/message.hpp"
+#include "support/http_client.hpp"
+
+namespace kheops::test {
+
+/// Expects that nginx refused a request itself and answered as the worker answers `error`: with the
+/// same status, body and headers, apart from those of the connection (Server, Date, Content-Length,
+/// Connection).
+void expect_refusal(const HttpAnswer& answer, const HttpError& error);
+
+}  // namespace kheops::test
