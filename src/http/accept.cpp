@@ -71,15 +71,22 @@ class Cursor {
     std::string_view rest_;
 };
 
-/// Returns a weight from 0 to 1 in thousandths; at most three decimals (section 12.4.2).
+/// Returns a weight from 0 to 1 in thousandths; at most three decimals (section 12.4.2). The 0
+/// before the point may be absent.
 std::optional<int> parse_weight(std::string_view text) {
-    if (text.empty() || text.size() > 5 || (text.front() != '0' && text.front() != '1') ||
-        (text.size() > 1 && text[1] != '.')) {
+    int weight = 0;
+    if (text.starts_with('0') || text.starts_with('1')) {
+        weight = (text.front() - '0') * 1000;
+        text.remove_prefix(1);
+    } else if (text.size() < 2) {
+        return std::nullopt;  // it is empty, or has no digit
+    }
+    constexpr size_t kMaxFraction = 4;  // the point and three digits
+    if (text.size() > kMaxFraction || (!text.empty() && text.front() != '.')) {
         return std::nullopt;
     }
-    int weight = (text.front() - '0') * 1000;
     int unit = 100;
-    for (const char digit : text.substr(std::min<size_t>(2, text.size()))) {
+    for (const char digit : text.substr(std::min<size_t>(1, text.size()))) {
         if (!is_digit(digit)) {
             return std::nullopt;
         }
@@ -116,11 +123,12 @@ bool take_parameter(Cursor& cursor, MediaRange& range) {
 std::optional<MediaRange> take_media_range(Cursor& cursor) {
     MediaRange range;
     range.type = lower_case(cursor.take_token());
-    if (range.type.empty() || !cursor.take('/')) {
-        return std::nullopt;
+    if (cursor.take('/')) {
+        range.subtype = lower_case(cursor.take_token());
+    } else if (range.type == "*") {
+        range.subtype = range.type;
     }
-    range.subtype = lower_case(cursor.take_token());
-    if (range.subtype.empty()) {
+    if (range.type.empty() || range.subtype.empty()) {
         return std::nullopt;
     }
     cursor.skip_blanks();

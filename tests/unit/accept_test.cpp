@@ -23,6 +23,36 @@ TEST(Accept, MatchingRangesAllowJson) {
     }
 }
 
+// Java's HttpURLConnection, the first one up to version 17.0.11.
+TEST(Accept, TheDefaultsOfOldJavaClientsAllowJson) {
+    EXPECT_EQ(accepts_json("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"), true);
+    EXPECT_EQ(accepts_json("text/html, image/gif, image/jpeg, */*; q=0.2"), true);
+}
+
+TEST(Accept, ALoneAsteriskIsAnyType) {
+    EXPECT_EQ(accepts_json("*"), true);
+    EXPECT_EQ(accepts_json("text/html, *;q=0.1"), true);
+    EXPECT_EQ(accepts_json("*;q=0"), false);
+    EXPECT_EQ(accepts_json("*, application/json;q=0"), false);
+    for (const char* header :
+         {"**", "*a", "*;q", "* *", "*/", "/*", "application", "text/html, x"}) {
+        EXPECT_EQ(accepts_json(header), std::nullopt) << header;
+    }
+}
+
+TEST(Accept, AWeightMayBeginWithItsPoint) {
+    EXPECT_EQ(accepts_json("application/json;q=.5"), true);
+    EXPECT_EQ(accepts_json("application/json;q=.001"), true);
+    EXPECT_EQ(accepts_json("application/json;q=.0"), false);
+    EXPECT_EQ(accepts_json("application/json;q=.000, */*"), false);
+}
+
+// The web server joins them with commas (RFC 9110 section 5.3).
+TEST(Accept, SeveralHeadersAreOneList) {
+    EXPECT_EQ(accepts_json("text/html, application/json"), true);
+    EXPECT_EQ(accepts_json("text/html,application/json;q=0"), false);
+}
+
 TEST(Accept, OtherRangesRefuseJson) {
     for (const char* header : {"text/html", "application/xml", "application/vnd.api+json",
                                "application/jsonx", "*/json", "text/*"}) {
@@ -51,9 +81,9 @@ TEST(Accept, AMalformedHeaderHasNoResult) {
     for (const char* header :
          {"garbage", "application/", "/json", "application/json;q=2", "application/json;q=1.001",
           "application/json;q=0.1234", "application/json;q=", "application/json;q=x",
-          "application/json;q=.5", "application/json;q=-1", "application/json;charset",
-          "application/json text/html", "application/json;a=\"open", "a b/c", "(application/json)",
-          "application/json;q=0,5;"}) {
+          "application/json;q=.", "application/json;q=.1234", "application/json;q=.x",
+          "application/json;q=-1", "application/json;charset", "application/json text/html",
+          "application/json;a=\"open", "a b/c", "(application/json)", "application/json;q=0,5;"}) {
         EXPECT_EQ(accepts_json(header), std::nullopt) << header;
     }
 }
