@@ -5,8 +5,10 @@
 
 #include "database/find_webhooks.hpp"
 #include "http/accept.hpp"
+#include "http/conditional.hpp"
 #include "log.hpp"
 #include "text/ascii.hpp"
+#include "token/signature.hpp"
 #include "webhook_filter.hpp"
 #include "webhook_json.hpp"
 
@@ -124,9 +126,13 @@ Response list_webhooks(const Request& request, const TokenVerifier& tokens,
     record.answered_at = listing.received;
     require_administrator(listing.caller);
 
-    Response response = json_response(200, to_json(listing.page.webhooks));
+    std::string body = to_json(listing.page.webhooks);
+    std::string tag = entity_tag(sha256(body));
+    Response response = matches(request.if_none_match, tag) ? not_modified_response()
+                                                            : json_response(200, std::move(body));
     response.headers.emplace_back("X-Total-Count", std::to_string(listing.page.total));
-    response.headers.emplace_back("Access-Control-Expose-Headers", "X-Total-Count");
+    response.headers.emplace_back("ETag", std::move(tag));
+    response.headers.emplace_back("Access-Control-Expose-Headers", "X-Total-Count, ETag");
     return response;
 }
 

@@ -22,7 +22,8 @@ struct RequestRecord {
     std::optional<Clock::time_point> answered_at;  ///< when its answer arrived; empty: no answer
 };
 
-/// Answers `GET /albums/{album_id}/webhooks`, and HEAD with the same body, which the gateway omits.
+/// Answers `GET /albums/{album_id}/webhooks`, and HEAD with the same body, which the gateway omits;
+/// with 304 if the client has this list already.
 /// Checks the token's claims at the time `now`. `deadline` limits the waits for keys and for the
 /// database. Throws HttpError if a gate refuses (contract section 3), KeysUnavailable or
 /// DatabaseError if the keys or the database are not available in time.

@@ -17,6 +17,8 @@ std::string_view reason_phrase(int status) {
             return "OK";
         case 204:
             return "No Content";
+        case 304:
+            return "Not Modified";
         case 400:
             return "Bad Request";
         case 401:
@@ -52,6 +54,12 @@ Response json_response(int status, std::string body) {
     Response response{status, cross_origin_headers(), std::move(body)};
     response.headers.emplace_back("Cache-Control", "no-cache");
     response.headers.emplace_back("Content-Type", "application/json");
+    return response;
+}
+
+Response not_modified_response() {
+    Response response{304, cross_origin_headers(), {}};
+    response.headers.emplace_back("Cache-Control", "no-cache");
     return response;
 }
 

@@ -17,6 +17,7 @@ struct Request {
     std::string query;               ///< as sent, still encoded, without `?`
     std::string accept;              ///< the header Accept
     std::string authorization;       ///< the header Authorization
+    std::string if_none_match;       ///< the header If-None-Match
     std::string forwarded_for;       ///< the header X-Forwarded-For
     std::string link_authorization;  ///< the header X-Link-Authorization
     std::string remote_address;      ///< REMOTE_ADDR
@@ -73,6 +74,9 @@ class HttpError : public std::runtime_error {
 
 /// Returns a response with a JSON body and the headers of every response (contract section 4).
 [[nodiscard]] Response json_response(int status, std::string body);
+
+/// Returns a 304 with the headers of every response. It has no body, and so no Content-Type.
+[[nodiscard]] Response not_modified_response();
 
 /// The CORS headers of every response, for pages of any origin. Static lifetime.
 [[nodiscard]] const std::vector<Header>& cross_origin_headers();

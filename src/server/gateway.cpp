@@ -13,6 +13,7 @@ Request to_request(const Variables& variables) {
     request.query = variables["QUERY_STRING"];
     request.accept = variables["HTTP_ACCEPT"];
     request.authorization = variables["HTTP_AUTHORIZATION"];
+    request.if_none_match = variables["HTTP_IF_NONE_MATCH"];
     request.forwarded_for = variables["HTTP_X_FORWARDED_FOR"];
     request.link_authorization = variables["HTTP_X_LINK_AUTHORIZATION"];
     request.remote_address = variables["REMOTE_ADDR"];
@@ -30,7 +31,7 @@ std::string to_gateway_text(const Response& response, const Request& request) {
         text += value;
         text += "\r\n";
     }
-    if (response.status != 204) {
+    if (response.status != 204 && response.status != 304) {
         text += "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
     }
     text += "\r\n";

@@ -14,7 +14,7 @@ namespace kheops {
 [[nodiscard]] Request to_request(const Variables& variables);
 
 /// Returns the answer for the web server: `Status`, the headers, Content-Length except for a 204
-/// (RFC 9110 section 8.6), a blank line, and the body except for a HEAD request.
+/// and a 304 (RFC 9110 section 8.6), a blank line, and the body except for a HEAD request.
 [[nodiscard]] std::string to_gateway_text(const Response& response, const Request& request);
 
 }  // namespace kheops

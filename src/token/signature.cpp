@@ -486,4 +486,15 @@ bool VerificationKey::verify(Algorithm algorithm, std::string_view message,
     return verify_public(public_key_.get(), traits, message, signature);
 }
 
+std::string sha256(std::string_view message) {
+    const ClearErrors clear;
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned int size = 0;
+    if (EVP_Digest(message.data(), message.size(), digest.data(), &size, digest_of(32), nullptr) !=
+        1) {
+        throw std::runtime_error("OpenSSL cannot compute a SHA-256 digest");
+    }
+    return {digest.begin(), digest.begin() + size};
+}
+
 }  // namespace kheops

@@ -11,7 +11,7 @@
 
 struct evp_pkey_st;
 
-/// Verifies signatures with keys. Only signature.cpp uses OpenSSL.
+/// Verifies signatures with keys, and computes digests. Only signature.cpp uses OpenSSL.
 namespace kheops {
 
 /// The supported signature algorithms of RFC 7518 section 3.1 and RFC 8037.
@@ -95,5 +95,9 @@ class VerificationKey {
     std::string secret_;    // of an HMAC key
     std::vector<Algorithm> algorithms_;
 };
+
+/// Returns the SHA-256 digest of `message` (FIPS 180-4): 32 octets. Thread-safe. Throws
+/// std::runtime_error if OpenSSL has no memory.
+[[nodiscard]] std::string sha256(std::string_view message);
 
 }  // namespace kheops

@@ -52,6 +52,7 @@ class Answers : public testing::Test {
         EXPECT_EQ(answer.header("Content-Type"), "application/json");
         EXPECT_EQ(answer.header("Cache-Control"), "no-cache");
         EXPECT_EQ(answer.header("X-Total-Count"), "");
+        EXPECT_EQ(answer.header("ETag"), "");
         EXPECT_EQ(answer.header("Access-Control-Expose-Headers"), "");
         expect_common_headers(answer);
     }
@@ -67,7 +68,7 @@ TEST_F(Answers, ListHasAllHeadersAndItsTotal) {
     EXPECT_EQ(answer.header("Content-Type"), "application/json");
     EXPECT_EQ(answer.header("Content-Length"), std::to_string(answer.body.size()));
     EXPECT_EQ(answer.header("Cache-Control"), "no-cache");
-    EXPECT_EQ(answer.header("Access-Control-Expose-Headers"), "X-Total-Count");
+    EXPECT_EQ(answer.header("Access-Control-Expose-Headers"), "X-Total-Count, ETag");
     expect_common_headers(answer);
 
     const auto body = json::parse(answer.body);
@@ -103,7 +104,7 @@ TEST_F(Answers, HeadIsGetWithoutABody) {
     EXPECT_EQ(head.status, 200);
     EXPECT_EQ(head.body, "");
     for (const char* name : {"Content-Length", "Content-Type", "Cache-Control", "X-Total-Count",
-                             "Access-Control-Expose-Headers"}) {
+                             "ETag", "Access-Control-Expose-Headers"}) {
         EXPECT_EQ(head.header(name), get.header(name)) << name;
     }
     EXPECT_EQ(site_->fetch("HEAD", kList).status, 401);

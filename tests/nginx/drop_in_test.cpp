@@ -227,12 +227,14 @@ TEST_F(DropInTest, PassesTheParametersThatTheWorkerReads) {
     fetch("GET", nginx.url("/api//albums/DemoAlbum%31/webhooks/?limit=2&url=a%2Bb"),
           {{"Accept", "application/json"},
            {"Authorization", kToken},
+           {"If-None-Match", "\"a\""},
            {"X-Forwarded-For", "192.0.2.7"}});
     EXPECT_EQ(worker.parameter("REQUEST_METHOD"), "GET");
     EXPECT_EQ(worker.parameter("PATH_INFO"), "/albums/DemoAlbum1/webhooks/");
     EXPECT_EQ(worker.parameter("QUERY_STRING"), "limit=2&url=a%2Bb");
     EXPECT_EQ(worker.parameter("HTTP_ACCEPT"), "application/json");
     EXPECT_EQ(worker.parameter("HTTP_AUTHORIZATION"), kToken);
+    EXPECT_EQ(worker.parameter("HTTP_IF_NONE_MATCH"), "\"a\"");
     EXPECT_EQ(worker.parameter("HTTP_X_LINK_AUTHORIZATION"), "");
     EXPECT_EQ(worker.parameter("HTTP_X_FORWARDED_FOR"), "192.0.2.7, 127.0.0.1");
     EXPECT_EQ(worker.parameter("REMOTE_ADDR"), "127.0.0.1");

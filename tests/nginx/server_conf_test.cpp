@@ -49,6 +49,7 @@ TEST_F(ServerConf, PassesTheParametersThatTheWorkerReads) {
     const HttpAnswer answer = fetch("GET", std::string(kList) + "?limit=2&url=a%2Bb",
                                     {{"Accept", "application/json"},
                                      {"Authorization", "Bearer a.b.c"},
+                                     {"If-None-Match", "\"a\""},
                                      {"X-Link-Authorization", "true"}});
     EXPECT_EQ(answer.status, 200);
     EXPECT_EQ(answer.body, "worker");
@@ -57,6 +58,7 @@ TEST_F(ServerConf, PassesTheParametersThatTheWorkerReads) {
     EXPECT_EQ(worker_.parameter("QUERY_STRING"), "limit=2&url=a%2Bb");
     EXPECT_EQ(worker_.parameter("HTTP_ACCEPT"), "application/json");
     EXPECT_EQ(worker_.parameter("HTTP_AUTHORIZATION"), "Bearer a.b.c");
+    EXPECT_EQ(worker_.parameter("HTTP_IF_NONE_MATCH"), "\"a\"");
     EXPECT_EQ(worker_.parameter("HTTP_X_LINK_AUTHORIZATION"), "true");
     EXPECT_EQ(worker_.parameter("HTTP_X_FORWARDED_FOR"), "127.0.0.1");
     EXPECT_EQ(worker_.parameter("REMOTE_ADDR"), "127.0.0.1");

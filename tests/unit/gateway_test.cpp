@@ -22,6 +22,7 @@ TEST(Gateway, ReadsTheMetaVariables) {
                                                     {"QUERY_STRING", "limit=1"},
                                                     {"HTTP_ACCEPT", "*/*"},
                                                     {"HTTP_AUTHORIZATION", "Bearer a.b.c"},
+                                                    {"HTTP_IF_NONE_MATCH", "\"a\""},
                                                     {"HTTP_X_FORWARDED_FOR", "192.0.2.1"},
                                                     {"HTTP_X_LINK_AUTHORIZATION", "true"},
                                                     {"REMOTE_ADDR", "192.0.2.2"},
@@ -32,6 +33,7 @@ TEST(Gateway, ReadsTheMetaVariables) {
     EXPECT_EQ(request.query, "limit=1");
     EXPECT_EQ(request.accept, "*/*");
     EXPECT_EQ(request.authorization, "Bearer a.b.c");
+    EXPECT_EQ(request.if_none_match, "\"a\"");
     EXPECT_EQ(request.forwarded_for, "192.0.2.1");
     EXPECT_EQ(request.link_authorization, "true");
     EXPECT_EQ(request.remote_address, "192.0.2.2");
@@ -63,6 +65,15 @@ TEST(Gateway, Status204HasNoLength) {
     Request request;
     request.method = "OPTIONS";
     EXPECT_EQ(to_gateway_text({204, {}, ""}, request), "Status: 204 No Content\r\n\r\n");
+}
+
+TEST(Gateway, Status304HasNoLength) {
+    for (const char* method : {"GET", "HEAD"}) {
+        Request request;
+        request.method = method;
+        EXPECT_EQ(to_gateway_text({304, {{"ETag", "\"a\""}}, ""}, request),
+                  "Status: 304 Not Modified\r\nETag: \"a\"\r\n\r\n");
+    }
 }
 
 }  // namespace

@@ -32,7 +32,8 @@ TEST(Message, AReasonIsNotShownToTheClient) {
 }
 
 TEST(Message, EveryAnswerHasTheCorsHeaders) {
-    for (const Response& response : {error_response({404, "a", "b"}), json_response(200, "[]")}) {
+    for (const Response& response :
+         {error_response({404, "a", "b"}), json_response(200, "[]"), not_modified_response()}) {
         EXPECT_EQ(header_of(response, "Access-Control-Allow-Origin"), "*");
         EXPECT_EQ(header_of(response, "Access-Control-Allow-Headers"),
                   "origin, content-type, accept, authorization, frontend, accept-charset, "
@@ -41,6 +42,14 @@ TEST(Message, EveryAnswerHasTheCorsHeaders) {
                   "GET, PATCH, POST, PUT, DELETE, OPTIONS, HEAD");
         EXPECT_EQ(header_of(response, "Access-Control-Max-Age"), "86400");
     }
+}
+
+TEST(Message, Status304HasNeitherBodyNorType) {
+    const Response response = not_modified_response();
+    EXPECT_EQ(response.status, 304);
+    EXPECT_EQ(response.body, "");
+    EXPECT_EQ(header_of(response, "Content-Type"), "");
+    EXPECT_EQ(header_of(response, "Cache-Control"), "no-cache");
 }
 
 TEST(Message, AnErrorKeepsItsOwnHeaders) {

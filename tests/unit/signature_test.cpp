@@ -375,5 +375,22 @@ TEST(PemKey, RefusesOtherPemBlocks) {
     }
 }
 
+// The examples of FIPS 180-4.
+TEST(Digest, Sha256OfTheExamplesOfTheStandard) {
+    const auto hexadecimal = [](std::string_view octets) {
+        std::string digits;
+        for (const char c : octets) {
+            const auto octet = static_cast<unsigned char>(c);
+            digits += "0123456789abcdef"[octet / 16];
+            digits += "0123456789abcdef"[octet % 16];
+        }
+        return digits;
+    };
+    EXPECT_EQ(hexadecimal(sha256("abc")),
+              "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    EXPECT_EQ(hexadecimal(sha256("")),
+              "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
 }  // namespace
 }  // namespace kheops
