@@ -7,6 +7,7 @@
 #include "http/accept.hpp"
 #include "http/conditional.hpp"
 #include "log.hpp"
+#include "page_links.hpp"
 #include "text/ascii.hpp"
 #include "token/signature.hpp"
 #include "webhook_filter.hpp"
@@ -131,8 +132,12 @@ Response list_webhooks(const Request& request, const TokenVerifier& tokens,
     Response response = matches(request.if_none_match, tag) ? not_modified_response()
                                                             : json_response(200, std::move(body));
     response.headers.emplace_back("X-Total-Count", std::to_string(listing.page.total));
+    std::string links = page_links(request.query, filter, listing.page.total);
+    if (!links.empty()) {
+        response.headers.emplace_back("Link", std::move(links));
+    }
     response.headers.emplace_back("ETag", std::move(tag));
-    response.headers.emplace_back("Access-Control-Expose-Headers", "X-Total-Count, ETag");
+    response.headers.emplace_back("Access-Control-Expose-Headers", "X-Total-Count, Link, ETag");
     return response;
 }
 

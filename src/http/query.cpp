@@ -36,20 +36,41 @@ std::string decode_form(std::string_view encoded) {
     return decoded;
 }
 
+/// Removes the first parameter from a query and returns it; it is empty between `&` and `&`.
+std::string_view take_parameter(std::string_view& query) {
+    const size_t end = std::min(query.find('&'), query.size());
+    const std::string_view parameter = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    return parameter;
+}
+
+bool is_named(std::string_view parameter, std::string_view name) {
+    return !parameter.empty() && decode_form(parameter.substr(0, parameter.find('='))) == name;
+}
+
 }  // namespace
 
 std::optional<std::string> query_parameter(std::string_view query, std::string_view name) {
     while (!query.empty()) {
-        const size_t end = std::min(query.find('&'), query.size());
-        const std::string_view pair = query.substr(0, end);
-        query.remove_prefix(std::min(end + 1, query.size()));
-
-        const size_t equals = std::min(pair.find('='), pair.size());
-        if (!pair.empty() && decode_form(pair.substr(0, equals)) == name) {
-            return decode_form(pair.substr(std::min(equals + 1, pair.size())));
+        const std::string_view parameter = take_parameter(query);
+        if (is_named(parameter, name)) {
+            const size_t equals = std::min(parameter.find('='), parameter.size());
+            return decode_form(parameter.substr(std::min(equals + 1, parameter.size())));
         }
     }
     return std::nullopt;
+}
+
+std::string query_without(std::string_view query, std::string_view name) {
+    std::string rest;
+    while (!query.empty()) {
+        const std::string_view parameter = take_parameter(query);
+        if (!parameter.empty() && !is_named(parameter, name)) {
+            rest += rest.empty() ? "" : "&";
+            rest += parameter;
+        }
+    }
+    return rest;
 }
 
 }  // namespace kheops

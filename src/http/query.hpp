@@ -14,4 +14,7 @@ namespace kheops {
 [[nodiscard]] std::optional<std::string> query_parameter(std::string_view query,
                                                          std::string_view name);
 
+/// Returns the query without all parameters `name`. The others stay as sent, in their order.
+[[nodiscard]] std::string query_without(std::string_view query, std::string_view name);
+
 }  // namespace kheops

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 // The path and the query, as `path?query`. Oracles: a parser that decodes all pairs before it looks
-// for a name; and its pairs encoded again, which must give the same result.
+// for a name; and its pairs encoded again, which must give the same result. The links to other
+// pages must have the same pairs, except for the offset.
 
 #include <cstdlib>
 #include <limits>
@@ -15,6 +16,7 @@
 #include "http/message.hpp"
 #include "http/query.hpp"
 #include "list_webhooks.hpp"
+#include "page_links.hpp"
 #include "webhook_filter.hpp"
 
 namespace kheops {
@@ -100,6 +102,35 @@ bool naive_count(const std::optional<std::string>& text, long long& count) {
     return count >= 0 && count <= std::numeric_limits<std::int32_t>::max();
 }
 
+/// The links to other pages of a list with this many webhooks.
+void check_links(const std::string& query, const WebhookFilter& filter, std::int64_t total) {
+    const std::string header = page_links(query, filter, total);
+    if (header.empty()) {
+        FUZZ_CHECK(filter.limit.value_or(0) == 0 || query.size() > 4000);
+        return;
+    }
+    FUZZ_CHECK(filter.limit.value_or(0) > 0);
+    Pairs kept = naive_pairs(query);
+    std::erase_if(kept, [](const auto& pair) { return pair.first == "offset"; });
+    for (const std::string& link : split(header, ',')) {
+        static const std::regex relation("; rel=\"(first|prev|next|last)\"");
+        const size_t begin = link.find("<?") + 2;
+        const size_t end = link.find('>');
+        FUZZ_CHECK(begin <= 3 && end != std::string::npos);
+        FUZZ_CHECK(std::regex_match(link.substr(end + 1), relation));
+        const std::string target = link.substr(begin, end - begin);
+        FUZZ_CHECK(target.find_first_not_of("!$&'()*+-./0123456789:=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                            "_abcdefghijklmnopqrstuvwxyz~%") == std::string::npos);
+        Pairs pairs = naive_pairs(target);
+        FUZZ_CHECK(!pairs.empty() && pairs.back().first == "offset");
+        long long offset = 0;
+        FUZZ_CHECK(naive_count(pairs.back().second, offset));
+        FUZZ_CHECK(offset < total || offset == 0);
+        pairs.pop_back();
+        FUZZ_CHECK(pairs == kept);
+    }
+}
+
 void check_query(const std::string& query) {
     const Pairs pairs = naive_pairs(query);
     std::string again;
@@ -120,6 +151,9 @@ void check_query(const std::string& query) {
         const WebhookFilter filter = filter_in_query(query);
         FUZZ_CHECK(counts && filter.offset == offset && filter.limit.value_or(0) == limit);
         FUZZ_CHECK(filter.url == naive_parameter(pairs, "url"));
+        for (const std::int64_t total : {0LL, 1LL, 25LL, 5'000'000'000LL}) {
+            check_links(query, filter, total);
+        }
         const WebhookFilter same = filter_in_query(again);
         FUZZ_CHECK(same.limit == filter.limit && same.offset == filter.offset &&
                    same.url == filter.url);

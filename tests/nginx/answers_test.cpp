@@ -68,7 +68,7 @@ TEST_F(Answers, ListHasAllHeadersAndItsTotal) {
     EXPECT_EQ(answer.header("Content-Type"), "application/json");
     EXPECT_EQ(answer.header("Content-Length"), std::to_string(answer.body.size()));
     EXPECT_EQ(answer.header("Cache-Control"), "no-cache");
-    EXPECT_EQ(answer.header("Access-Control-Expose-Headers"), "X-Total-Count, ETag");
+    EXPECT_EQ(answer.header("Access-Control-Expose-Headers"), "X-Total-Count, Link, ETag");
     expect_common_headers(answer);
 
     const auto body = json::parse(answer.body);

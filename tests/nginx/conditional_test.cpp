@@ -53,6 +53,7 @@ TEST_F(Conditional, AKnownListIsNotSentAgain) {
     const std::string tag = full.header("ETag");
     EXPECT_EQ(tag.size(), 34U) << tag;
     EXPECT_TRUE(tag.starts_with('"')) << tag;
+    EXPECT_NE(full.header("Link"), "");
     for (const std::string& header : {tag, "W/" + tag, "\"x\", W/" + tag, std::string("*")}) {
         SCOPED_TRACE(header);
         expect_not_modified(ask("alice", {{"If-None-Match", header}}, "GET", query), full);
@@ -93,6 +94,7 @@ TEST_F(Conditional, TheTotalOfA304IsThatOfNow) {
     EXPECT_EQ(again.status, 304);
     EXPECT_EQ(std::stoi(again.header("X-Total-Count")),
               std::stoi(full.header("X-Total-Count")) - 1);
+    EXPECT_NE(again.header("Link"), full.header("Link"));
 }
 
 TEST_F(Conditional, TheWeakTagOfACompressedListMatches) {

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../../src"
 rings='
 deadline descriptor key_times settings variables webhook text/
 log regular_file http/
-token/ database/ webhook_filter webhook_json
+token/ database/ webhook_filter webhook_json page_links
 provider/
 config list_webhooks
 open_keys settings_file server/

@@ -23,6 +23,13 @@ TEST(Query, APercentWithoutTwoHexDigitsIsKept) {
     EXPECT_EQ(query_parameter("url=%zz%+1%-1", "url"), "%zz% 1%-1");
 }
 
+TEST(Query, WithoutANameTheOtherParametersStayAsSent) {
+    EXPECT_EQ(query_without("a=%41+&offset=1&b&offset&%6Fffset=2&&=c&offsets=3&", "offset"),
+              "a=%41+&b&=c&offsets=3");
+    EXPECT_EQ(query_without("offset=1", "offset"), "");
+    EXPECT_EQ(query_without("", "offset"), "");
+}
+
 TEST(Query, TheFirstOfSeveralIsUsed) {
     EXPECT_EQ(query_parameter("limit=1&limit=2", "limit"), "1");
     EXPECT_EQ(query_parameter("limit&limit=2", "limit"), "");
