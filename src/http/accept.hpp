@@ -11,8 +11,7 @@ namespace kheops {
 /// specific, the highest weight counts. Ignores parameters other than `q`. An empty header counts
 /// as absent and allows everything. Returns std::nullopt if the header is malformed.
 /// As in Kheops, two forms that Java's HttpURLConnection sends are valid: a lone `*` means `*/*`,
-/// and a weight may be `.2`. Several Accept headers are one list: the caller joins them with
-/// commas.
+/// and a weight may be `.2`.
 [[nodiscard]] std::optional<bool> accepts_json(std::string_view header);
 
 }  // namespace kheops

@@ -14,8 +14,7 @@ namespace kheops {
 
 /// Returns whether the header If-None-Match contains `tag`, or is `*`. The comparison is the weak
 /// one (RFC 9110 section 13.1.2): a web server that compresses the answer weakens its tag. A
-/// malformed header matches nothing, like an empty one. Several such headers are one list: the
-/// caller joins them with commas.
+/// malformed header matches nothing, like an empty one.
 [[nodiscard]] bool matches(std::string_view if_none_match, std::string_view tag);
 
 }  // namespace kheops

@@ -10,7 +10,8 @@
 /// An HTTP request and response as plain values, independent of the gateway protocol.
 namespace kheops {
 
-/// A request as the web server passed it. Members for headers are empty if the header is absent.
+/// A request as the web server passed it. Members for headers are empty if the header is absent;
+/// several headers of one name are joined with commas (RFC 9110 section 5.3).
 struct Request {
     std::string method;
     std::string path;                ///< decoded, without query

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstring>
 #include <stdexcept>
 
 namespace kheops {
@@ -41,8 +42,24 @@ bool FastCgi::begin(Descriptor connection) {
     return FCGX_Accept_r(request_.get()) == 0;
 }
 
-const char* FastCgi::parameter(const char* name) const {
-    return FCGX_GetParam(name, request_->envp);
+const char* FastCgi::parameter(const char* name) {
+    const std::string begin = std::string(name) + '=';
+    const char* first = nullptr;
+    joined_.clear();
+    for (char** next = request_->envp; *next != nullptr; ++next) {
+        if (std::strncmp(*next, begin.c_str(), begin.size()) != 0) {
+            continue;
+        }
+        const char* value = *next + begin.size();
+        if (first == nullptr) {
+            first = value;
+        } else if (begin.starts_with("HTTP_")) {
+            joined_ += joined_.empty() ? first : "";
+            joined_ += ", ";
+            joined_ += value;
+        }
+    }
+    return joined_.empty() ? first : joined_.c_str();
 }
 
 void FastCgi::discard_body() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "descriptor.hpp"
@@ -31,8 +32,11 @@ class FastCgi {
     /// (inspect_request). Returns false, and closes the connection, if libfcgi finds no request.
     [[nodiscard]] bool begin(Descriptor connection);
 
-    /// Returns the value of a parameter; null if the web server did not pass it. Valid until end().
-    [[nodiscard]] const char* parameter(const char* name) const;
+    /// Returns the value of a parameter; null if the web server did not pass it. If a header
+    /// (`HTTP_…`) was passed several times, returns the values joined with commas, which RFC 3875
+    /// section 4.1.18 expects of the web server; of other parameters the first counts. Valid until
+    /// the next call.
+    [[nodiscard]] const char* parameter(const char* name);
 
     /// Reads the body, all of which must have arrived (RequestFraming::body_complete), so that the
     /// next request starts after it. Call this before write(): a peer that has the answer may send
@@ -52,6 +56,7 @@ class FastCgi {
 
   private:
     std::unique_ptr<FCGX_Request> request_;
+    std::string joined_;  // what parameter() returned, if it joined values
 };
 
 }  // namespace kheops

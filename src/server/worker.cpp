@@ -29,7 +29,7 @@ namespace {
 /// A request that a thread takes within this time did not wait in the queue.
 constexpr std::chrono::milliseconds kMaxImmediate(1);
 
-Request read_request(const FastCgi& fastcgi, const RequestFraming& framing) {
+Request read_request(FastCgi& fastcgi, const RequestFraming& framing) {
     Request request =
         to_request(Variables([&fastcgi](const char* name) { return fastcgi.parameter(name); }));
     request.nul_in_path = framing.nul_in_path;

@@ -191,6 +191,36 @@ TEST_F(Answers, Gate3OnlyJsonIsAcceptable) {
     EXPECT_EQ(site_->fetch("GET", kList, headers).status, 200);
 }
 
+// nginx before 1.23 passes one parameter for each line, if it passes all headers.
+TEST_F(Answers, SeveralLinesOfAHeaderAreOneList) {
+    FastCgiClient client(site_->worker().socket_path());
+    const auto status = [&client](const Parameters& headers) {
+        Parameters parameters = {{"REQUEST_METHOD", "GET"}, {"PATH_INFO", kList}};
+        parameters.insert(parameters.end(), headers.begin(), headers.end());
+        client.send(fastcgi_request(parameters, true));
+        return status_of(client.receive_answer());
+    };
+    const auto authorization =
+        std::make_pair(std::string("HTTP_AUTHORIZATION"), "Bearer " + mint_token("alice"));
+    EXPECT_EQ(status({{"HTTP_ACCEPT", "text/html"}, authorization}), 406);
+    for (const char* first : {"text/html", "", "text/html;q=0.1,", "image/gif, image/jpeg"}) {
+        EXPECT_EQ(status({{"HTTP_ACCEPT", first},
+                          authorization,
+                          {"HTTP_ACCEPT", ""},
+                          {"HTTP_ACCEPT", "application/json"}}),
+                  200);
+    }
+    EXPECT_EQ(
+        status({{"HTTP_ACCEPT", "*/*"}, {"HTTP_ACCEPT", "application/json;q=0"}, authorization}),
+        406);
+    EXPECT_EQ(status({{"HTTP_ACCEPT", "*/*"}, {"HTTP_ACCEPT", "x"}, authorization}), 400);
+    const std::string tag = site_->get(kList, "alice").header("ETag");
+    EXPECT_EQ(status({{"HTTP_IF_NONE_MATCH", "\"x\""}, {"HTTP_IF_NONE_MATCH", tag}, authorization}),
+              304);
+    EXPECT_EQ(status({authorization, authorization}), 401);
+    EXPECT_EQ(status({{"PATH_INFO", "/other"}, authorization}), 200);  // the first counts
+}
+
 TEST_F(Answers, Gate4RequestsWithoutABearerTokenGet401) {
     for (const char* value :
          {"", "Bearer", "Basic YWxpY2U6eA==", "Bearer a b", "Bearer a,b", "a.b.c"}) {

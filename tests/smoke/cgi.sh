@@ -105,6 +105,17 @@ if [ "$(rejected)" != "$before" ]; then
     failures=$((failures + 1))
 fi
 
+tag=$(tr -d '\r' <<<"$(cgi HTTP_AUTHORIZATION="$bearer" 2>/dev/null)" | sed -n 's/^ETag: //p')
+for method in GET HEAD; do
+    answer=$(cgi REQUEST_METHOD=$method HTTP_AUTHORIZATION="$bearer" HTTP_IF_NONE_MATCH="W/$tag" 2>/dev/null)
+    expect "$method of a known list" '^Status: 304 Not Modified$' "$answer"
+    expect "$method of a known list" "^ETag: $tag\$" "$answer"
+    if grep -Eiq '^Content-|^\[' <<<"$answer"; then
+        echo "$method of a known list: a 304 with a body, a length or a type" >&2
+        failures=$((failures + 1))
+    fi
+done
+
 answer=$(cgi REQUEST_METHOD=HEAD HTTP_AUTHORIZATION="$bearer" 2>/dev/null)
 expect 'HEAD' '^Content-Length: [1-9]' "$answer"
 if grep -q QAdfIstxuOvwkcm39WEO <<<"$answer"; then

@@ -47,7 +47,7 @@ TEST(Accept, AWeightMayBeginWithItsPoint) {
     EXPECT_EQ(accepts_json("application/json;q=.000, */*"), false);
 }
 
-// The web server joins them with commas (RFC 9110 section 5.3).
+// They are joined with commas (RFC 9110 section 5.3).
 TEST(Accept, SeveralHeadersAreOneList) {
     EXPECT_EQ(accepts_json("text/html, application/json"), true);
     EXPECT_EQ(accepts_json("text/html,application/json;q=0"), false);
