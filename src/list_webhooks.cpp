@@ -23,6 +23,22 @@ bool is_album_id(std::string_view text) {
     return text.size() == 10 && std::all_of(text.begin(), text.end(), is_alphanumeric);
 }
 
+/// The path for the log. A long part of it is hidden: it can be a token, as in Kheops' paths
+/// /link/{token}/….
+std::string path_without_tokens(std::string_view path) {
+    constexpr std::size_t kMaxPart = 20;  // Kheops' tokens have 22 characters or more
+    std::string shown;
+    for (;;) {
+        const std::size_t end = std::min(path.find('/'), path.size());
+        shown += end > kMaxPart ? "\u2026" : path.substr(0, end);
+        if (end == path.size()) {
+            return shown;
+        }
+        shown += '/';
+        path.remove_prefix(end + 1);
+    }
+}
+
 /// Gate 1 of contract section 3.
 AlbumId album_in_path(const Request& request) {
     constexpr std::string_view kPrefix = "/albums/";
@@ -40,7 +56,7 @@ AlbumId album_in_path(const Request& request) {
         }
     }
     throw HttpError(404, "Not Found", "There is nothing at this path", {},
-                    "the path is " + log_quoted(request.path) +
+                    "the path is " + log_quoted(path_without_tokens(request.path)) +
                         (request.nul_in_path ? " and U+0000" : "") +
                         ", expected /albums/{album_id}/webhooks with an album_id of 10 letters and "
                         "digits");

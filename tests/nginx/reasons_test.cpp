@@ -155,6 +155,17 @@ TEST_F(Reasons, OfThePathAndTheMethod) {
                     "the method is \"POST\", expected GET, HEAD, OPTIONS"});
 }
 
+TEST_F(Reasons, OfThePathWithoutATokenInIt) {
+    const std::string capability = "kHEoPsCaPaBiLiTyToKeN0";
+    const std::string signed_token = token(good_claims() + "}");
+    for (const std::string& secret : {capability, signed_token}) {
+        expect_refused("GET", "/api/link/" + secret + "/albums/DemoAlbum1/webhooks", {},
+                       {404, "Not Found", "There is nothing at this path", "",
+                        "the path is \"/link/…/albums/DemoAlbum1/webhooks\", expected /albums/"});
+        EXPECT_EQ(site_->worker().log().find(secret.substr(0, 20)), std::string::npos);
+    }
+}
+
 TEST_F(Reasons, OfTheAcceptHeader) {
     expect_refused("GET", kList, {{"Accept", "text/html"}},
                    {406, "Not Acceptable", "The answer is application/json", "",
