@@ -136,6 +136,34 @@ bool has_duplicate_names(const cJSON* root) {
     return false;
 }
 
+void append_beginning_of_string(std::string& out, std::string_view text, std::size_t max_octets) {
+    out += Value::string(std::string(beginning_of(text, max_octets + 1))).text();
+}
+
+/// Appends compact JSON until `out` has more than `max_octets`; the rest may be missing.
+// At most kMaxNesting levels deep. NOLINTNEXTLINE(misc-no-recursion)
+void append_beginning(std::string& out, const View& value, std::size_t max_octets) {
+    if (const std::optional<std::string> text = value.string()) {
+        append_beginning_of_string(out, *text, max_octets);
+    } else if (value.is_array() || value.is_object()) {
+        const std::vector<View> elements = value.elements();
+        const auto members = value.members();
+        out += value.is_array() ? '[' : '{';
+        for (std::size_t i = 0; i < elements.size() + members.size() && out.size() <= max_octets;
+             ++i) {
+            out += i > 0 ? "," : "";
+            if (value.is_object()) {
+                append_beginning_of_string(out, members[i].first, max_octets);
+                out += ':';
+            }
+            append_beginning(out, value.is_array() ? elements[i] : members[i].second, max_octets);
+        }
+        out += value.is_array() ? ']' : '}';
+    } else {
+        out += value.text();
+    }
+}
+
 }  // namespace
 
 bool View::is_object() const {
@@ -208,6 +236,13 @@ std::string View::text() const {
         throw std::bad_alloc();
     }
     return printed.get();
+}
+
+std::string View::beginning_of_text(std::size_t max_octets) const {
+    std::string text;
+    append_beginning(text, *this, max_octets);
+    const std::string_view beginning = beginning_of(text, max_octets);
+    return std::string(beginning) + (beginning.size() < text.size() ? "\u2026" : "");
 }
 
 void Value::Delete::operator()(cJSON* node) const {

@@ -40,6 +40,9 @@ class View {
     [[nodiscard]] std::optional<double> number() const;
     /// Returns compact JSON in UTF-8. Throws std::bad_alloc.
     [[nodiscard]] std::string text() const;
+    /// Returns at most the first `max_octets` of text(), and `…` if there are more. Writes little
+    /// more than these, however long the text is.
+    [[nodiscard]] std::string beginning_of_text(std::size_t max_octets) const;
 
   private:
     const cJSON* node_;

@@ -9,7 +9,6 @@
 #include "http/message.hpp"
 #include "log.hpp"
 #include "text/json.hpp"
-#include "text/utf8.hpp"
 
 namespace kheops {
 
@@ -53,9 +52,7 @@ namespace kheops {
         return std::string(name) + " is " + log_quoted(*text);
     }
     constexpr std::size_t kMaxOctets = 100;
-    const std::string json = member->text();
-    return std::string(name) + " is " + std::string(beginning_of(json, kMaxOctets)) +
-           (json.size() > kMaxOctets ? "\u2026" : "");
+    return std::string(name) + " is " + member->beginning_of_text(kMaxOctets);
 }
 
 }  // namespace kheops

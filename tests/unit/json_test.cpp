@@ -194,5 +194,26 @@ TEST(JsonView, GivesTheMembersInTheirOrderAndEachValueAsText) {
     EXPECT_TRUE(members[0].second.members().empty());
 }
 
+std::string beginning_of_json(const std::string& text, std::size_t max_octets) {
+    const std::optional<json::Value> value = json::parse(text);
+    return value ? value->view().beginning_of_text(max_octets) : "refused";
+}
+
+TEST(JsonView, GivesTheBeginningOfALongText) {
+    EXPECT_EQ(beginning_of_json(R"([1,"x"])", 7), R"([1,"x"])");
+    EXPECT_EQ(beginning_of_json(R"([1,"x"])", 6), R"([1,"x"…)");
+    EXPECT_EQ(beginning_of_json(R"(["éé"])", 3), R"(["…)");
+    std::string numbers = "[1";
+    for (int i = 0; i < 10000; ++i) {
+        numbers += ",0.1";
+    }
+    EXPECT_EQ(beginning_of_json(numbers + "]", 10), "[1,0.1,0.1…");
+    EXPECT_EQ(beginning_of_json("[\"" + std::string(10000, 'a') + "\"]", 5), "[\"aaa…");
+    EXPECT_EQ(beginning_of_json(R"({"a\n":{"b":[]},"c":null})", 99),
+              R"({"a\n":{"b":[]},"c":null})");
+    EXPECT_EQ(beginning_of_json(R"({"a":{"b":[]},"c":null})", 12), R"({"a":{"b":[]…)");
+    EXPECT_EQ(beginning_of_json("{}", 0), "…");
+}
+
 }  // namespace
 }  // namespace kheops
