@@ -174,6 +174,19 @@ std::string log_quoted(std::string_view value, std::size_t max_characters) {
     return text;
 }
 
+std::string in_one_line(std::string_view text) {
+    std::string line;
+    while (!text.empty()) {
+        const Character character = first_character(text);
+        const std::size_t octets = std::max<std::size_t>(character.octets, 1);
+        const bool is_shown = character.octets > 0 &&
+                              (character.code_point == '"' || !is_special(character.code_point));
+        line += is_shown ? text.substr(0, octets) : " ";
+        text.remove_prefix(octets);
+    }
+    return line;
+}
+
 Log::Log(LogLevel level) : level_(level) {
     struct stat file = {};
     if (::fstat(STDERR_FILENO, &file) != 0) {

@@ -49,6 +49,10 @@ using LogPairs = std::vector<LogPair>;
 /// value.
 [[nodiscard]] std::string log_quoted(std::string_view value, std::size_t max_characters = 100);
 
+/// Returns `text` with a space in place of each control character, also of those of Unicode that
+/// log_value() escapes, and of each octet that is not UTF-8.
+[[nodiscard]] std::string in_one_line(std::string_view text);
+
 /// Writes lines to standard error. Safe to use from several threads. Drops and counts a line that
 /// it cannot write at once. `event=log_dropped` reports the number, at any level, before the next
 /// line that can be written or in the destructor. Two things can still delay a caller: a slow disk,

@@ -8,6 +8,7 @@
 #include "check/key_check.hpp"
 #include "check/settings_check.hpp"
 #include "check/socket_check.hpp"
+#include "log.hpp"
 
 namespace kheops {
 
@@ -25,16 +26,14 @@ const char* name_of(Finding::Grade grade) {
     return "problem";
 }
 
-/// What was found can quote a server, which must not begin another line.
-std::string in_one_line(std::string text) {
-    const auto is_control = [](char c) { return (c >= '\0' && c < ' ') || c == '\x7F'; };
-    std::ranges::replace_if(text, is_control, ' ');
-    return text;
-}
-
+/// What was found can quote a server, which must not begin another line or the remedy.
 std::string line_of(const Finding& finding) {
-    const std::string remedy = finding.remedy.empty() ? "" : "; " + finding.remedy;
-    return name_of(finding.grade) + std::string(": ") + in_one_line(finding.found + remedy);
+    std::string text = finding.found;
+    if (!finding.remedy.empty()) {
+        std::ranges::replace(text, ';', ',');
+        text += "; " + finding.remedy;
+    }
+    return name_of(finding.grade) + std::string(": ") + in_one_line(text);
 }
 
 }  // namespace

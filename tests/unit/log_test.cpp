@@ -126,6 +126,13 @@ TEST(Log, EverySpaceAndInvisibleControlOfUnicodeIsQuoted) {
     }
 }
 
+TEST(Log, TextForATerminalStaysOnItsLine) {
+    EXPECT_EQ(in_one_line("a \"b\" \\ \xC3\xA9 …"), "a \"b\" \\ \xC3\xA9 …");
+    EXPECT_EQ(in_one_line("a\nb\tc\x1B[31m\x7F"), "a b c [31m ");
+    EXPECT_EQ(in_one_line("a\u009B31m\u202Eb\u2028c\uFEFF"), "a 31m b c ");
+    EXPECT_EQ(in_one_line("a\xFF\xC0\xA2\xE2\x80"), "a     ");
+}
+
 TEST(Log, AValueOfMoreThan256CharactersIsCut) {
     for (const char* character : {"x", "\u00E9", "\u20AC", "\U0001F600"}) {
         const std::string longest = repeat(character, 256);

@@ -289,6 +289,13 @@ TEST_F(Check, AKeyFileWithoutAUsableKeyIsNamed) {
                    "write the public keys");
 }
 
+TEST_F(Check, AKeyIdForgesNeitherALineNorARemedyNorAColour) {
+    write_file(key_file(),
+               jwk_set({SigningKey::rsa(1024).jwk("\"kid\":\"a\u009B31m\u2028ok: b; run rm\"")}));
+    expect_problem(check(), "key file .*: key \"a 31m ok: b, run rm\": .*",
+                   "write the public keys");
+}
+
 TEST_F(Check, ASkippedKeyIsAWarning) {
     std::vector<std::string> keys(6, SigningKey::rsa(1024).jwk());
     keys.push_back(SigningKey::ed25519().jwk());
