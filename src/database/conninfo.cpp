@@ -98,6 +98,18 @@ constexpr std::array<const char*, 6> kIntegers = {"connect_timeout",  "keepalive
 
 using Option = std::pair<const char*, const char*>;  // keyword and value
 
+/// Whether the path of a URI contains a raw @. libpq then takes a part of a password that contains
+/// a slash for the name of the database, which messages name.
+bool has_at_in_path(std::string_view uri) {
+    if (!uri.starts_with("postgresql://") && !uri.starts_with("postgres://")) {
+        return false;
+    }
+    uri.remove_prefix(uri.find("//") + 2);
+    uri = uri.substr(0, uri.find('?'));
+    const std::size_t path = uri.find('/');
+    return path != std::string_view::npos && uri.find('@', path) != std::string_view::npos;
+}
+
 /// Keeps libpq from printing notices to standard error. If a notice says that the server closes the
 /// connection, the next query reports that again.
 void ignore_notice(void* /*argument*/, const PGresult* /*notice*/) {}
@@ -244,6 +256,11 @@ std::optional<std::string> conninfo_error(const DatabaseSettings& settings) {
         PQconninfoParse(settings.connection.c_str(), nullptr));
     if (parsed == nullptr) {
         return "it cannot be parsed";
+    }
+    if (has_at_in_path(settings.connection)) {
+        return "the path of the URI contains @: write an @ and a / in a user name or password as "
+               "%40 "
+               "and %2F";
     }
     // libpq checks most options only when it starts to connect.
     const NowhereConnections nowhere(settings);

@@ -249,6 +249,8 @@ TEST(Config, WhatLibpqRejectsIsReportedWithoutItsValue) {
         {"host=a tcp_user_timeout=secret", "tcp_user_timeout is not an integer"},
         {"service=secret", "service"},
         {"postgresql://u:p@secret@h/db", "a host contains @"},
+        {"postgresql://u:5432/secret@h/db", "the path of the URI contains @"},
+        {"postgres://h:/secret@h/db?user=u", "the path of the URI contains @"},
         {"service", "it cannot be parsed"},
     };
     for (const auto& [connection, reason] : wrong) {
@@ -269,7 +271,9 @@ TEST(Config, WhatLibpqAcceptsIsAcceptedWithoutANameLookup) {
           "host=/no/such@directory,@abstract", "host=a,b hostaddr=127.0.0.1,::1 port=65535",
           "host=a,b hostaddr=127.0.0.1,", "host=a connect_timeout=' 5 ' keepalives=0",
           "host=a sslmode=verify-full target_session_attrs=standby", "host=a gssencmode=disable",
-          "postgresql://u:p@a:1,b:2/kheops?connect_timeout=-1", "user=someone"}) {
+          "postgresql://u:p@a:1,b:2/kheops?connect_timeout=-1",
+          "postgresql://u:5%2F%40@a/d%40e?user=f@g", "postgresql://u@a?password=/@",
+          "user=someone"}) {
         EXPECT_EQ(error_of(with({{"KHEOPS_WEBHOOKS_DATABASE", connection}})), "") << connection;
     }
 }
