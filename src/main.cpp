@@ -208,9 +208,12 @@ int main(int count, char** arguments) {
             return EXIT_SUCCESS;
         }
         if (line.check) {
-            return kheops::check_installation(line.settings_file, kheops::kKeyTimes, std::cout)
-                       ? EXIT_SUCCESS
-                       : EXIT_FAILURE;
+            const bool is_good =
+                kheops::check_installation(line.settings_file, kheops::kKeyTimes, std::cout);
+            if (!std::cout) {
+                throw std::runtime_error("standard output cannot be written");
+            }
+            return is_good ? EXIT_SUCCESS : EXIT_FAILURE;
         }
         return run(line.settings_file);
     } catch (const UsageError& error) {

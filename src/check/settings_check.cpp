@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "check/settings_check.hpp"
 
+#include <cstddef>
+#include <string>
 #include <string_view>
 
 #include "log.hpp"
@@ -33,11 +35,22 @@ std::optional<CheckedSettings> check_settings(const std::string& settings_file,
     bool all_right = true;
     if (!settings_file.empty()) {
         try {
+            constexpr std::size_t kMaxReported = 20;
+            constexpr const char* kRemedy =
+                "write it in the form of systemd's EnvironmentFile= (systemd.exec(5))";
+            std::size_t wrong_lines = 0;
             load_settings_file(settings_file, [&](const ConfigError& error) {
                 all_right = false;
-                report({Grade::problem, error.what(),
-                        "write it in the form of systemd's EnvironmentFile= (systemd.exec(5))"});
+                if (++wrong_lines <= kMaxReported) {
+                    report({Grade::problem, error.what(), kRemedy});
+                }
             });
+            if (wrong_lines > kMaxReported) {
+                report({Grade::problem,
+                        "settings file " + log_value(settings_file) + ": " +
+                            std::to_string(wrong_lines - kMaxReported) + " more wrong lines",
+                        kRemedy});
+            }
         } catch (const ConfigError& error) {
             report({Grade::problem, error.what(),
                     "give the name of a file that this user can read, or run the check as a user "

@@ -247,6 +247,30 @@ TEST_F(Check, AMalformedSettingsFileIsNamedWithoutItsValues) {
     EXPECT_EQ(result.output.find("hunter2"), std::string::npos) << result.output;
 }
 
+TEST_F(Check, AFileThatHoldsNoSettingsIsNamedInFewLines) {
+    std::string text;
+    for (int i = 0; i < 1000; ++i) {
+        text += "no setting\n";
+    }
+    write_file(directory_.file("settings"), text);
+    const CheckResult result = check({}, {"--settings", directory_.file("settings")});
+    EXPECT_EQ(result.matching("problem: settings file .*, line .*").size(), 20U) << result.output;
+    EXPECT_EQ(result.matching("problem: settings file .*: 980 more wrong lines; .*").size(), 1U)
+        << result.output;
+}
+
+TEST_F(Check, FindingsThatCannotBeWrittenAreNotGood) {
+    Settings settings = {{"KHEOPS_WEBHOOKS_DATABASE", database_.conninfo()}};
+    const TemporaryDirectory output;
+    ChildProcess process({.arguments = {program(), "--check"},
+                          .environment = worker_environment(settings, key_file()),
+                          .standard_output = "/dev/full",
+                          .standard_error = output.file("err")});
+    EXPECT_EQ(process.wait(), 1);
+    EXPECT_NE(read_file(output.file("err")).find("standard output cannot be written"),
+              std::string::npos);
+}
+
 TEST_F(Check, ASettingsFileThatCannotBeReadIsTheOnlyThingLookedAt) {
     write_file(directory_.file("settings"), "");
     ASSERT_EQ(::chmod(directory_.file("settings").c_str(), 0), 0);
