@@ -118,6 +118,10 @@ plant differing /albums/ZZZZZZZZZZ/webhooks 404 - '.detail = "There is none"'
 plant failing "$list?limit=0" 503 - .
 plant changing "$list" once 7 '.[0].name = "changed meanwhile"'
 
+planted+="\"echoing|admin|application/json|$list?limit=1\" /echo;"$'\n'
+planted+="\"endless|admin|application/json|$list\" /large;"$'\n'
+truncate -s 33M "$directory/answers/large"
+
 jq -j '[.[] | select(.status == 403)][0].body' tests/recorded/cases.json >"$directory/answers/no-admin"
 echo '<!doctype html>' >"$directory/answers/html"
 # A list of albums in two pages.
@@ -177,6 +181,18 @@ $(for status in 400 401 403 404 406 503; do
     location ~ "^/error/[0-9]+/-/(?<file>.*)\$" {
         internal;
         try_files /answers/\$file =500;
+    }
+    location = /echo {
+        internal;
+        add_header X-Total-Count \$http_authorization;
+        return 200 '[{"\$http_authorization\u202e":"\$http_authorization"}]';
+    }
+    # Without Content-Length.
+    location = /large {
+        internal;
+        sub_filter a b;
+        sub_filter_types *;
+        try_files /answers/large =500;
     }
     location /down/ { return 502; }
 }
@@ -309,6 +325,15 @@ END
 )
 check 'planted differences' 1 "$planted_differences" '' --tokens "$directory/admin" "$kheops/differing/api" "$worker_url" hPVVSyl0M2
 
+check 'an answer that repeats the token' 1 "$(
+    header="Bearer $(sed 's/\..*//' "$directory/admin")" # of the token
+    first=$(sed 's/.*\.\(.\).*/\1/' "$directory/admin") # letter of its signature
+    echo "differs: GET $list?limit=1: X-Total-Count: Kheops $header.....$first..., worker 7; members of JSON[0]:\
+ Kheops [\"$header.….$first…?\"], worker [\"id\",\"url\",\"name\",\"use_secret\",\"events\",\"enabled\",\
+\"number_of_triggers\"]"
+    echo 'compared 29 requests: 28 agree, 1 differ'
+)" '' --tokens "$directory/admin" "$kheops/echoing/api" "$worker_url" hPVVSyl0M2
+
 # The worker must answer 400 to a wrong parameter, also if Kheops does not. Two failures do not agree.
 check 'Kheops in place of the worker' 1 "$(
     echo "differs: GET $list?limit=0: status: Kheops 503, worker 503"
@@ -329,6 +354,8 @@ check 'no Kheops' 2 '' '^scripts/compare: kheops \(http://127\.0\.0\.1:1\) canno
     --tokens "$directory/admin" http://127.0.0.1:1 "$worker_url"
 check 'no worker' 2 '' '^scripts/compare: worker \(http://127\.0\.0\.1:1\) cannot be reached' \
     --tokens "$directory/admin" "$kheops/good/api" http://127.0.0.1:1
+check 'an answer of 33 MiB' 2 '' '^scripts/compare: kheops .* cannot be reached.* Failure writing' \
+    --tokens "$directory/admin" "$kheops/endless/api" "$worker_url" hPVVSyl0M2
 check 'no worker behind nginx' 2 '' '^scripts/compare: worker .* answers 502' \
     --tokens "$directory/admin" "$kheops/good/api" "$kheops/down"
 check 'an unknown user without albums' 2 '' 'Kheops answers 401 to token 1' \
