@@ -8,6 +8,7 @@
 #include <concepts>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <exception>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "bench/site.hpp"
 #include "bench/usage.hpp"
 #include "deadline.hpp"
+#include "http/conditional.hpp"
 #include "support/database.hpp"
 #include "support/files.hpp"
 #include "support/http_client.hpp"
@@ -23,6 +25,9 @@
 #include "support/psql.hpp"
 #include "support/test_keys.hpp"
 #include "text/json.hpp"
+#include "token/signature.hpp"
+#include "webhook.hpp"
+#include "webhook_json.hpp"
 
 namespace kheops::bench {
 namespace {
@@ -322,8 +327,39 @@ void measure_lists(Measurement& bench, const std::vector<std::size_t>& lengths,
     }
 }
 
+/// The processor time that the ETag of a list takes: digest and text, without the comparison.
+void measure_tag(const Extent& extent) {
+    const Webhook webhook = {.id = std::string(20, 'i'),
+                             .url = "https://hooks.example.org/" + std::string(30, 'u'),
+                             .name = std::string(20, 'n'),
+                             .use_secret = true,
+                             .new_series = true,
+                             .remove_series = false,
+                             .new_user = true,
+                             .delete_album = false,
+                             .enabled = true,
+                             .last_triggers = std::vector<Trigger>(5, {std::string(30, 't'), true}),
+                             .number_of_triggers = 10};
+    const std::string list = to_json(std::vector<Webhook>(kWebhooks, webhook));
+    constexpr int kTags = 100;
+    for (int batch = 0; batch < (extent.quick ? 3 : 300); ++batch) {
+        const std::clock_t start = std::clock();
+        std::size_t octets = 0;
+        for (int i = 0; i < kTags; ++i) {
+            octets += entity_tag(sha256(list)).size();
+        }
+        const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+        Sample("tag")
+            .with("octets", static_cast<double>(list.size()))
+            .with("tag_octets", static_cast<double>(octets) / kTags)
+            .with("us_per_tag", seconds / kTags * 1e6)
+            .print();
+    }
+}
+
 /// The worker beside other programs.
 void measure_programs(Measurement& bench) {
+    measure_tag(bench.extent());
     measure_lists(bench, {10}, {"worker", "minimal", "php"});
 }
 

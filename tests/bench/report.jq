@@ -31,6 +31,10 @@ def memory:
     | figure("resident MiB after \(.[-1].requests) different tokens, \(.[0].threads) threads"; .[-1].resident_mib),
       figure("the same / after \($half.requests)"; .[-1].resident_mib / $half.resident_mib);
 
+def tag:
+    chosen({part: "tag"}) | select(length > 0)
+    | figure("us of CPU for the ETag of a list of 10 webhooks with \(.[0].octets) octets"; map(.us_per_tag) | median);
+
 def limited:
     figure("requests/s with 16 threads / with 2, where the database gives 2 connections";
            ratio({part: "limited", program: "threads_16"}; {part: "limited", program: "threads_2"};
@@ -43,5 +47,5 @@ def limited:
             | with_entries(.key as $key
                            | if .value | type == "number"
                              then .value = ($rounds | map(.[$key]) | median) else . end)],
-    figures: [history, installation, memory, limited]
+    figures: [history, installation, memory, tag, limited]
 }
