@@ -82,7 +82,7 @@ int status_between(const std::string& from, const std::string& to, std::uint16_t
         0) {
         return 0;
     }
-    const std::string request = "GET /metrics HTTP/1.0\r\n\r\n";
+    const std::string request = "GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n";
     EXPECT_EQ(::send(socket.number(), request.data(), request.size(), 0),
               static_cast<ssize_t>(request.size()));
     std::string answer(12, ' ');  // HTTP/1.1 200
@@ -175,6 +175,17 @@ TEST_P(OperatorServer, NoRequestOfAClientIsAnOperators) {
                 << name << '=' << value << ": " << request.parameters.at("PATH_INFO");
         }
     }
+}
+
+TEST_P(OperatorServer, AnswersUnderTheNamesOfThisMachineOnly) {
+    const FakeWorker worker(socket_path_);
+    const auto status_as = [&](const std::string& host) {
+        return fetch("GET", operator_url(nginx_, "/metrics"), {{"Host", host}}).status;
+    };
+    EXPECT_EQ(status_as("localhost:8081"), 200);
+    EXPECT_EQ(status_as("127.0.0.1"), 200);
+    EXPECT_EQ(status_as("page.example"), 421);
+    EXPECT_EQ(status_as("localhost.page.example:8081"), 421);
 }
 
 TEST_P(OperatorServer, ListensToThisMachineAlone) {
