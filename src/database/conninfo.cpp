@@ -88,7 +88,9 @@ bool is_integer(const std::string& text, long min, long max) {
     errno = 0;
     const long value = std::strtol(text.c_str(), &end, 10);
     const bool read = end != text.c_str() && errno == 0 && value >= min && value <= max;
-    return read && text.find_first_not_of(" \t\n\v\f\r", end - text.c_str()) == std::string::npos;
+    return read &&
+           text.find_first_not_of(" \t\n\v\f\r", static_cast<std::size_t>(end - text.c_str())) ==
+               std::string::npos;
 }
 
 /// Options that libpq parses as integers only after it has reached a server.
