@@ -6,10 +6,10 @@
 
 #include <atomic>
 #include <map>
-#include <regex>
 #include <thread>
 
 #include "support/await.hpp"
+#include "support/link_header.hpp"
 #include "support/test_site.hpp"
 #include "text/json.hpp"
 
@@ -20,13 +20,7 @@ constexpr const char* kList = "/albums/DemoAlbum1/webhooks";
 
 /// The targets of the header Link by their relation.
 std::map<std::string, std::string> links_in(const HttpAnswer& answer) {
-    static const std::regex form("<([^>]*)>; rel=\"([a-z]*)\"");
-    const std::string header = answer.header("Link");
-    std::map<std::string, std::string> links;
-    for (std::sregex_iterator at(header.begin(), header.end(), form), end; at != end; ++at) {
-        links[(*at)[2]] = (*at)[1];
-    }
-    return links;
+    return parse_link_header(answer.header("Link"));
 }
 
 std::vector<std::string> ids_in(const HttpAnswer& answer) {

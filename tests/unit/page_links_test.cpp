@@ -5,8 +5,8 @@
 
 #include <limits>
 #include <map>
-#include <regex>
 
+#include "support/link_header.hpp"
 #include "webhook_filter.hpp"
 
 namespace kheops {
@@ -18,28 +18,13 @@ std::string links_of(const std::string& query, std::int64_t total) {
     return page_links(query, filter_in_query(query), total);
 }
 
-/// The target of each relation, without its brackets. Fails if the header has another form.
-std::map<std::string, std::string> targets_in(const std::string& header) {
-    static const std::regex link("<([^<>\", ]*)>; rel=\"([a-z]+)\"(, |$)");
-    std::map<std::string, std::string> targets;
-    auto at = header.cbegin();
-    std::smatch match;
-    while (
-        std::regex_search(at, header.cend(), match, link, std::regex_constants::match_continuous)) {
-        EXPECT_TRUE(targets.emplace(match[2], match[1]).second) << header;
-        at = match[0].second;
-    }
-    EXPECT_EQ(at, header.cend()) << header;
-    return targets;
-}
-
 /// The offset of each relation, for a query of `limit` and `offset`.
 std::map<std::string, std::int64_t> offsets_of(std::int64_t limit, std::int64_t offset,
                                                std::int64_t total) {
     const std::string start = "?limit=" + std::to_string(limit) + "&offset=";
     std::map<std::string, std::int64_t> offsets;
     for (const auto& [relation, target] :
-         targets_in(links_of(start.substr(1) + std::to_string(offset), total))) {
+         test::parse_link_header(links_of(start.substr(1) + std::to_string(offset), total))) {
         EXPECT_TRUE(target.starts_with(start)) << target;
         offsets[relation] = std::stoll(target.substr(start.size()));
     }
@@ -129,24 +114,26 @@ TEST(PageLinks, NoneLeadsBeyondTheLargestOffset) {
 }
 
 TEST(PageLinks, OtherParametersAreKeptAsSent) {
-    EXPECT_EQ(
-        targets_in(links_of("x=%c3%A9&limit=2&&url=https://a.example/?b=c+d&offset=0&flag", 5))
-            .at("next"),
-        "?x=%c3%A9&limit=2&url=https://a.example/?b=c+d&flag&offset=2");
-    EXPECT_EQ(targets_in(links_of("limit=2", 5)).at("next"), "?limit=2&offset=2");
-    EXPECT_EQ(targets_in(links_of("%6Cimit=%32", 5)).at("next"), "?%6Cimit=%32&offset=2");
+    EXPECT_EQ(test::parse_link_header(
+                  links_of("x=%c3%A9&limit=2&&url=https://a.example/?b=c+d&offset=0&flag", 5))
+                  .at("next"),
+              "?x=%c3%A9&limit=2&url=https://a.example/?b=c+d&flag&offset=2");
+    EXPECT_EQ(test::parse_link_header(links_of("limit=2", 5)).at("next"), "?limit=2&offset=2");
+    EXPECT_EQ(test::parse_link_header(links_of("%6Cimit=%32", 5)).at("next"),
+              "?%6Cimit=%32&offset=2");
 }
 
 TEST(PageLinks, OfRepeatedParametersTheFirstCounts) {
     EXPECT_EQ(
-        targets_in(links_of("limit=2&limit=3&offset=4&offset=1&%6Fffset=x&offset", 99)).at("next"),
+        test::parse_link_header(links_of("limit=2&limit=3&offset=4&offset=1&%6Fffset=x&offset", 99))
+            .at("next"),
         "?limit=2&limit=3&offset=6");
 }
 
 TEST(PageLinks, WhatAUriOrTheHeaderCannotContainIsPercentEncoded) {
     const std::string hostile =
         "a=>; rel=\"x\",<\r\nSet-Cookie: b\x01\x7F\xC3\xA9\xFF'()[]{}|\\^`#%%4%zz%4g%";
-    EXPECT_EQ(targets_in(links_of("limit=1&" + hostile, 9)).at("next"),
+    EXPECT_EQ(test::parse_link_header(links_of("limit=1&" + hostile, 9)).at("next"),
               "?limit=1&a=%3E%3B%20rel=%22x%22%2C%3C%0D%0ASet-Cookie:%20b%01%7F%C3%A9%FF'()%5B%5D"
               "%7B%7D%7C%5C%5E%60%23%25%254%25zz%254g%25&offset=1");
 }
@@ -158,7 +145,7 @@ TEST(PageLinks, AHeaderTooLargeForWebServersIsLeftOut) {
         url += "\xF0\x9F\x98\x80";
     }
     const std::string largest = links_of("limit=10&offset=2147483600&url=" + url, kMax);
-    EXPECT_EQ(targets_in(largest).size(), 4U);
+    EXPECT_EQ(test::parse_link_header(largest).size(), 4U);
     EXPECT_GT(largest.size(), 48U * 1024);
     EXPECT_LE(largest.size(), 56U * 1024);
     EXPECT_EQ(links_of("limit=10&offset=20&x=" + std::string(14'400, 'x'), 100), "");
