@@ -42,14 +42,14 @@ holds() { # WHAT CONDITION, which jq evaluates over the results
 }
 
 holds 'every part has cells' '[.cells[].part] | unique ==
-    ["history", "installation", "limited", "memory", "programs"]'
+    ["history", "installation", "limited", "memory", "programs", "tag"]'
 holds 'all programs are compared' '[.cells[] | select(.part == "programs").program] | unique ==
     ["minimal", "php", "worker"]'
 holds 'every request was answered' '[.cells[] | .statuses // {"200": 1}]
     | all(keys == ["200"] and .["200"] > 0)'
 holds 'CPU time is measured' '[.cells[] | select(.program == "worker")]
     | all(.nginx_us > 0 and .program_us > 0 and .postgresql_us > 0)'
-holds 'figures have values' '[.figures[].value | type == "number"] | length == 6 and all'
+holds 'figures have values' '[.figures[].value | type == "number"] | length == 7 and all'
 
 while read -r figure; do
     grep -qF "$figure" "$directory/table" || fail "not in the table: $figure"
