@@ -43,17 +43,17 @@ bool FastCgi::begin(Descriptor connection) {
 }
 
 const char* FastCgi::parameter(const char* name) {
-    const std::string begin = std::string(name) + '=';
+    const std::string_view wanted = name;
     const char* first = nullptr;
     joined_.clear();
     for (char** next = request_->envp; *next != nullptr; ++next) {
-        if (std::strncmp(*next, begin.c_str(), begin.size()) != 0) {
+        if (std::strncmp(*next, name, wanted.size()) != 0 || (*next)[wanted.size()] != '=') {
             continue;
         }
-        const char* value = *next + begin.size();
+        const char* value = *next + wanted.size() + 1;
         if (first == nullptr) {
             first = value;
-        } else if (begin.starts_with("HTTP_")) {
+        } else if (wanted.starts_with("HTTP_")) {
             joined_ += joined_.empty() ? first : "";
             joined_ += ", ";
             joined_ += value;
