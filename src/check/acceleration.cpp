@@ -32,7 +32,8 @@ wanted_triggers (name, enabled) AS (VALUES
     ('kheops_webhooks_count_update', 'A'), ('kheops_webhooks_count_truncate', 'A'),
     ('kheops_webhooks_count_replicated', 'R')),
 index AS (
-    SELECT i.indisvalid FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+    SELECT i.indisvalid, i.indoption[0] = 2 AS is_current  -- NULLS FIRST
+    FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
     WHERE i.indrelid = ($1::oid[])[5] AND c.relname = 'kheops_webhooks_newest'
 ),
 functions AS (
@@ -65,7 +66,8 @@ SELECT (SELECT count(*) > 0 FROM place) OR (SELECT count(*) > 0 FROM triggers)
                              AND relkind = 'r' AND NOT has_table_privilege(oid, 'SELECT')),
        row_security_active(t.oid),
        quote_ident(pg_get_userbyid(t.relowner)),
-       greatest(0, t.reltuples)::bigint
+       greatest(0, t.reltuples)::bigint,
+       (SELECT count(*) = 0 FROM index WHERE NOT is_current)
 FROM pg_class AS t
 WHERE t.oid = ($1::oid[])[5]
 )SQL"};
@@ -89,6 +91,7 @@ struct Objects {
     std::vector<std::string> missing;
     std::vector<std::string> disabled;   ///< triggers
     std::vector<std::string> functions;  ///< their texts
+    bool is_index_current = false;       ///< its columns have the order of this version
     bool are_readable = false;
     bool hides_rows = false;    ///< by row level security
     std::string owner;          ///< of webhook_triggers, as an SQL identifier
@@ -106,13 +109,15 @@ std::optional<Objects> read_objects(Catalog& catalog, const Session& session) {
             kReadable,
             kHidesRows,
             kOwner,
-            kTriggers
+            kTriggers,
+            kIndexCurrent
         };
         if (result.rows() == 1) {
             objects = {.are_any = result.boolean(0, kAny),
                        .missing = result.text_array(0, kMissing),
                        .disabled = result.text_array(0, kDisabled),
                        .functions = result.text_array(0, kFunctions),
+                       .is_index_current = result.boolean(0, kIndexCurrent),
                        .are_readable = result.boolean(0, kReadable),
                        .hides_rows = result.boolean(0, kHidesRows),
                        .owner = result.text(0, kOwner),
@@ -122,10 +127,11 @@ std::optional<Objects> read_objects(Catalog& catalog, const Session& session) {
     return objects;
 }
 
-/// Whether each function in the database is one of the sql/accelerate.sql of this program.
+/// Whether the index and each function in the database are those of this program's accelerate.sql.
 bool is_this_version(const Objects& objects) {
     const std::string_view file = kAccelerateSql;
-    return std::all_of(objects.functions.begin(), objects.functions.end(),
+    return objects.is_index_current &&
+           std::all_of(objects.functions.begin(), objects.functions.end(),
                        [&](const std::string& text) {
                            return file.find("AS $$" + text + "$$;") != std::string_view::npos;
                        });

@@ -607,6 +607,10 @@ TEST_F(CheckAccelerated, AnotherVersionIsAWarning) {
         "CREATE FUNCTION kheops_webhooks_accelerate.count_changes() RETURNS trigger "
         "LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
         "warning", "in force, but of another version");
+    expect_fault(
+        "DROP INDEX kheops_webhooks_newest;"
+        "CREATE INDEX kheops_webhooks_newest ON webhook_triggers (webhook_fk, pk DESC)",
+        "warning", "in force, but of another version");
 }
 
 TEST_F(CheckAccelerated, TablesThatTheRoleMayNotReadAreNamed) {
