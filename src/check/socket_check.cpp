@@ -14,6 +14,7 @@
 
 #include "descriptor.hpp"
 #include "log.hpp"
+#include "text/ascii.hpp"
 
 namespace kheops {
 
@@ -21,13 +22,7 @@ namespace {
 
 using Grade = Finding::Grade;
 
-std::string trimmed(std::string_view text) {
-    constexpr std::string_view kSpace = " \t\r";
-    const std::size_t begin = text.find_first_not_of(kSpace);
-    return begin == std::string_view::npos
-               ? ""
-               : std::string(text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin));
-}
+constexpr std::string_view kSpace = " \t\r";
 
 /// The paths of the unit's ListenStream=; an empty one resets the list (systemd.socket(5)).
 std::vector<std::string> paths_in(const std::vector<std::string>& files) {
@@ -36,14 +31,16 @@ std::vector<std::string> paths_in(const std::vector<std::string>& files) {
         std::ifstream unit(file);
         for (std::string line; std::getline(unit, line);) {
             const std::size_t equals = line.find('=');
-            if (equals == std::string::npos || trimmed(line.substr(0, equals)) != "ListenStream") {
+            if (equals == std::string::npos ||
+                trimmed(std::string_view(line).substr(0, equals), kSpace) != "ListenStream") {
                 continue;
             }
-            const std::string value = trimmed(line.substr(equals + 1));
+            const std::string_view value =
+                trimmed(std::string_view(line).substr(equals + 1), kSpace);
             if (value.empty()) {
                 paths.clear();
             } else if (value.starts_with('/')) {
-                paths.push_back(value);
+                paths.emplace_back(value);
             }
         }
     }

@@ -4,15 +4,11 @@
 #include <algorithm>
 #include <optional>
 
+#include "text/ascii.hpp"
+
 namespace kheops {
 
 namespace {
-
-std::string_view without_blanks(std::string_view text) {
-    const size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
-    text.remove_prefix(begin);
-    return text.substr(0, text.find_last_not_of(" \t") + 1);
-}
 
 /// A character of an opaque tag (`etagc`): visible or not ASCII, and no quote.
 bool is_tag_character(char c) {
@@ -52,7 +48,7 @@ std::string entity_tag(std::string_view digest) {
 }
 
 bool matches(std::string_view if_none_match, std::string_view tag) {
-    std::string_view list = without_blanks(if_none_match);
+    std::string_view list = trimmed(if_none_match);
     if (list == "*") {
         return true;
     }
@@ -61,12 +57,12 @@ bool matches(std::string_view if_none_match, std::string_view tag) {
         if (!list.starts_with(',')) {  // empty list elements are allowed (section 5.6.1.2)
             const std::optional<std::string_view> listed = take_opaque_tag(list);
             found = found || listed == tag;
-            list = without_blanks(list);
+            list = trimmed(list);
             if (!listed || !(list.empty() || list.starts_with(','))) {
                 return false;
             }
         }
-        list = without_blanks(list.substr(std::min<size_t>(1, list.size())));
+        list = trimmed(list.substr(std::min<size_t>(1, list.size())));
     }
     return found;
 }

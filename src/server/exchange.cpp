@@ -16,11 +16,8 @@ namespace {
 
 /// The client's address as the first proxy saw it.
 std::string source_address(const Request& request) {
-    std::string_view first = request.forwarded_for;
-    first = first.substr(0, first.find(','));
-    const size_t begin = std::min(first.find_first_not_of(" \t"), first.size());
-    first.remove_prefix(begin);
-    first = first.substr(0, first.find_last_not_of(" \t") + 1);
+    const std::string_view addresses = request.forwarded_for;
+    const std::string_view first = trimmed(addresses.substr(0, addresses.find(',')));
     return first.empty() ? request.remote_address : std::string(first);
 }
 

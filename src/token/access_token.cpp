@@ -210,9 +210,7 @@ std::string_view bearer_token(std::string_view authorization) {
     if (!begins_with(authorization, kScheme)) {
         throw malformed_header(why_not_bearer(authorization));
     }
-    std::string_view token = authorization.substr(kScheme.size());
-    token.remove_prefix(std::min(token.find_first_not_of(' '), token.size()));
-    token = token.substr(0, token.find_last_not_of(' ') + 1);
+    const std::string_view token = trimmed(authorization.substr(kScheme.size()), " ");
     if (token.empty()) {
         throw malformed_header("no token follows Bearer");
     }
