@@ -311,12 +311,7 @@ TEST_F(DropInTest, RefusesParametersOver64KiBInJson) {
                                     {{"Authorization", "Bearer " + much + ".b.c"},
                                      {"Accept", much},
                                      {"X-Forwarded-For", much}});
-    const std::string before = "log id : ";
-    const size_t at = answer.body.find(before);
-    ASSERT_NE(at, std::string::npos) << answer.body;
-    constexpr size_t kIdLength = 32;
-    expect_refusal(answer, HttpError(500, "Internal server error",
-                                     answer.body.substr(at, before.size() + kIdLength)));
+    expect_internal_error(answer);
 }
 
 TEST_F(DropInTest, RequestsOverTheRateGet429InJson) {

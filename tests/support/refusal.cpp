@@ -22,4 +22,13 @@ void expect_refusal(const HttpAnswer& answer, const HttpError& error) {
     EXPECT_EQ(headers, expected.headers);
 }
 
+void expect_internal_error(const HttpAnswer& answer) {
+    const std::string before = "log id : ";
+    const size_t at = answer.body.find(before);
+    ASSERT_NE(at, std::string::npos) << answer.body;
+    constexpr size_t kIdLength = 32;
+    expect_refusal(answer, HttpError(500, "Internal server error",
+                                     answer.body.substr(at, before.size() + kIdLength)));
+}
+
 }  // namespace kheops::test

@@ -11,4 +11,7 @@ namespace kheops::test {
 /// Connection).
 void expect_refusal(const HttpAnswer& answer, const HttpError& error);
 
+/// The same for a 500, whose detail names nginx's id of the request: 32 hexadecimal digits.
+void expect_internal_error(const HttpAnswer& answer);
+
 }  // namespace kheops::test
