@@ -17,6 +17,7 @@ CTEST = $(ALONE) ctest --output-on-failure --no-tests=error --parallel $(JOBS) -
 CONFIGURE = cmake -S . -D KHEOPS_TESTS=ON $(if $(CI),-D KHEOPS_WERROR=ON) -B
 SHARE = $(DESTDIR)$(PREFIX)/share/kheops-webhooks
 DOC = $(DESTDIR)$(PREFIX)/share/doc/kheops-webhooks
+MAN = $(DESTDIR)$(PREFIX)/share/man/man8
 UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SOURCES = find src tests cmake -name '*.[ch]pp' -print0
 
@@ -85,13 +86,16 @@ install: ## into DESTDIR and PREFIX
 	install -m 644 sql/*.sql "$(BUILD)/sql/list_webhooks_accelerated.sql" sql/README.md "$(SHARE)/sql"
 	install -m 644 systemd/environment "$(SHARE)/systemd"
 	install -m 644 systemd/kheops-webhooks.* "$(UNITS)"
-	sed -i 's|/usr/local/|$(PREFIX)/|' "$(UNITS)/kheops-webhooks.service" "$(UNITS)/kheops-webhooks.socket"
+	install -D -m 644 docs/kheops-webhooks.8 -t "$(MAN)"
+	sed -i 's|/usr/local/|$(PREFIX)/|' "$(UNITS)/kheops-webhooks.service" \
+	    "$(UNITS)/kheops-webhooks.socket" "$(MAN)/kheops-webhooks.8"
 	install -m 644 README.md CHANGELOG.md LICENSE SECURITY.md "$(DOC)"
-	install -D -m 644 docs/* -t "$(DOC)/docs"
+	install -D -m 644 docs/*.md docs/*.yaml -t "$(DOC)/docs"
 
 uninstall: ## remove what `make install` put there
 	rm -f "$(DESTDIR)$(PREFIX)/sbin/kheops-webhooks"
 	rm -f "$(UNITS)/kheops-webhooks.service" "$(UNITS)/kheops-webhooks.socket"
+	rm -f "$(MAN)/kheops-webhooks.8"
 	rm -rf "$(SHARE)" "$(DOC)"
 
 clean: ## remove the build tree

@@ -34,7 +34,8 @@ expected() {
     {
         echo "755 $1/sbin/kheops-webhooks"
         printf "644 $1/share/doc/kheops-webhooks/%s\n" \
-            CHANGELOG.md LICENSE README.md SECURITY.md docs/*
+            CHANGELOG.md LICENSE README.md SECURITY.md docs/*.md docs/*.yaml
+        echo "644 $1/share/man/man8/kheops-webhooks.8"
         for file in examples/* nginx/*.conf sql/*.sql sql/list_webhooks_accelerated.sql sql/README.md; do
             echo "644 $1/share/kheops-webhooks/$file"
         done
@@ -58,6 +59,9 @@ for file in nginx/kheops-webhooks.conf nginx/kheops-drop-in.conf sql/schema.sql;
 done
 grep -qx 'ExecStart=/usr/sbin/kheops-webhooks' "$directory/usr/lib/systemd/system/kheops-webhooks.service" ||
     fail 'the unit starts another program than the one installed'
+if grep /usr/local "$directory/usr/share/man/man8/kheops-webhooks.8" >&2; then
+    fail 'the manual page names other paths than those of this installation'
+fi
 [ -z "$(find "$directory/usr" -type d ! -perm 755)" ] || fail "not of mode 755: $(find "$directory/usr" -type d ! -perm 755)"
 run_make PREFIX=/usr uninstall
 same 'uninstalled' '' "$(installed)"
