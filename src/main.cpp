@@ -38,24 +38,34 @@ constexpr int kUsageError = 2;
 
 void print_help() {
     std::cout << R"(kheops-webhooks answers GET /albums/{album_id}/webhooks from a Kheops database.
+`man kheops-webhooks` has examples, and says more about all that follows.
 
-Start it in one of two ways:
-  as a FastCGI worker, with a listening socket as descriptor 0, for example
-      spawn-fcgi -n -s /run/kheops-webhooks/worker.sock -- kheops-webhooks
-  as plain CGI, by a web server, with one request in its environment
+A web server or a service manager starts it, in one of two ways:
+  as a FastCGI worker, with a listening socket as descriptor 0: `systemctl start kheops-webhooks`
+      does so; without systemd, spawn-fcgi does
+  as plain CGI, with one request in its environment; it has no options then
+
+Options:
 
   --check            look at the settings, the keys, the socket and the database, and print what
-                     to do about each problem; with or without --settings FILE
+                     to do about each problem. Run it as the user of the worker and, where the
+                     worker's settings are in a file, with --settings
   --settings FILE    read settings from FILE too, in the form of systemd's EnvironmentFile; the
-                     environment takes precedence. Not for plain CGI
+                     environment takes precedence
   --help             print this text
   --version          print the version
 
 )" << kheops::settings_help()
               << R"(
-Exit status: 0 stopped by SIGTERM or SIGINT, or one CGI request answered; 1 listening socket lost,
-or another failure; 2 wrong command line or setting. With --check: 0 no problem found; 1 a problem
-found; 2 wrong command line.
+Exit status:
+  0  the worker was stopped by SIGTERM or SIGINT, or a CGI request was answered
+  1  the worker lost its listening socket, or another failure
+  2  the command line or a setting is wrong
+
+Exit status of --check:
+  0  no problem was found
+  1  a problem was found; a wrong setting is one
+  2  the command line is wrong
 )";
 }
 
