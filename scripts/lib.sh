@@ -130,7 +130,7 @@ build_packages=(g++ make cmake 'pkg-config|pkgconf' libfcgi-dev libcjson-dev lib
 demo_packages=("$nginx_package" "$postgresql_package" spawn-fcgi curl openssl)
 # shellcheck disable=SC2034
 test_packages=("$nginx_package" "$postgresql_package" spawn-fcgi curl openssl
-    pgbouncer libgtest-dev jq shellcheck systemd php-fpm php-pgsql prometheus)
+    pgbouncer libgtest-dev jq shellcheck systemd php-fpm php-pgsql prometheus mandoc groff-base)
 # shellcheck disable=SC2034
 fuzz_packages=(clang 'libclang-rt-dev|libclang-rt-[0-9][0-9]-dev' libgtest-dev)
 
