@@ -7,6 +7,7 @@
 
 BUILD = build
 PREFIX ?= /usr/local
+override PREFIX := $(patsubst %/,%,$(PREFIX))
 
 JOBS := $(shell nproc)
 # CMake and the tests start make too, which must not inherit the options of this one.
@@ -22,13 +23,17 @@ UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SOURCES = find src tests cmake -name '*.[ch]pp' -print0
 
 .PHONY: all test asan tsan build-test build-asan build-tsan tidy format check-format
-.PHONY: fuzz bench build-bench install uninstall clean help prove
+.PHONY: fuzz bench build-bench install uninstall clean help prove writable-build allowed-prefix
 
 # No target is a file: CMake knows what is up to date, and a path may contain spaces.
 
+writable-build:
+	@mkdir -p "$(BUILD)" 2>/dev/null && test -w "$(BUILD)" || \
+	    { echo 'make: cannot write to the build tree $(BUILD); name another one: make BUILD=DIRECTORY' >&2; exit 1; }
+
 # Configured without the tests, so that building the program does not need what only the tests use. A
 # configured build tree stays as it is.
-all: ## the program, build/kheops-webhooks (the default)
+all: writable-build ## the program, build/kheops-webhooks (the default)
 	@test -f "$(BUILD)/cmake_install.cmake" || cmake -S . -B "$(BUILD)" -D KHEOPS_TESTS=OFF
 	$(COMPILE) "$(BUILD)" --parallel $(JOBS) --target kheops-webhooks
 
@@ -41,22 +46,22 @@ asan: build-asan ## the same under AddressSanitizer and UndefinedBehaviorSanitiz
 tsan: build-tsan ## the same under ThreadSanitizer, in build/tsan
 	$(CTEST) "$(BUILD)/tsan"
 
-build-test: ## only build for `make test`; also: build-asan, build-tsan
+build-test: writable-build ## only build for `make test`; also: build-asan, build-tsan
 	$(CONFIGURE) "$(BUILD)"
 	$(COMPILE) "$(BUILD)" --parallel $(JOBS)
 
-build-asan:
+build-asan: writable-build
 	$(CONFIGURE) "$(BUILD)/asan" -D KHEOPS_SANITIZE=address
 	$(COMPILE) "$(BUILD)/asan" --parallel $(JOBS)
 
-build-tsan:
+build-tsan: writable-build
 	$(CONFIGURE) "$(BUILD)/tsan" -D KHEOPS_SANITIZE=thread
 	$(COMPILE) "$(BUILD)/tsan" --parallel $(JOBS)
 
 bench: ## measure the program and other implementations (scripts/bench)
 	BUILD_DIR="$(BUILD)" scripts/bench
 
-build-bench: # a configured build tree stays as it is
+build-bench: writable-build # a configured build tree stays as it is
 	@test -d "$(BUILD)/tests" || $(CONFIGURE) "$(BUILD)"
 	$(COMPILE) "$(BUILD)" --parallel $(JOBS) --target kheops-webhooks bench bench_minimal
 
@@ -76,8 +81,17 @@ format: ## clang-format over the sources, in place
 check-format: ## an error where `make format` would change something
 	$(SOURCES) | xargs -0 clang-format --dry-run --Werror
 
+# The units and the manual page contain PREFIX. systemd and mdoc would need other characters quoted, each
+# in its own way.
+install uninstall: export CHECKED_PREFIX = $(PREFIX)
+allowed-prefix:
+	@LC_ALL=C; case "$$CHECKED_PREFIX" in \
+	    *[!A-Za-z0-9/._+-]* | [!/]*) \
+	    printf '%s\n' "make: PREFIX is '$$CHECKED_PREFIX', but must be an absolute path of letters, digits and / . _ + -" >&2; \
+	    exit 1 ;; esac
+
 # Builds only if nothing was built, so that `make && sudo make install` builds nothing as root.
-install: ## into DESTDIR and PREFIX
+install: allowed-prefix ## into DESTDIR and PREFIX
 	@test -x "$(BUILD)/kheops-webhooks" || $(MAKE) all
 	install -D -m 755 "$(BUILD)/kheops-webhooks" "$(DESTDIR)$(PREFIX)/sbin/kheops-webhooks"
 	install -d "$(SHARE)/examples" "$(SHARE)/nginx" "$(SHARE)/sql" "$(SHARE)/systemd" "$(DOC)" "$(UNITS)"
@@ -92,11 +106,20 @@ install: ## into DESTDIR and PREFIX
 	install -m 644 README.md CHANGELOG.md LICENSE SECURITY.md "$(DOC)"
 	install -D -m 644 docs/*.md docs/*.yaml -t "$(DOC)/docs"
 
-uninstall: ## remove what `make install` put there
+# The units of a package, which have the same names, stay as they are.
+uninstall: allowed-prefix ## stop and disable the units, and remove what `make install` put there
+	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ] && [ "$$(systemctl show --property=FragmentPath \
+	    --value kheops-webhooks.socket)" = "$(PREFIX)/lib/systemd/system/kheops-webhooks.socket" ]; then \
+	    systemctl disable --now kheops-webhooks.socket kheops-webhooks.service; fi
+	@test ! -d "$(DESTDIR)/etc/systemd/system" || find "$(DESTDIR)/etc/systemd/system" \
+	    -lname '$(PREFIX)/lib/systemd/system/kheops-webhooks.*' -delete
 	rm -f "$(DESTDIR)$(PREFIX)/sbin/kheops-webhooks"
 	rm -f "$(UNITS)/kheops-webhooks.service" "$(UNITS)/kheops-webhooks.socket"
 	rm -f "$(MAN)/kheops-webhooks.8"
 	rm -rf "$(SHARE)" "$(DOC)"
+	@test -n "$(DESTDIR)" || test ! -d /run/systemd/system || systemctl daemon-reload
+	@echo 'Not removed: /etc/kheops-webhooks, /var/lib/kheops-webhooks, the user kheops_webhooks, files in'
+	@echo '/etc/nginx, and what SQL files made in the database (sql/*-undo.sql of the sources undo that).'
 
 clean: ## remove the build tree
 	rm -rf "$(BUILD)"

@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# make install installs all files where README.md says, and no others; make uninstall removes them.
+# make install installs all files where README.md says, and no others; make uninstall removes them. Both
+# refuse a PREFIX that the units cannot contain, and make a build tree that it cannot write.
 set -eEu
 trap 'echo "$0: line $LINENO: status $?: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "$0")/../.."
 build=${BUILD_DIR:-build}
-directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-install.XXXXXX")
+directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops install.XXXXXX") # DESTDIR may contain spaces
 trap 'rm -rf "$directory"' EXIT
 if [ ! -x "$build/kheops-webhooks" ]; then
     echo "$build/kheops-webhooks is not built" >&2
@@ -63,11 +64,42 @@ if grep /usr/local "$directory/usr/share/man/man8/kheops-webhooks.8" >&2; then
     fail 'the manual page names other paths than those of this installation'
 fi
 [ -z "$(find "$directory/usr" -type d ! -perm 755)" ] || fail "not of mode 755: $(find "$directory/usr" -type d ! -perm 755)"
-run_make PREFIX=/usr uninstall
+run_make PREFIX=/usr uninstall >/dev/null
 same 'uninstalled' '' "$(installed)"
 
 rm -rf "${directory:?}"/*
 env -u PREFIX make --silent BUILD="$build" DESTDIR="$directory" install
 same 'without PREFIX' "$(expected usr/local)" "$(installed)"
+
+# The links of an enabled unit go with it, those of the package's unit stay.
+if command -v systemctl >/dev/null; then
+    links() {
+        find "$directory/etc" -type l -printf '%f -> %l\n' | sort
+    }
+    systemctl --quiet --root="$directory" enable kheops-webhooks.service
+    [ "$(links | wc -l)" -eq 2 ] || fail "not the links of two units: $(links)"
+    run_make PREFIX=/usr uninstall >/dev/null
+    [ "$(links | wc -l)" -eq 2 ] || fail "uninstalling another PREFIX left: $(links)"
+    run_make PREFIX=/usr/local/ uninstall >/dev/null
+    same 'the links of units after uninstalling' '' "$(links)"
+fi
+
+# refused MESSAGE ARGUMENT…: make fails with that message, before it installs a file.
+refused() {
+    local message=$1
+    shift
+    rm -rf "${directory:?}"/*
+    if run_make "$@" >/dev/null 2>"$directory.errors" || ! grep -q "^make: $message" "$directory.errors" ||
+        [ -n "$(ls -A "$directory")" ]; then
+        fail "make $*: succeeded, or left files ($(ls -A "$directory")), or not \"$message\": $(<"$directory.errors")"
+    fi
+    rm -f "$directory.errors"
+}
+for prefix in '/opt/a b' '/opt/a|b' '/opt/a&b' "/opt/a'b" '/opt/a"b' '/opt/a\b' '/opt/a%b' '/opt/ä' opt; do
+    refused 'PREFIX is ' PREFIX="$prefix" install
+    refused 'PREFIX is ' PREFIX="$prefix" uninstall
+done
+# Not even root can write there.
+refused 'cannot write to the build tree /proc/build' BUILD=/proc/build all
 
 exit $((failures > 0))
