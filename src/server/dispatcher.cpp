@@ -74,7 +74,11 @@ sigset_t handled_signals() {
     return signals;
 }
 
-/// Sets the timeout of each single read that libfcgi does on the connection.
+void make_nonblocking(int descriptor) {
+    require(::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK), "fcntl");
+}
+
+/// Sets the timeout of each single accept() on the socket, and of each read that libfcgi does.
 void set_read_timeout(int descriptor, std::chrono::milliseconds limit) {
     const timeval time = {.tv_sec = limit.count() / 1000, .tv_usec = limit.count() % 1000 * 1000};
     ::setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
@@ -102,8 +106,11 @@ Dispatcher::Dispatcher(int listener, std::chrono::milliseconds budget, RequestQu
       wake_(require(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       next_id_(kFirstConnectionId),
       peeked_(kMaxRequestHead) {
-    // Another process may accept a connection first; accept() must not wait then.
-    require(::fcntl(listener, F_SETFL, ::fcntl(listener, F_GETFL) | O_NONBLOCK), "fcntl");
+    // accept() must not wait if no connection is left, or another process was first. O_NONBLOCK
+    // belongs to the open file description, which other processes share: systemd clears it when it
+    // runs ExecReload= of a unit with StandardInput=socket. Then the timeout limits the wait.
+    make_nonblocking(listener);
+    set_read_timeout(listener, std::chrono::milliseconds(1));
 
     const sigset_t signals = handled_signals();
     if (const int error = ::pthread_sigmask(SIG_BLOCK, &signals, nullptr); error != 0) {
@@ -260,6 +267,7 @@ void Dispatcher::accept_connections() {
         Descriptor descriptor(::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
         if (descriptor.number() < 0) {
             if (errno == EAGAIN) {
+                make_nonblocking(listener_);
                 return;
             }
             if (is_lost_listener(errno)) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "support/test_worker.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <cstdlib>
@@ -78,6 +79,15 @@ void TestWorker::await_log(const std::string& text) const {
 
 void TestWorker::shut_down_listener() const {
     ::shutdown(listener_.number(), SHUT_RDWR);
+}
+
+void TestWorker::make_listener_block() const {
+    const int flags = ::fcntl(listener_.number(), F_GETFL);
+    ::fcntl(listener_.number(), F_SETFL, flags & ~O_NONBLOCK);
+}
+
+bool TestWorker::listener_blocks() const {
+    return (::fcntl(listener_.number(), F_GETFL) & O_NONBLOCK) == 0;
 }
 
 }  // namespace kheops::test

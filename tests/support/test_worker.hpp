@@ -58,6 +58,10 @@ class TestWorker {
 
     /// Shuts the listening socket down, so that the worker loses it.
     void shut_down_listener() const;
+    /// Clears O_NONBLOCK, which belongs to the open file description that this process and the
+    /// worker share.
+    void make_listener_block() const;
+    [[nodiscard]] bool listener_blocks() const;
 
   private:
     TemporaryDirectory directory_;

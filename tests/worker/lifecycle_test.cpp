@@ -168,6 +168,17 @@ TEST_F(Lifecycle, FinishesARequestThatComesOnAKeptConnectionWithTheSignal) {
     expect_clean_stop();
 }
 
+// systemd does this when it runs ExecReload=, as the unit has StandardInput=socket.
+TEST_F(Lifecycle, ServesAndStopsAfterAnotherProcessHasMadeTheSocketBlock) {
+    worker_.await_log("event=started");
+    worker_.make_listener_block();
+    FastCgiClient client(worker_.socket_path());
+    expect_served(client);
+    await("the socket does not block", [this] { return !worker_.listener_blocks(); });
+    worker_.signal(SIGTERM);
+    expect_clean_stop();
+}
+
 TEST_F(Lifecycle, ExitsWith1WhenItsListeningSocketIsLost) {
     worker_.await_log("event=started");
     worker_.shut_down_listener();
