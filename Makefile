@@ -20,10 +20,11 @@ SHARE = $(DESTDIR)$(PREFIX)/share/kheops-webhooks
 DOC = $(DESTDIR)$(PREFIX)/share/doc/kheops-webhooks
 MAN = $(DESTDIR)$(PREFIX)/share/man/man8
 UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/system
+SYSUSERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 SOURCES = find src tests cmake -name '*.[ch]pp' -print0
 
 .PHONY: all test asan tsan build-test build-asan build-tsan tidy format check-format
-.PHONY: fuzz bench build-bench install uninstall clean help prove writable-build allowed-prefix
+.PHONY: fuzz bench build-bench install uninstall deb clean help prove writable-build allowed-prefix
 
 # No target is a file: CMake knows what is up to date, and a path may contain spaces.
 
@@ -99,7 +100,9 @@ install: allowed-prefix ## into DESTDIR and PREFIX
 	install -m 644 nginx/*.conf "$(SHARE)/nginx"
 	install -m 644 sql/*.sql "$(BUILD)/sql/list_webhooks_accelerated.sql" sql/README.md "$(SHARE)/sql"
 	install -m 644 systemd/environment "$(SHARE)/systemd"
+	install -D -m 755 scripts/compare -t "$(SHARE)/scripts"
 	install -m 644 systemd/kheops-webhooks.* "$(UNITS)"
+	install -D -m 644 systemd/sysusers.conf "$(SYSUSERS)/kheops-webhooks.conf"
 	install -D -m 644 docs/kheops-webhooks.8 -t "$(MAN)"
 	sed -i 's|/usr/local/|$(PREFIX)/|' "$(UNITS)/kheops-webhooks.service" \
 	    "$(UNITS)/kheops-webhooks.socket" "$(MAN)/kheops-webhooks.8"
@@ -115,11 +118,15 @@ uninstall: allowed-prefix ## stop and disable the units, and remove what `make i
 	    -lname '$(PREFIX)/lib/systemd/system/kheops-webhooks.*' -delete
 	rm -f "$(DESTDIR)$(PREFIX)/sbin/kheops-webhooks"
 	rm -f "$(UNITS)/kheops-webhooks.service" "$(UNITS)/kheops-webhooks.socket"
+	rm -f "$(SYSUSERS)/kheops-webhooks.conf"
 	rm -f "$(MAN)/kheops-webhooks.8"
 	rm -rf "$(SHARE)" "$(DOC)"
 	@test -n "$(DESTDIR)" || test ! -d /run/systemd/system || systemctl daemon-reload
 	@echo 'Not removed: /etc/kheops-webhooks, /var/lib/kheops-webhooks, the user kheops_webhooks, files in'
 	@echo '/etc/nginx, and what SQL files made in the database (sql/*-undo.sql of the sources undo that).'
+
+deb: ## the Debian packages, in build/packages (scripts/package)
+	scripts/package
 
 clean: ## remove the build tree
 	rm -rf "$(BUILD)"

@@ -132,6 +132,8 @@ demo_packages=("$nginx_package" "$postgresql_package" spawn-fcgi curl openssl)
 test_packages=("$nginx_package" "$postgresql_package" spawn-fcgi curl openssl
     pgbouncer libgtest-dev jq shellcheck systemd php-fpm php-pgsql prometheus mandoc groff-base)
 # shellcheck disable=SC2034
+packaging_packages=(build-essential debhelper libgtest-dev lintian)
+# shellcheck disable=SC2034
 fuzz_packages=(clang 'libclang-rt-dev|libclang-rt-[0-9][0-9]-dev' libgtest-dev)
 
 # Installs the missing ones of the packages, which needs root or sudo; if none is missing, it does

@@ -41,6 +41,8 @@ expected() {
             echo "644 $1/share/kheops-webhooks/$file"
         done
         echo "644 $1/share/kheops-webhooks/systemd/environment"
+        echo "755 $1/share/kheops-webhooks/scripts/compare"
+        echo "644 $1/lib/sysusers.d/kheops-webhooks.conf"
         printf "644 $1/lib/systemd/system/kheops-webhooks.%s\n" service socket
     } | sort -k 2
 }
