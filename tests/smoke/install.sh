@@ -78,7 +78,7 @@ if command -v systemctl >/dev/null; then
     links() {
         find "$directory/etc" -type l -printf '%f -> %l\n' | sort
     }
-    systemctl --quiet --root="$directory" enable kheops-webhooks.service
+    systemctl --quiet --root="$directory" enable kheops-webhooks.socket kheops-webhooks.service
     [ "$(links | wc -l)" -eq 2 ] || fail "not the links of two units: $(links)"
     run_make PREFIX=/usr uninstall >/dev/null
     [ "$(links | wc -l)" -eq 2 ] || fail "uninstalling another PREFIX left: $(links)"

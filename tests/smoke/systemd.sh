@@ -33,9 +33,27 @@ systemd-analyze security --offline=yes --no-pager --threshold=15 \
 # nginx uses the unit's socket, and the program knows the settings.
 grep -q "unix:$(sed -n 's/^ListenStream=//p' systemd/kheops-webhooks.socket);" nginx/kheops-webhooks.conf ||
     fail 'nginx/kheops-webhooks.conf has another socket than the unit'
+
+# Each setting of the file is an example that becomes active without its #, and the program knows it.
+! grep -v '^#' systemd/environment | grep . || fail 'systemd/environment sets something'
+sed -n 's/^#\(KHEOPS_\)/\1/p' systemd/environment >"$directory/settings"
+[ -s "$directory/settings" ] || fail 'systemd/environment has no example'
 while IFS='=' read -r name _; do
     "${BUILD_DIR:-build}/kheops-webhooks" --help | grep -q "$name" ||
-        fail "systemd/environment sets $name, which the program does not know"
-done < <(grep -v '^#' systemd/environment | grep .)
+        fail "systemd/environment has $name, which the program does not know"
+done <"$directory/settings"
+
+# The unit's condition, as /bin/sh runs it: without a setting, or with an empty one, it tells what to do.
+condition=$(sed -n "s/^ExecCondition=\/bin\/sh -c '\(.*\)'$/\1/p" systemd/kheops-webhooks.service)
+[ -n "$condition" ] || fail 'the unit has no ExecCondition that this test understands'
+configured() { # NAME=VALUE...
+    env --ignore-environment PATH="$PATH" "$@" /bin/sh -c "$condition" 2>"$directory/message"
+}
+for setting in OTHER=1 KHEOPS_OIDC_PROVIDER=; do
+    ! configured "$setting" || fail "the service starts with nothing but $setting"
+    grep -q 'Edit /etc/kheops-webhooks/environment, then: systemctl restart kheops-webhooks$' \
+        "$directory/message" || fail "with nothing but $setting the message is: $(cat "$directory/message")"
+done
+configured KHEOPS_OIDC_PROVIDER=https://provider.example || fail "the service is skipped though it has a setting"
 
 exit $((failures > 0))
