@@ -34,6 +34,13 @@ systemd-analyze security --offline=yes --no-pager --threshold=15 \
 grep -q "unix:$(sed -n 's/^ListenStream=//p' systemd/kheops-webhooks.socket);" nginx/kheops-webhooks.conf ||
     fail 'nginx/kheops-webhooks.conf has another socket than the unit'
 
+# The limit that closes the socket is one that restarts after crashes cannot reach.
+value() { # NAME FILE
+    sed -n "s/^$1=\([0-9]*\)s\{0,1\}$/\1/p" "systemd/kheops-webhooks.$2"
+}
+[ $(($(value TriggerLimitBurst socket) * $(value RestartSec service))) -gt "$(value TriggerLimitIntervalSec socket)" ] ||
+    fail 'crashes reach the trigger limit of the socket'
+
 # Each setting of the file is an example that becomes active without its #, and the program knows it.
 ! grep -v '^#' systemd/environment | grep . || fail 'systemd/environment sets something'
 sed -n 's/^#\(KHEOPS_\)/\1/p' systemd/environment >"$directory/settings"
