@@ -23,7 +23,7 @@ struct Setting {
 inline constexpr std::array<Setting, 16> kSettings = {{
     {"KHEOPS_WEBHOOKS_DATABASE", "libpq's own PG* variables and files",
      "a connection string or URI of libpq; several hosts are allowed",
-     "the database, and the role that logs in to it; write @ and / in a password of a URI as %40 "
+     "the database, and the role that logs in; write @ and / in a password of a URI as %40 "
      "and %2F"},
     {"KHEOPS_AUTHDB_URL", "", "a URL such as postgresql://host:5432",
      "the database server: Kheops' own setting, used if KHEOPS_WEBHOOKS_DATABASE is not set"},
