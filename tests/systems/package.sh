@@ -162,7 +162,7 @@ cp "$packages"/kheops-webhooks_*.deb "$system/root/srv/current/kheops-webhooks.d
 cp "$(scripts/token --public)" "$system/root/srv/keys.pem"
 chmod 644 "$system/root/srv/keys.pem"
 token=$(scripts/token --lifetime 7200 alice)
-"$debian_system" fetch "$system" nginx postgresql curl needrestart /srv/before/kheops-webhooks.deb || exit
+"$debian_system" fetch "$system" nginx postgresql curl openssl needrestart /srv/before/kheops-webhooks.deb || exit
 "$debian_system" boot "$system"
 
 say 'installing on the bare system'
@@ -184,24 +184,14 @@ is 'files, users and units after a purge on the bare system' "$bare" "$(snapshot
 
 say 'installing nginx and PostgreSQL'
 start=$(date +%s%N)
-apt_get install nginx postgresql curl
+apt_get install nginx postgresql curl openssl
 answered=$((answered + $(date +%s%N) - start))
 apt_get install needrestart "$install_file"
-share=/usr/share/kheops-webhooks
-in_system bash -c '
-    set -e
-    mkdir -p /etc/nginx/kheops-webhooks
-    cp "$0"/nginx/kheops-webhooks.conf /etc/nginx/conf.d
-    cp "$0"/nginx/kheops-errors.conf /etc/nginx/kheops-webhooks
-    nginx -t -q && systemctl reload nginx
-    cd /
-    runuser -u postgres -- createdb kheops
-    for file in schema example-data grants; do
-        runuser -u postgres -- psql -q -v ON_ERROR_STOP=1 -d kheops -f "$0/sql/$file.sql"
-    done' "$share" >"$directory/log" 2>&1 || {
-    cat "$directory/log" >&2
-    exit 1
-}
+# debian/tests/smoke makes the database, and configures nginx with the installed file.
+mkdir "$system/root/srv/smoke"
+cp debian/tests/smoke "$system/root/srv/smoke"
+in_system env AUTOPKGTEST_TMP=/srv/smoke /srv/smoke/smoke >"$directory/log" 2>&1 </dev/null ||
+    fail "debian/tests/smoke: $(cat "$directory/log")"
 apt_get purge kheops-webhooks
 before_installation=$(snapshot)
 
