@@ -133,10 +133,7 @@ is_answered() {
     [ "$(request)" = 200 ]
 }
 
-check_version() { # PACKAGES
-    local version
-    version=$(dpkg-deb --field "$1"/kheops-webhooks_*.deb Version)
-    is 'the version of the program' "$version" "$(in_system kheops-webhooks --version | grep -oE '[0-9][0-9a-z.~+]*' | head -n 1)"
+check_program() {
     is 'the program that runs' '/usr/sbin/kheops-webhooks' \
         "$(in_system readlink "/proc/$(property service MainPID)/exe")"
 }
@@ -215,7 +212,7 @@ check_request 'after the configuration'
 answered=$((answered + $(date +%s%N) - start))
 say "from apt install on the bare system to the first answer, nginx and PostgreSQL included: $((answered / 1000000)) ms"
 is "the system's state with settings" running "$(in_system systemctl is-system-running || true)"
-check_version "$packages/before"
+check_program
 in_system runuser -u kheops_webhooks -- kheops-webhooks --check --settings /etc/kheops-webhooks/environment \
     >"$directory/check" 2>&1 || fail "--check: status $?: $(cat "$directory/check")"
 is 'problems found by --check' '' "$(grep -v '^ok:' "$directory/check" || true)"
@@ -259,7 +256,9 @@ apt_get install -o Dpkg::Options::=--force-confold /srv/current/kheops-webhooks.
 during=$(($(answers) - during))
 await_answers 20
 [ "$(property service MainPID)" != "$process" ] || fail 'the upgrade did not restart the service'
-check_version "$packages"
+is 'the version of the program' "$(dpkg-deb --field "$packages"/kheops-webhooks_*.deb Version)" \
+    "$(in_system kheops-webhooks --version | grep -oE '[0-9][0-9a-z.~+]*' | head -n 1)"
+check_program
 is 'the socket and the settings after the upgrade' "$constant" "$(constant_things)"
 check_settings_file
 
