@@ -39,7 +39,7 @@ fail() {
 # is WHAT EXPECTED GOT
 is() {
     [ "$2" = "$3" ] || fail "$1:
-$(diff <(printf '%s\n' "$2") <(printf '%s\n' "$3") | sed 's/^</expected:/; s/^>/got:     /' | tail -n +2 | head -n 40)"
+$(diff <(printf '%s\n' "$2") <(printf '%s\n' "$3") | sed -n 's/^</expected:/p; s/^>/got:     /p' | head -n 40)"
 }
 
 in_system() { # COMMAND...
