@@ -174,7 +174,7 @@ bool read_provider_http(const Variables& variables) {
     return !value.empty();
 }
 
-std::string read_provider_url(const Setting& setting, const Variables& variables, bool allow_http) {
+std::string read_provider_url(const Setting& setting, const Variables& variables) {
     std::string url = variables[setting.name];
     const std::optional<Transport> transport = transport_of(url);
     if (!transport && url.find('@') != std::string::npos) {  // a password may be before it
@@ -185,13 +185,20 @@ std::string read_provider_url(const Setting& setting, const Variables& variables
     if (!transport || url.find_first_of("?#") != std::string::npos) {
         refuse(setting, url);
     }
-    if (transport == Transport::plaintext && !allow_http) {
-        throw ConfigError(
-            setting, url,
-            "must be https, or http to this machine; KHEOPS_WEBHOOKS_PROVIDER_HTTP=allow lets "
-            "anyone on the network between decide which tokens are good");
-    }
     return url.ends_with('/') ? url.substr(0, url.size() - 1) : url;
+}
+
+/// Throws ConfigError. Names all that such a provider needs, so that one attempt shows it.
+void require_tls(const Setting& setting, const Variables& variables) {
+    std::string problem =
+        "must be https, or http to this machine, unless KHEOPS_WEBHOOKS_PROVIDER_HTTP=allow is "
+        "set, which lets anyone on the network between decide which tokens are good";
+    if (!variables.is_set(kIssuer.name)) {
+        problem +=
+            "; KHEOPS_WEBHOOKS_ISSUER must be set too if tokens name the provider by another URL, "
+            "and kheops-webhooks --check shows which issuer the provider names";
+    }
+    throw ConfigError(setting, variables[setting.name], problem);
 }
 
 /// At least twice min_refresh, so that keys do not expire when one fetch fails.
@@ -214,8 +221,11 @@ ProviderSettings read_provider(const Setting& setting, const Reading& reading,
     ProviderSettings settings;
     Provider& provider = settings.provider;
     reading.attempt([&] { provider.allow_http = read_provider_http(variables); });
-    reading.attempt(
-        [&] { provider.url = read_provider_url(setting, variables, provider.allow_http); });
+    reading.attempt([&] { provider.url = read_provider_url(setting, variables); });
+    if (transport_of(provider.url) == Transport::plaintext && !provider.allow_http) {
+        reading.attempt([&] { require_tls(setting, variables); });
+        provider.allow_http = true;
+    }
     reading.attempt([&] { settings.max_age = read_keys_max_age(variables, times); });
     if (variables.is_set(kKeyFile.name)) {
         constexpr const char* kProblem =

@@ -54,7 +54,8 @@ using OnConfigError = std::function<void(const ConfigError&)>;
 /// Reads and checks all settings; an empty one counts as not set. `key_times` limits how often the
 /// program asks a provider. Calls `on_error` for each wrong setting, in the order in which they are
 /// read; such a setting has its default in the result. If a provider and a key file are both set,
-/// the result has neither.
+/// the result has neither. A provider that is wrong only because it is reached by plain http stays
+/// in the result, with allow_http, so that --check can ask it.
 [[nodiscard]] Config read_config(const Variables& variables, const KeyTimes& key_times,
                                  const OnConfigError& on_error);
 

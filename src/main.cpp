@@ -7,17 +7,19 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <memory>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "check/check.hpp"
 #include "config.hpp"
@@ -156,44 +158,65 @@ void log_unknown_settings(const kheops::Log& log) {
     }
 }
 
+/// Reports all of them, so that one attempt to start shows everything that is to be corrected. `id`
+/// is that of the answer to a CGI request; empty for a worker. Returns the exit status.
+int report_config_errors(const std::vector<kheops::ConfigError>& errors, const std::string& id) {
+    constexpr std::size_t kMaxReported = 20;  // a settings file can be a file of something else
+    const std::string suffix = id.empty() ? "" : " (log id " + id + ")";
+    const std::size_t reported = std::min(errors.size(), kMaxReported);
+    for (std::size_t i = 0; i < reported; ++i) {
+        report(errors[i].what() + suffix);
+    }
+    if (reported < errors.size()) {
+        report(std::to_string(errors.size() - reported) + " more wrong lines and settings" +
+               suffix);
+    }
+    return kUsageError;
+}
+
 /// Starts as a worker or as plain CGI. `settings_file` is empty without one.
 int run(const std::string& settings_file) {
     const bool is_worker = kheops::is_listening(STDIN_FILENO);
     if (!is_worker && !kheops::is_cgi_request()) {
         return report_usage_error("started by hand");
     }
+    std::vector<kheops::ConfigError> errors;
+    const auto keep = [&errors](const kheops::ConfigError& error) { errors.push_back(error); };
+    const auto refuse = [&errors, is_worker] {
+        return report_config_errors(errors, is_worker ? "" : kheops::answer_fault_as_cgi());
+    };
     try {
-        std::optional<kheops::ConfigError> first_error;
-        const auto keep_first = [&first_error](const kheops::ConfigError& error) {
-            if (!first_error) {
-                first_error = error;
-            }
-        };
         if (!settings_file.empty()) {
-            kheops::load_settings_file(settings_file, keep_first);
+            kheops::load_settings_file(settings_file, keep);
         }
-        const kheops::Config config =
-            kheops::read_config(kheops::environment_variables(), kheops::kKeyTimes, keep_first);
-        const kheops::Log log(config.log_level);
-        log_unknown_settings(log);  // first: a misspelt name can be why another one is missing
-        if (first_error) {
-            throw kheops::ConfigError(*first_error);
-        }
-        std::unique_ptr<kheops::KeySource> keys = kheops::open_keys(config, log);
-        const kheops::TokenVerifier tokens(*keys, config.token_rules);
-        if (is_worker) {
-            const int status = kheops::run_worker(STDIN_FILENO, config, *keys, tokens, log);
-            keys.reset();  // ends its threads before the last log line
-            log.event(kheops::LogLevel::info, "stopped");
-            return status;
-        }
-        kheops::answer_as_cgi(config, tokens, log);
-        return EXIT_SUCCESS;
-    } catch (const kheops::ConfigError& error) {
-        const std::string id = is_worker ? "" : kheops::answer_fault_as_cgi();
-        report(std::string(error.what()) + (id.empty() ? "" : " (log id " + id + ")"));
-        return kUsageError;
+    } catch (const kheops::ConfigError& error) {  // then settings that it holds would seem missing
+        keep(error);
+        return refuse();
     }
+    const kheops::Config config =
+        kheops::read_config(kheops::environment_variables(), kheops::kKeyTimes, keep);
+    const kheops::Log log(config.log_level);
+    log_unknown_settings(log);  // first: a misspelt name can be why another one is missing
+    std::unique_ptr<kheops::KeySource> keys;
+    if (errors.empty() || !config.key_file.empty()) {
+        try {
+            keys = kheops::open_keys(config, log);
+        } catch (const kheops::ConfigError& error) {
+            keep(error);
+        }
+    }
+    if (!errors.empty()) {
+        return refuse();
+    }
+    const kheops::TokenVerifier tokens(*keys, config.token_rules);
+    if (is_worker) {
+        const int status = kheops::run_worker(STDIN_FILENO, config, *keys, tokens, log);
+        keys.reset();  // ends its threads before the last log line
+        log.event(kheops::LogLevel::info, "stopped");
+        return status;
+    }
+    kheops::answer_as_cgi(config, tokens, log);
+    return EXIT_SUCCESS;
 }
 
 }  // namespace

@@ -51,10 +51,11 @@ void require_issuer(const Discovery& discovery, const Provider& provider) {
 
 void require_protection(const Discovery& discovery, const Provider& provider) {
     const std::optional<Transport> transport = transport_of(discovery.jwks_uri);
-    const std::string subject = "the discovery document's jwks_uri ";
+    std::string subject = "the discovery document's jwks_uri ";
     if (names_user(discovery.jwks_uri)) {
         throw DownloadError(subject + "has a user or password", Cause::answer);
     }
+    subject += log_quoted(discovery.jwks_uri) + ' ';
     if (!transport) {
         throw DownloadError(subject + "is not an absolute https URL", Cause::answer);
     }

@@ -31,7 +31,10 @@ std::optional<UsableCache> load_key_cache(const ProviderSettings& settings) {
     }
     const Provider& provider = settings.provider;
     if (cached->provider != provider.url || !is_issuer_of_tokens(cached->issuer, provider)) {
-        throw CacheError("belongs to another provider or issuer");
+        throw CacheError("belongs to the provider " + log_quoted(cached->provider) +
+                         " with the issuer " + log_quoted(cached->issuer) + ", expected " +
+                         log_quoted(provider.url) + " with " +
+                         log_quoted(provider.issuer.empty() ? provider.url : provider.issuer));
     }
     const std::chrono::seconds age = age_of(*cached, settings.max_age, system_seconds());
     return UsableCache{{parse_published_keys(cached->jwk_set), std::move(cached->issuer)},

@@ -76,6 +76,42 @@ for setting in THREADS=0 TIMEOUT=never LOG=loud ISSUER= JWKS= JWKS=/no/such/file
     check "$setting, the answer" 2 '^Status: 500 Internal Server Error' \
         started "KHEOPS_WEBHOOKS_$setting"
 done
+# Each wrong setting is named, as a worker and as CGI. The environment is that of Kheops' own container.
+kheops_container=(KHEOPS_AUTHDB_URL=postgresql://kheopspostgres:5432 KHEOPS_AUTHDB_NAME=kheops
+    KHEOPS_AUTHDB_USER=kheopsuser KHEOPS_OIDC_PROVIDER=http://keycloak:8080/auth/realms/kheops
+    KHEOPS_ROOT_URL=http://127.0.0.1 KHEOPS_API_PATH=/api KHEOPS_AUTHORIZATION_HOST=kheopsauthorization
+    KHEOPS_UI_CLIENTID=loginConnect KHEOPS_CLIENT_ZIPPERCLIENTID=Zipper CATALINA_OPTS=-Duser.timezone=UTC)
+settings=("${kheops_container[@]}" KHEOPS_WEBHOOKS_THREADS=0 KHEOPS_WEBHOOKS_LOG=loud)
+worker=(spawn-fcgi -n -s "$directory/socket" -- "$(realpath "$program")")
+for start in worker cgi; do
+    command=("${worker[@]}")
+    [ "$start" = worker ] || command=(REQUEST_METHOD=GET PATH_INFO=/ "$program")
+    for error in 'KHEOPS_WEBHOOKS_LOG=loud: must be error, ' 'KHEOPS_WEBHOOKS_THREADS=0: must be a ' \
+        'KHEOPS_OIDC_PROVIDER=http://keycloak:8080/auth/realms/kheops: .*PROVIDER_HTTP=allow.*KHEOPS_WEBHOOKS_ISSUER'; do
+        check "three wrong settings, $start" 2 "^kheops-webhooks: $error" \
+            env -i "PATH=$PATH" "${settings[@]}" "${command[@]}"
+        rm -f "$directory/socket"
+    done
+    if [ "$(grep -c '^kheops-webhooks: ' "$directory/output")" -ne 3 ] || grep -q event= "$directory/output"; then
+        echo "three wrong settings, $start: not three lines:" >&2
+        cat "$directory/output" >&2
+        failures=$((failures + 1))
+    fi
+done
+check 'a wrong setting and a wrong key file' 2 "^kheops-webhooks: KHEOPS_WEBHOOKS_JWKS=/no/such/file: " \
+    started KHEOPS_WEBHOOKS_JWKS=/no/such/file KHEOPS_WEBHOOKS_LOG=loud
+grep -q '^kheops-webhooks: KHEOPS_WEBHOOKS_LOG=loud: ' "$directory/output" || failures=$((failures + 1))
+yes 'no setting' | head -n 30 >"$directory/text"
+check 'a settings file that is none' 2 '^kheops-webhooks: 11 more wrong lines and settings$' \
+    env -i "PATH=$PATH" "${worker[@]}" --settings "$directory/text"
+rm "$directory/socket"
+check 'a missing settings file' 2 '^kheops-webhooks: settings file /no/such/file: ' \
+    env -i "PATH=$PATH" "${worker[@]}" --settings /no/such/file
+if [ "$(grep -c '^kheops-webhooks: ' "$directory/output")" -ne 1 ]; then
+    echo 'a missing settings file: more is named as missing' >&2
+    failures=$((failures + 1))
+fi
+
 check 'a password in a wrong connection string' 2 'KHEOPS_WEBHOOKS_DATABASE: must .*not shown' \
     started KHEOPS_WEBHOOKS_DATABASE='host=a password=geheim nonsense'
 if grep -q geheim "$directory/output"; then

@@ -47,7 +47,7 @@ std::vector<std::string> errors_of(const Settings& set) {
     return errors;
 }
 
-/// The first error, which is the one that the program shows.
+/// The first error.
 std::string error_of(const Settings& set) {
     const std::vector<std::string> errors = errors_of(set);
     return errors.empty() ? "" : errors.front();
@@ -210,6 +210,34 @@ TEST(Config, HttpToThisMachineIsAllowed) {
                             "http://127.9.8.7", "http://[::1]:8080"}) {
         EXPECT_EQ(error_of({{"KHEOPS_OIDC_PROVIDER", url}}), "");
     }
+}
+
+TEST(Config, HttpToAnotherMachineIsReportedWithAllThatItNeeds) {
+    Settings set = {{"KHEOPS_AUTHDB_URL", "postgresql://kheopspostgres:5432"},
+                    {"KHEOPS_AUTHDB_NAME", "kheops"},
+                    {"KHEOPS_AUTHDB_USER", "kheopsuser"},
+                    {"KHEOPS_OIDC_PROVIDER", "http://keycloak:8080/auth/realms/kheops"}};
+    const std::vector<std::string> errors = errors_of(set);
+    ASSERT_EQ(errors.size(), 1U);
+    for (const char* part :
+         {"KHEOPS_OIDC_PROVIDER=http://keycloak:8080/auth/realms/kheops: must be https",
+          "KHEOPS_WEBHOOKS_PROVIDER_HTTP=allow", "KHEOPS_WEBHOOKS_ISSUER must be set too if"}) {
+        EXPECT_NE(errors[0].find(part), std::string::npos) << errors[0];
+    }
+
+    set.emplace("KHEOPS_WEBHOOKS_ISSUER", "https://kheops.example/auth/realms/kheops");
+    EXPECT_NE(error_of(set).find("KHEOPS_WEBHOOKS_PROVIDER_HTTP=allow"), std::string::npos);
+    EXPECT_EQ(error_of(set).find("KHEOPS_WEBHOOKS_ISSUER"), std::string::npos) << error_of(set);
+
+    set.emplace("KHEOPS_WEBHOOKS_PROVIDER_HTTP", "allow");
+    EXPECT_EQ(error_of(set), "");
+}
+
+TEST(Config, AProviderOverHttpStaysInTheResult) {
+    const Config config = read({{"KHEOPS_OIDC_PROVIDER", "http://keycloak:8080/realms/kheops"}},
+                               [](const ConfigError&) {});
+    EXPECT_EQ(config.provider.provider.url, "http://keycloak:8080/realms/kheops");
+    EXPECT_TRUE(config.provider.provider.allow_http);
 }
 
 TEST(Config, AConnectionStringIsNeverShown) {

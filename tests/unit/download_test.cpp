@@ -13,6 +13,7 @@
 #include <thread>
 #include <tuple>
 
+#include "log.hpp"
 #include "provider/discovery.hpp"
 #include "support/await.hpp"
 #include "support/test_provider.hpp"
@@ -248,8 +249,8 @@ TEST(ProviderKeysUrl, MustBeHttpsWithoutAUser) {
     };
     const std::string subject = "the discovery document's jwks_uri ";
     for (const char* url : {"http://keycloak.invalid/certs", "http://10.0.0.1/certs?a=b"}) {
-        EXPECT_EQ(refusal_of_keys_at(url), subject + "is http to another machine, not https")
-            << url;
+        EXPECT_EQ(refusal_of_keys_at(url),
+                  subject + log_quoted(url) + " is http to another machine, not https");
     }
     for (const char* url :
          {"https://u:p@keycloak.invalid/certs", "https://:p@keycloak.invalid/certs",
@@ -258,7 +259,8 @@ TEST(ProviderKeysUrl, MustBeHttpsWithoutAUser) {
     }
     for (const char* url : {"file:///etc/passwd", "ftp://127.0.0.1/certs", "/certs", "certs",
                             "https://", "https:///certs", "https://keycloak.invalid:99999/"}) {
-        EXPECT_EQ(refusal_of_keys_at(url), subject + "is not an absolute https URL") << url;
+        EXPECT_EQ(refusal_of_keys_at(url),
+                  subject + log_quoted(url) + " is not an absolute https URL");
     }
     // Where the operator allows http, the download is tried.
     provider.set_keys_url("http://keycloak.invalid/certs");

@@ -401,6 +401,18 @@ TEST_F(Check, AProviderOverHttpIsAWarning) {
     expect_problem(result, "provider .*: discovery document: HTTP status 404", "base URL");
 }
 
+TEST_F(Check, AProviderOverHttpThatIsNotAllowedIsAskedNevertheless) {
+    const CheckResult result = check({{"KHEOPS_OIDC_PROVIDER", "http://keycloak.invalid/realms/k"},
+                                      {"http_proxy", provider_.url()}});  // it answers 404
+    for (const char* line :
+         {"problem: setting KHEOPS_OIDC_PROVIDER=http://keycloak\\.invalid/realms/k: must be https"
+          ".*KHEOPS_WEBHOOKS_PROVIDER_HTTP=allow.*KHEOPS_WEBHOOKS_ISSUER.*; correct it.*",
+          "problem: provider .*: discovery document: HTTP status 404; .*"}) {
+        EXPECT_EQ(result.matching(line).size(), 1U) << line << "\n" << result.output;
+    }
+    EXPECT_EQ(provider_.connections(), 1U);
+}
+
 TEST_F(Check, AProviderWithoutAUsableKeyIsNamed) {
     provider_.set_behaviour(Document::keys, Behaviour::empty);
     expect_problem(check(with_provider()), "provider .*: the key set holds no usable key",
@@ -492,7 +504,10 @@ TEST_F(CheckOfTheCache, OneThatCannotBeReadIsAWarning) {
 TEST_F(CheckOfTheCache, OneOfAnotherProviderIsAWarning) {
     fill("https://other.example");
     expect_only(check_as_nobody(), "warning",
-                "key cache .*: not used: belongs to another provider or issuer", "remove it");
+                "key cache .*: not used: belongs to the provider .*https://other\\.example.* with "
+                "the issuer .*, expected .*" +
+                    provider_.url() + ".* with .*" + provider_.url() + ".*",
+                "remove it");
 }
 
 TEST_F(CheckOfTheCache, AnOldOneIsAWarning) {
