@@ -199,7 +199,9 @@ std::string remedy_for(const DatabaseError& error, const DatabaseSettings& setti
                "pg_isready -h HOST -p PORT tells when it answers";
     }
     if (says("no password supplied")) {
-        return "give a password: in " + password;
+        return "give a password: in " + password +
+               (settings.password_file.empty() ? ""
+                                               : ", which the worker's user must be able to read");
     }
     if (says("could not translate host name")) {
         return "correct the host's name, or DNS (getent hosts NAME looks it up); hostaddr= needs "

@@ -183,6 +183,17 @@ void set_up_session(Connection& connection, const DatabaseSettings& settings, De
     }
 }
 
+/// Adds why the password file gave no password where libpq only says that it has none.
+DatabaseError with_password_file(const DatabaseError& error, const std::string& file) {
+    std::string message = error.what();
+    if (!file.empty() && message.find("no password supplied") != std::string::npos) {
+        if (const std::string reason = password_file_error(file); !reason.empty()) {
+            message += " (" + file + " " + reason + ")";
+        }
+    }
+    return {error.kind(), error.sqlstate(), message};
+}
+
 /// Sets up what `establish` connects. If the server closes the new connection during that, connects
 /// once more: another host may be available.
 template <typename Establish>
@@ -190,7 +201,12 @@ std::unique_ptr<Connection> connect_with(const Establish& establish,
                                          const DatabaseSettings& settings,
                                          const Deadline& deadline) {
     for (bool repeat = true;; repeat = false) {
-        auto connection = std::make_unique<Connection>(establish());
+        std::unique_ptr<Connection> connection;
+        try {
+            connection = std::make_unique<Connection>(establish());
+        } catch (const DatabaseError& error) {
+            throw with_password_file(error, settings.password_file);
+        }
         try {
             require_supported(*connection);
             set_up_session(*connection, settings, deadline);

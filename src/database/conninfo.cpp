@@ -31,19 +31,23 @@ std::vector<std::string> split(const std::string& list) {
     return parts;
 }
 
-/// Returns the first line of the file; std::nullopt if it cannot be read, so that libpq looks for a
-/// password itself.
-std::optional<std::string> read_password(const std::string& file) {
+/// Returns the first line of the file. Throws FileError.
+std::string read_first_line(const std::string& file) {
     constexpr size_t kMaxSize = 4096;
+    const std::string text = RegularFile(file).read(kMaxSize);
+    if (text.empty()) {
+        throw FileError("is empty", false);
+    }
+    return text.substr(0, text.find('\n'));
+}
+
+/// std::nullopt if there is none, so that libpq looks for a password itself.
+std::optional<std::string> read_password(const std::string& file) {
     if (file.empty()) {
         return std::nullopt;
     }
     try {
-        std::string text = RegularFile(file).read(kMaxSize);
-        if (text.empty()) {
-            return std::nullopt;
-        }
-        return text.substr(0, text.find('\n'));
+        return read_first_line(file);
     } catch (const FileError&) {
         return std::nullopt;
     }
@@ -223,6 +227,15 @@ PgConnection start_connecting(const DatabaseSettings& settings, const std::vecto
             {"host", names.c_str()}, {"hostaddr", addresses.c_str()}, {"port", ports.c_str()}};
     }
     return start(settings, overrides);
+}
+
+std::string password_file_error(const std::string& file) {
+    try {
+        static_cast<void>(read_first_line(file));
+        return "";
+    } catch (const FileError& error) {
+        return error.what();
+    }
 }
 
 PgConnection start_connecting_to(const DatabaseSettings& settings, const Host& host) {

@@ -19,6 +19,9 @@ namespace kheops {
 /// std::bad_alloc.
 [[nodiscard]] PgConnection start_connecting_to(const DatabaseSettings& settings, const Host& host);
 
+/// Returns why a file of DatabaseSettings::password_file gives no password; empty if it gives one.
+[[nodiscard]] std::string password_file_error(const std::string& file);
+
 /// Returns the hosts that the connection may use. Empty if libpq rejects the lists or fills gaps in
 /// them; then libpq alone chooses a host.
 [[nodiscard]] std::vector<Host> hosts_of(pg_conn* connection);

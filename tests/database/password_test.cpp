@@ -40,6 +40,17 @@ class Password : public testing::Test {
         return user;
     }
 
+    /// What the log says of a connection that is refused.
+    std::string refusal() {
+        try {
+            static_cast<void>(
+                connect(settings_, Deadline(Clock::now() + std::chrono::seconds(30))));
+        } catch (const DatabaseError& error) {
+            return error.what();
+        }
+        return "";
+    }
+
     void write_password(const std::string& password) {
         write_file(directory_.file("password"), password);
     }
@@ -63,14 +74,28 @@ TEST_F(Password, FileIsReadAtEachConnect) {
 TEST_F(Password, IsNotSentWithoutTheFile) {
     await("the server asks for passwords", [&] { return connected_user().empty(); });
     EXPECT_EQ(connected_user(), "");
+    EXPECT_NE(refusal().find("no password supplied (" + settings_.password_file +
+                             " cannot be opened: No such file or directory)"),
+              std::string::npos)
+        << refusal();
     write_password("right");
     EXPECT_EQ(connected_user(), role_);
+}
+
+TEST_F(Password, AnEmptyFileIsNamed) {
+    await("the server asks for passwords", [&] { return connected_user().empty(); });
+    write_password("");
+    EXPECT_NE(refusal().find("(" + settings_.password_file + " is empty)"), std::string::npos)
+        << refusal();
 }
 
 TEST_F(Password, FileThatIsAPipeDoesNotBlock) {
     await("the server asks for passwords", [&] { return connected_user().empty(); });
     ASSERT_EQ(::mkfifo(directory_.file("password").c_str(), 0600), 0);
     EXPECT_EQ(connected_user(), "");
+    EXPECT_NE(refusal().find("(" + settings_.password_file + " is not a regular file)"),
+              std::string::npos)
+        << refusal();
 }
 
 }  // namespace
