@@ -134,6 +134,9 @@ test_packages=("$nginx_package" "$postgresql_package" spawn-fcgi curl openssl
 # shellcheck disable=SC2034
 packaging_packages=(build-essential debhelper libgtest-dev lintian)
 # shellcheck disable=SC2034
+container_packages=("$nginx_package" "$postgresql_package" buildah crun mmdebstrap curl openssl jq
+    python3-yaml iproute2)
+# shellcheck disable=SC2034
 fuzz_packages=(clang 'libclang-rt-dev|libclang-rt-[0-9][0-9]-dev' libgtest-dev)
 
 # Installs the missing ones of the packages, which needs root or sudo; if none is missing, it does
