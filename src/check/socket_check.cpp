@@ -83,13 +83,15 @@ void check_path(const std::string& path, const Report& report) {
     }
 }
 
-/// The files of kheops-webhooks.socket; empty if systemd does not start it when the machine starts.
+/// The files of kheops-webhooks.socket; empty if systemd does not start it when the machine starts,
+/// or did not start this machine (sd_booted(3)): a container has the unit of the package too.
 std::vector<std::string> unit_files() {
     constexpr const char* kEnabled =
         "/etc/systemd/system/sockets.target.wants/kheops-webhooks.socket";
     constexpr const char* kDropIns = "/etc/systemd/system/kheops-webhooks.socket.d";
     std::error_code error;
-    if (!std::filesystem::exists(kEnabled, error)) {
+    if (!std::filesystem::is_directory("/run/systemd/system", error) ||
+        !std::filesystem::exists(kEnabled, error)) {
         return {};
     }
     std::vector<std::string> files;
