@@ -20,7 +20,7 @@ fi
 results=${BUILD_DIR:-build}/bench/quick
 directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-bench-test.XXXXXX")
 # Shows the files before it removes them, where the test has failed.
-# shellcheck disable=SC2317 # called by the trap
+# shellcheck disable=SC2317,SC2329 # called by the trap
 clean_up() { # STATUS
     if [ "$1" -ne 0 ]; then
         tail -n +1 "$directory"/* "$results/results.json" >&2 || true

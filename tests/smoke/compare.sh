@@ -36,7 +36,7 @@ psql_in() { # DATABASE ARGUMENT…
     psql -X -q -v ON_ERROR_STOP=1 -h "$socket_directory" -U postgres -d "$name" "$@" >/dev/null
 }
 
-# shellcheck disable=SC2317 # called by the trap
+# shellcheck disable=SC2317,SC2329 # called by the trap
 clean_up() {
     local process
     for process in $nginx $worker; do

@@ -22,7 +22,7 @@ failures=0
 directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-demo-test.XXXXXX")
 occupant=
 demo=
-# shellcheck disable=SC2317 # called by the trap
+# shellcheck disable=SC2317,SC2329 # called by the trap
 clean_up() {
     if [ -n "$demo" ]; then
         kill -TERM "$demo" 2>/dev/null || true

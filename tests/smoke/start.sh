@@ -26,7 +26,7 @@ check() {
     fi
 }
 
-# shellcheck disable=SC2317 # called by check
+# shellcheck disable=SC2317,SC2329 # called by check
 # started SETTING…: as CGI, the simplest start with settings.
 started() {
     env -i REQUEST_METHOD=GET PATH_INFO=/ KHEOPS_WEBHOOKS_JWKS="$directory/keys.pem" \
