@@ -153,8 +153,10 @@ TEST(KeyCache, MustBeARegularFileOfAtMost8MiB) {
     EXPECT_EQ(refusal_of(directory.path()), "is not a regular file");
     ASSERT_EQ(::mkfifo(directory.file("pipe").c_str(), 0600), 0);
     EXPECT_EQ(refusal_of(directory.file("pipe")), "is not a regular file");
-    write_file(directory.file("large"), std::string(size_t{9} * 1024 * 1024, ' '));
-    EXPECT_EQ(refusal_of(directory.file("large")), "is longer than 8388608 octets");
+    const std::string large = directory.file("large");
+    write_key_cache(large, kKeys);  // with mode 0600, whatever the umask
+    write_file(large, std::string(size_t{9} * 1024 * 1024, ' '));
+    EXPECT_EQ(refusal_of(large), "is longer than 8388608 octets");
 }
 
 }  // namespace
