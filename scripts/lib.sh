@@ -103,9 +103,13 @@ postgres_stop() { # DIR
     local dir=$1 bin socket_dir
     if [ -f "$dir/data/postmaster.pid" ]; then
         bin=$(postgres_bindir) || return
-        postgres_run "$dir" "$bin/pg_ctl" --pgdata="$dir/data" --mode=immediate --wait --silent stop ||
-            # A killed server leaves its pid file: then there is nothing to stop.
+        if ! postgres_run "$dir" "$bin/pg_ctl" --pgdata="$dir/data" --mode=immediate --wait --silent \
+            stop; then
             ! postgres_run "$dir" "$bin/pg_ctl" --pgdata="$dir/data" status >/dev/null || return
+            # A killed server leaves its pid file and shared memory, which the next server removes.
+            postgres_run "$dir" "$bin/postgres" --single -D "$dir/data" postgres \
+                </dev/null >/dev/null 2>&1 || true
+        fi
     fi
     if [ -f "$dir/socket-dir" ]; then
         socket_dir=$(cat "$dir/socket-dir")
