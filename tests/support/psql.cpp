@@ -39,7 +39,11 @@ objects (catalog, oid, part, owner, rights, definition) AS (
     UNION ALL
     SELECT 'pg_class'::regclass, a.attrelid, a.attnum, 0, a.attacl,
            concat_ws(' ', a.attnum, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity,
-                     a.attgenerated, a.attstorage, a.attoptions, pg_get_expr(d.adbin, d.adrelid))
+                     a.attgenerated, a.attstorage,
+                     -- PostgreSQL 17.12 sets pg_attver itself, to another value in each new table.
+                     array_to_string(ARRAY(SELECT o FROM unnest(a.attoptions) AS o
+                                           WHERE o NOT LIKE 'pg_attver=%' ORDER BY o), ','),
+                     pg_get_expr(d.adbin, d.adrelid))
     FROM pg_attribute AS a
     JOIN relations AS c ON c.oid = a.attrelid AND c.relkind NOT IN ('i', 'I', 'S')
     LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
