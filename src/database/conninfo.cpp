@@ -310,6 +310,13 @@ std::optional<std::string> conninfo_error(const DatabaseSettings& settings) {
     if (invalid_count == nowhere.hosts) {
         return std::nullopt;
     }
+    // libpq 17 quotes the names of these two options, too.
+    for (const char* keyword : {"ssl_min_protocol_version", "ssl_max_protocol_version"}) {
+        const std::string name = std::string("invalid \"") + keyword + "\" ";
+        if (message.starts_with(name)) {
+            message.replace(0, name.size(), std::string("invalid ") + keyword + ' ');
+        }
+    }
     // If the string is mistyped, libpq may quote a password: hide it.
     const size_t quote = message.find('"');
     if (quote != std::string::npos) {
