@@ -90,6 +90,19 @@ class DatabaseOutage : public testing::Test {
         Traffic traffic_;
     };
 
+    /// Ends the sessions of the role clerk, which cannot log in any more, until a request is
+    /// refused. To end them once is not enough: a session that has just logged in may not be listed
+    /// yet.
+    static void end_sessions_of_clerk(Site& site) {
+        TestConnection administrator(cluster_->conninfo());
+        const int unavailable = site.traffic().statuses()[503];
+        await("a request is refused", [&] {
+            administrator.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'clerk'");
+            return site.traffic().statuses()[503] > unavailable;
+        });
+    }
+
     static std::string through(const DatabaseProxy& proxy) {
         return "host=127.0.0.1 port=" + std::to_string(proxy.port()) +
                " user=postgres dbname=postgres";
@@ -204,8 +217,7 @@ TEST_F(DatabaseOutage, ListIsBackAfterAllConnectionSlotsWereTaken) {
         // The role crowd takes all connections after those of the worker have ended.
         TestConnection administrator(cluster_->conninfo());
         administrator.execute("ALTER ROLE clerk NOLOGIN");
-        administrator.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'clerk'");
+        end_sessions_of_clerk(site);
         administrator.execute("CREATE ROLE crowd LOGIN");
         std::vector<TestConnection> crowd;
         EXPECT_THROW(
@@ -229,8 +241,7 @@ TEST_F(DatabaseOutage, ListIsBackAfterAPasswordChange) {
     TestConnection administrator(cluster_->conninfo());
     Site site(cluster_->conninfo() + " user=clerk passfile='" + file + "'");
     administrator.execute("ALTER ROLE clerk PASSWORD 'second'");
-    administrator.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'clerk'");
+    end_sessions_of_clerk(site);
     site.worker().await_log("password authentication failed for user");
     site.traffic().await_status(503);
     write_file(file, "*:*:*:clerk:second\n");
