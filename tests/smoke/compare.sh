@@ -354,7 +354,7 @@ check 'no Kheops' 2 '' '^scripts/compare: kheops \(http://127\.0\.0\.1:1\) canno
     --tokens "$directory/admin" http://127.0.0.1:1 "$worker_url"
 check 'no worker' 2 '' '^scripts/compare: worker \(http://127\.0\.0\.1:1\) cannot be reached' \
     --tokens "$directory/admin" "$kheops/good/api" http://127.0.0.1:1
-check 'an answer of 33 MiB' 2 '' '^scripts/compare: kheops .* cannot be reached.* Failure writing' \
+check 'an answer of 33 MiB' 2 '' '^scripts/compare: kheops .* cannot be reached.* curl: \((23|63)\) ' \
     --tokens "$directory/admin" "$kheops/endless/api" "$worker_url" hPVVSyl0M2
 check 'no worker behind nginx' 2 '' '^scripts/compare: worker .* answers 502' \
     --tokens "$directory/admin" "$kheops/good/api" "$kheops/down"
