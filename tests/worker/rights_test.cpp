@@ -118,8 +118,11 @@ TEST(Rights, SandboxEndsForbiddenCalls) {
     const TemporaryDirectory directory;
     EXPECT_EQ(exit_status_of({"sh", "-c", "exit 3"}), 3);
     EXPECT_EQ(exit_status_of({"sh", "-c", "echo > " + directory.file("new")}), 128 + SIGSYS);
-    EXPECT_EQ(exit_status_of({"curl", "--version"}), 0);
-    EXPECT_EQ(exit_status_of({"curl", "http://127.0.0.1:1/"}), 128 + SIGSYS);
+    const auto create_socket = [](int family) {
+        return exit_status_of({"perl", "-e", "socket(S, " + std::to_string(family) + ", 1, 0)"});
+    };
+    EXPECT_EQ(create_socket(AF_UNIX), 0);
+    EXPECT_EQ(create_socket(AF_INET), 128 + SIGSYS);
 }
 
 TEST(Rights, WorkerServesReadOnlyAndOffline) {
