@@ -153,7 +153,9 @@ TEST_P(OperatorServer, TellsTheWorkerThatTheRequestIsAnOperators) {
         EXPECT_EQ(fetch("GET", operator_url(nginx_, path), {{"Cookie", "a"}}).body, "worker");
         const std::map<std::string, std::string> expected = {
             {"KHEOPS_WEBHOOKS_OPERATOR", "yes"}, {"PATH_INFO", path}, {"REQUEST_METHOD", "GET"}};
-        EXPECT_EQ(worker.requests().back().parameters, expected);
+        std::map<std::string, std::string> parameters = worker.requests().back().parameters;
+        parameters.erase("HTTP_HOST");  // nginx 1.30 adds it
+        EXPECT_EQ(parameters, expected);
     }
 }
 
