@@ -121,6 +121,29 @@ postgres_stop() { # DIR
 
 # --- end of: A private PostgreSQL ---------------------------------------------------------------
 
+# --- Directories --------------------------------------------------------------------------------
+
+# Makes DIR if necessary. Returns 1, with one line that says what to do, if no file can be written in it.
+require_writable() { # DIR REMEDY
+    if ! mkdir -p -- "$1" 2>/dev/null || [ ! -w "$1" ]; then
+        echo "Cannot write to $(realpath -ms -- "$1"); $2" >&2
+        return 1
+    fi
+}
+
+# Runs a command that builds in the build tree DIR, when no other script builds there. The command does not
+# inherit the lock, so that a process that it leaves behind does not keep it.
+in_build_tree() { # DIR COMMAND...
+    local lock=$1/.lock
+    shift
+    if ! flock --nonblock "$lock" true; then
+        echo "Waiting for another script, which builds in $(dirname "$lock")" >&2
+    fi
+    flock --close "$lock" "$@"
+}
+
+# --- end of: Directories ------------------------------------------------------------------------
+
 # --- Debian packages ----------------------------------------------------------------------------
 
 # The packages that the scripts need. "a|b": one of them suffices (shell patterns allowed), and the
@@ -134,7 +157,7 @@ build_packages=(g++ make cmake 'pkg-config|pkgconf' libfcgi-dev libcjson-dev lib
 demo_packages=("$nginx_package" "$postgresql_package" spawn-fcgi curl openssl)
 # shellcheck disable=SC2034
 test_packages=("$nginx_package" "$postgresql_package" spawn-fcgi curl openssl
-    pgbouncer libgtest-dev jq shellcheck systemd php-fpm php-pgsql prometheus mandoc groff-base)
+    pgbouncer libgtest-dev jq shellcheck php-fpm php-pgsql prometheus mandoc groff-base)
 # shellcheck disable=SC2034
 packaging_packages=(build-essential debhelper libgtest-dev lintian)
 # shellcheck disable=SC2034
@@ -143,15 +166,32 @@ container_packages=("$nginx_package" "$postgresql_package" buildah crun mmdebstr
 # shellcheck disable=SC2034
 fuzz_packages=(clang 'libclang-rt-dev|libclang-rt-[0-9][0-9]-dev' libgtest-dev)
 
+# Runs apt-get as root. A terminal shows all that it prints; a log, what it installs and what goes wrong.
+run_apt() { # ARGUMENT...
+    local command=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@")
+    [ "$(id -u)" -eq 0 ] || command=(sudo "${command[@]}")
+    if [ -t 2 ]; then
+        "${command[@]}" </dev/null >&2
+        return
+    fi
+    # apt-get must not lose its reader at Ctrl-C, while dpkg runs.
+    "${command[@]}" </dev/null 2>&1 | {
+        trap '' INT
+        awk '/^(Need to get|After this operation|[0-9]+ upgraded|E:|W: Failed|dpkg: error|Waiting for)|REMOVED:$/ || listed {
+            print "  " $0; fflush() }
+            { listed = /REMOVED:$/ }' >&2
+    }
+    return "${PIPESTATUS[0]}"
+}
+
 # Installs the missing ones of the packages, which needs root or sudo; if none is missing, it does
-# nothing and needs neither. Returns 1 when it cannot install them.
+# nothing and needs neither. Returns 1 when it cannot install them. It removes no package.
 #
-# When Debian installs postgresql, nginx, php-fpm or prometheus, it configures and starts servers of its own. Only
-# files in /etc and /usr/sbin could prevent that, and these apply to every other installation too
-# (createcluster.conf, policy-rc.d). So this function lets it happen and prints a note. It does not
-# change installed packages.
+# When Debian installs postgresql, nginx, php-fpm or prometheus, it configures and starts servers of its
+# own. Only files in /etc and /usr/sbin could prevent that, and these apply to every other installation
+# too (createcluster.conf, policy-rc.d). So this function lets it happen and prints a note.
 install_missing() { # PACKAGE...
-    local installed wanted name names found log as_root=() missing=()
+    local installed wanted name names found sudo='' servers='' started=$SECONDS missing=()
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
         echo "This is not Debian, so nothing is installed. Install what Debian calls: ${*%%|*}" >&2
         return 0
@@ -170,6 +210,7 @@ install_missing() { # PACKAGE...
     [ "${#missing[@]}" -gt 0 ] || return 0
 
     if [ "$(id -u)" -ne 0 ]; then
+        sudo='sudo '
         if ! command -v sudo >/dev/null; then
             cat >&2 <<END
 Packages are missing, and there is no sudo to install them. An administrator has to run:
@@ -177,25 +218,21 @@ Packages are missing, and there is no sudo to install them. An administrator has
 END
             return 1
         fi
-        as_root=(sudo)
     fi
-    echo "Installing ${missing[*]}" >&2
-    case " ${missing[*]} " in
-    *' nginx '* | *' postgresql '* | *' php-fpm '* | *' prometheus '*)
-        echo "(Debian starts servers of its own with nginx, postgresql, php-fpm and prometheus; they are not used here.)" >&2
-        ;;
-    esac
-    as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
-    log=$(mktemp) || return
-    if ! { "${as_root[@]}" update &&
-        "${as_root[@]}" install -y --no-install-recommends "${missing[@]}"; } \
-        </dev/null >"$log" 2>&1; then
-        tail -n 40 "$log" >&2
-        echo "Could not install ${missing[*]}" >&2
-        rm -f -- "$log"
+    for name in "${missing[@]}"; do
+        case $name in nginx | postgresql | php-fpm | prometheus) servers+=${servers:+, }$name ;; esac
+    done
+    echo "Installing ${missing[*]}, which takes some minutes" >&2
+    if ! { run_apt update && run_apt install -y --no-install-recommends --no-remove "${missing[@]}"; }; then
+        echo "Could not install ${missing[*]}. apt-get says why, above; it may not remove packages for it." >&2
         return 1
     fi
-    rm -f -- "$log"
+    cat >&2 <<END
+Installed in $((SECONDS - started)) s. The packages stay; to remove them later:
+    ${sudo}apt-get purge --auto-remove ${missing[*]}
+END
+    [ -z "$servers" ] ||
+        echo "Debian's own servers of $servers run now, and at each start of this machine. They are not used here." >&2
 }
 
 # --- end of: Debian packages --------------------------------------------------------------------

@@ -12,7 +12,7 @@ directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-packages.XXXXXX")
 trap 'rm -rf "$directory"' EXIT
 mkdir "$directory/bin" "$directory/tmp"
 export TMPDIR="$directory/tmp"
-for tool in bash cat env mktemp rm tail; do
+for tool in awk bash cat env; do
     ln -s "$(command -v "$tool")" "$directory/bin/$tool"
 done
 failures=0
@@ -47,30 +47,76 @@ fake dpkg-query 'printf "%s\n" "installed gcc" "installed g++" "config-files jq"
 fake apt-get 'exit 0'
 fake sudo 'exec "$@"'
 fake id 'echo 1000'
-install='apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recommends'
+install='apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recommends --no-remove'
 update='apt-get -q -o DPkg::Lock::Timeout=300 update'
 
 check 'nothing missing' 0 '' '' g++ gcc
 check 'an alternative' 0 '' '' "$nginx_package" "$postgresql_package"
-check 'removed, its configuration kept' 0 'Installing jq' "sudo env DEBIAN_FRONTEND=noninteractive $update
+check 'removed, its configuration kept' 0 'Installing jq, *Installed in * s. *sudo apt-get purge --auto-remove jq' "sudo env DEBIAN_FRONTEND=noninteractive $update
 $update
 sudo env DEBIAN_FRONTEND=noninteractive $install jq
 $install jq" gcc jq
-check 'no alternative' 0 'Installing a c' "sudo env DEBIAN_FRONTEND=noninteractive $update
+check 'no alternative' 0 'Installing a c, *' "sudo env DEBIAN_FRONTEND=noninteractive $update
 $update
 sudo env DEBIAN_FRONTEND=noninteractive $install a c
 $install a c" 'a|b' c
 
 fake id 'echo 0'
-check 'as root' 0 'Installing jq' "$update
+check 'as root' 0 'Installing jq, *
+    apt-get purge --auto-remove jq' "$update
 $install jq" jq
 fake dpkg-query 'echo "installed postgresql-client-15"'
-check 'servers that Debian starts' 0 'Installing postgresql nginx*servers of its own*' "$update
+check 'servers that Debian starts' 0 "Installing postgresql nginx, *own servers of postgresql, nginx run now*" "$update
 $install postgresql nginx" "$postgresql_package" "$nginx_package"
-# shellcheck disable=SC2016 # for that program
-fake apt-get '[ "$4" = update ] || { echo "E: no such package"; exit 100; }'
-check 'apt-get fails' 1 'Installing jq*E: no such package*Could not install jq' "$update
+
+# apt_says LINE...: what apt-get prints when it installs; it fails if the last one is an error.
+apt_says() {
+    local status=0
+    [[ ${*: -1} != E:* ]] || status=100
+    fake apt-get "[ \"\$4\" = update ] || { printf '%s\n' $(printf '%q ' "$@"); exit $status; }"
+}
+
+apt_says 'Reading package lists...' 'The following NEW packages will be installed:' '  jq libjq1' \
+    '0 upgraded, 2 newly installed, 0 to remove and 3 not upgraded.' 'Need to get 200 kB of archives.' \
+    'After this operation, 1 MB of additional disk space will be used.' 'Get:1 jq'
+check 'how much is installed' 0 'Installing jq, which takes some minutes
+  0 upgraded, 2 newly installed, 0 to remove and 3 not upgraded.
+  Need to get 200 kB of archives.
+  After this operation, 1 MB of additional disk space will be used.
+Installed in *' "$update
 $install jq" jq
+apt_says 'dpkg: error processing package jq (--configure):' 'E: Sub-process /usr/bin/dpkg returned an error code (1)'
+check 'apt-get fails' 1 'Installing jq*
+  dpkg: error processing package jq (--configure):
+  E: Sub-process *
+Could not install jq.*' "$update
+$install jq" jq
+apt_says 'The following packages will be REMOVED:' '  elogind sysvinit-core' \
+    'The following NEW packages will be installed:' 'E: Packages need to be removed but remove is disabled.'
+check 'another package would have to be removed' 1 'Installing systemd, *
+  The following packages will be REMOVED:
+    elogind sysvinit-core
+  E: Packages need to be removed but remove is disabled.
+Could not install systemd.*' "$update
+$install systemd" systemd
+
+# A Ctrl-C on the terminal reaches the script, sudo and apt-get.
+set -m
+# shellcheck disable=SC2016 # for that program
+fake apt-get ': >"$TMPDIR/../runs"; sleep 60'
+ln -s "$(command -v sleep)" "$directory/bin/sleep"
+bash -c 'set -e; PATH=$0/bin:$PATH; . scripts/lib.sh; install_missing jq; echo went on' "$directory" \
+    >"$directory/output" 2>&1 &
+group=$!
+until [ -e "$directory/runs" ]; do sleep 0.02; done
+kill -INT -- "-$group"
+status=0
+wait "$group" || status=$?
+set +m
+if [ "$status" -eq 0 ] || [ -n "$(ls -A "$TMPDIR")" ] || grep -q 'went on' "$directory/output"; then
+    echo "Ctrl-C: status $status, or a file is left ($(ls -A "$TMPDIR")): $(cat "$directory/output")" >&2
+    failures=$((failures + 1))
+fi
 
 fake id 'echo 1000'
 rm "$directory/bin/sudo"
