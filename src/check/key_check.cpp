@@ -2,11 +2,9 @@
 #include "check/key_check.hpp"
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
@@ -14,6 +12,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "check/accounts.hpp"
 #include "deadline.hpp"
 #include "log.hpp"
 #include "provider/discovery.hpp"
@@ -30,17 +29,8 @@ namespace {
 
 using Grade = Finding::Grade;
 
-std::string user_name(uid_t user) {
-    passwd entry{};
-    passwd* found = nullptr;
-    std::array<char, 4096> buffer{};
-    return ::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr
-               ? entry.pw_name
-               : "with the number " + std::to_string(user);
-}
-
 std::string this_user() {
-    return "the user " + user_name(::geteuid());
+    return user_in_words(::geteuid());
 }
 
 std::string usable_keys(const KeySet& set) {

@@ -8,10 +8,15 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <string_view>
 #include <system_error>
+#include <tuple>
+#include <utility>
 
+#include "check/accounts.hpp"
+#include "check/words.hpp"
 #include "descriptor.hpp"
 #include "log.hpp"
 #include "text/ascii.hpp"
@@ -66,20 +71,117 @@ bool has_listener(const std::string& path) {
     return false;
 }
 
-void check_path(const std::string& path, const Report& report) {
+/// A user as which a process runs, with all its groups.
+struct Account {
+    uid_t user = 0;
+    std::vector<gid_t> groups;
+
+    bool operator<(const Account& other) const {
+        return std::tie(user, groups) < std::tie(other.user, other.groups);
+    }
+};
+
+/// The accounts of nginx's processes but root, who may do everything; `processes` is /proc. Those
+/// that this user may not see do not count.
+std::set<Account> nginx_accounts(const std::string& processes) {
+    std::set<Account> accounts;
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry(processes, error), end; !error && entry != end;
+         entry.increment(error)) {
+        std::ifstream status(entry->path() / "status");  // proc(5)
+        bool is_nginx = false;
+        Account account;
+        for (std::string line; std::getline(status, line);) {
+            std::istringstream words(line);
+            std::string key;
+            words >> key;
+            if (key == "Name:") {
+                is_nginx = trimmed(std::string_view(line).substr(key.size()), kSpace) == "nginx";
+            } else if (key == "Uid:") {
+                words >> account.user >> account.user;  // the real one, the effective one
+            } else if (key == "Gid:" || key == "Groups:") {
+                for (gid_t group = 0; words >> group;) {
+                    account.groups.push_back(group);
+                }
+            }
+        }
+        if (is_nginx && account.user != 0) {
+            accounts.insert(std::move(account));
+        }
+    }
+    return accounts;
+}
+
+/// Whether the mode grants the account this right, one of the bits of others: S_IWOTH, S_IXOTH.
+bool grants(const struct stat& status, const Account& account, mode_t right) {
+    constexpr unsigned kOwner = 6;
+    constexpr unsigned kGroup = 3;
+    if (account.user == status.st_uid) {
+        return (status.st_mode & (right << kOwner)) != 0;
+    }
+    if (std::ranges::find(account.groups, status.st_gid) != account.groups.end()) {
+        return (status.st_mode & (right << kGroup)) != 0;
+    }
+    return (status.st_mode & right) != 0;
+}
+
+/// Whether the account may connect to the socket (unix(7)). A directory that this user cannot look
+/// at counts as one that the account may enter.
+bool may_connect(const std::string& socket, const Account& account) {
+    struct stat status {};
+    if (::stat(socket.c_str(), &status) == 0 && !grants(status, account, S_IWOTH)) {
+        return false;
+    }
+    for (auto path = std::filesystem::path(socket); path != path.parent_path();) {
+        path = path.parent_path();
+        if (::stat(path.c_str(), &status) == 0 && !grants(status, account, S_IXOTH)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void check_path(const std::string& path, const std::string& processes, const Report& report) {
     const std::string subject = "socket " + log_value(path);
     struct stat status {};
     if (!has_listener(path) || ::stat(path.c_str(), &status) != 0) {
         report({Grade::problem, subject + ": no process listens on it",
                 "run systemctl enable --now kheops-webhooks.socket, and systemctl status "
                 "kheops-webhooks.socket if that fails"});
-    } else if ((status.st_mode & S_IWOTH) != 0) {
+        return;
+    }
+    if ((status.st_mode & S_IWOTH) != 0) {
         report(
             {Grade::warning, subject + ": every user of this machine can connect to it",
              "set SocketMode=0660 and SocketGroup= to nginx's group in kheops-webhooks.socket, as "
              "the worker trusts whoever connects as it trusts nginx"});
+        return;
+    }
+    const std::string admitted =
+        user_in_words(status.st_uid) +
+        ((status.st_mode & S_IWGRP) != 0 ? " and " + group_in_words(status.st_gid)
+                                         : std::string()) +
+        " can connect to it";
+    const std::set<Account> accounts = nginx_accounts(processes);
+    const auto connects = [&path](const Account& account) { return may_connect(path, account); };
+    if (accounts.empty()) {
+        report({Grade::ok, subject + ": a process listens on it, " + admitted, ""});
+    } else if (std::ranges::any_of(accounts, connects)) {
+        report(
+            {Grade::ok, subject + ": a process listens on it, " + admitted + ", so can nginx", ""});
     } else {
-        report({Grade::ok, subject + ": a process listens on it", ""});
+        std::vector<std::string> users;
+        users.reserve(accounts.size());
+        for (const Account& account : accounts) {
+            users.push_back(user_in_words(account.user));
+        }
+        report({Grade::warning,
+                subject + ": " + admitted + ", but no running nginx can, which runs as " +
+                    enumeration(users),
+                "write [Socket] and SocketGroup= with the group of nginx's user in systemctl edit "
+                "kheops-webhooks.socket, and run systemctl restart kheops-webhooks.socket "
+                "kheops-webhooks.service; until then nginx answers 502, or with the drop-in sends "
+                "every request to Kheops"});
     }
 }
 
@@ -112,13 +214,14 @@ void check_socket(const Report& report) {
     if (is_listening(STDIN_FILENO)) {
         report({Grade::ok, "socket: descriptor 0 is a listening socket", ""});
     } else {
-        check_socket_unit(unit_files(), report);
+        check_socket_unit(unit_files(), "/proc", report);
     }
 }
 
-void check_socket_unit(const std::vector<std::string>& files, const Report& report) {
+void check_socket_unit(const std::vector<std::string>& files, const std::string& processes,
+                       const Report& report) {
     for (const std::string& path : paths_in(files)) {
-        check_path(path, report);
+        check_path(path, processes, report);
     }
 }
 

@@ -14,7 +14,9 @@ namespace kheops {
 void check_socket(const Report& report);
 
 /// Looks at the Unix sockets that the files of a systemd unit name: the unit file and its drop-ins,
-/// in the order in which systemd reads them. Files that cannot be read do not count.
-void check_socket_unit(const std::vector<std::string>& files, const Report& report);
+/// in the order in which systemd reads them. Files that cannot be read do not count. `processes` is
+/// /proc, where it finds the users as which nginx runs.
+void check_socket_unit(const std::vector<std::string>& files, const std::string& processes,
+                       const Report& report);
 
 }  // namespace kheops
