@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Removes all that accelerate.sql made: its triggers, its schema, its index.
 --
---     psql -v ON_ERROR_STOP=1 -d KHEOPS_DATABASE -f accelerate-undo.sql
+--     sudo -u postgres psql -v ON_ERROR_STOP=1 -d kheops -f /usr/share/kheops-webhooks/sql/accelerate-undo.sql
+--
+-- From source: /usr/local/share/…. The user postgres cannot read a file in your home.
 --
 -- Run it before an upgrade of Kheops, and accelerate.sql again after it. Workers may go on running:
 -- they count for themselves again, and no request fails.

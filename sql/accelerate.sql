@@ -2,7 +2,9 @@
 -- Makes the list take the same time however long the history of triggers is: creates an index that finds
 -- the newest triggers of a webhook, and a count of its triggers that the database itself keeps exact.
 --
---     psql -v ON_ERROR_STOP=1 -d KHEOPS_DATABASE -f accelerate.sql
+--     sudo -u postgres psql -v ON_ERROR_STOP=1 -d kheops -f /usr/share/kheops-webhooks/sql/accelerate.sql
+--
+-- From source: /usr/local/share/…. The user postgres cannot read a file in your home.
 --
 -- Optional. A running worker notices by itself whether the count is in force, and gives the same answers
 -- either way. accelerate-undo.sql removes everything. Run that before an upgrade of Kheops, and this

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A small data set for demonstrations and tests. Load it once, after schema.sql:
---     psql -v ON_ERROR_STOP=1 -f schema.sql -f example-data.sql
+--     psql -v ON_ERROR_STOP=1 -d DATABASE -f schema.sql -f example-data.sql
 -- Never load it into a real Kheops: its users and album would stay there, and no file removes them.
 --
 -- Album DemoAlbum1 has alice (administrator) and bob (member); carol is no member. The list for alice

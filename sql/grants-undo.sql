@@ -2,7 +2,9 @@
 -- Removes all that grants.sql made in this database, and drops the role kheops_webhooks unless another
 -- database of the server still needs it.
 --
---     psql -v ON_ERROR_STOP=1 -d KHEOPS_DATABASE -f grants-undo.sql
+--     sudo -u postgres psql -v ON_ERROR_STOP=1 -d kheops -f /usr/share/kheops-webhooks/sql/grants-undo.sql
+--
+-- From source: /usr/local/share/…. The user postgres cannot read a file in your home.
 --
 -- Run it before an upgrade of Kheops, and grants.sql again after it: see there. The password of the
 -- dropped role, and a connection limit that you set, are lost.

@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Makes a database role that can read what the list is made of, and nothing else: kheops_webhooks.
 --
---     psql -v ON_ERROR_STOP=1 -d KHEOPS_DATABASE -f grants.sql
+--     sudo -u postgres psql -v ON_ERROR_STOP=1 -d kheops -f /usr/share/kheops-webhooks/sql/grants.sql
+--
+-- From source: /usr/local/share/…. The user postgres cannot read a file in your home.
 --
 -- Who runs it: a superuser, or the owner of the Kheops tables if that role has CREATEROLE and may
 --   create schemas in the database. All or nothing; it can be run again, by the same role or a
