@@ -183,6 +183,9 @@ int run(const std::string& settings_file) {
     std::vector<kheops::ConfigError> errors;
     const auto keep = [&errors](const kheops::ConfigError& error) { errors.push_back(error); };
     const auto refuse = [&errors, is_worker] {
+        if (is_worker) {
+            kheops::close_waiting_connections(STDIN_FILENO);
+        }
         return report_config_errors(errors, is_worker ? "" : kheops::answer_fault_as_cgi());
     };
     try {

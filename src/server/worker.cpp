@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "server/worker.hpp"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+
 #include <cstdint>
 #include <exception>
 #include <optional>
@@ -236,6 +240,15 @@ int run_worker(int listener, const Config& config, KeySource& keys, const TokenV
     log.event(LogLevel::info, "started", {{"threads", std::to_string(config.threads)}});
     manager.notify_ready();
     return dispatcher.run() == Dispatcher::End::stopped ? 0 : 1;
+}
+
+void close_waiting_connections(int listener) {
+    pollfd waiting = {.fd = listener, .events = POLLIN, .revents = 0};
+    // Another process with this socket may be the first to accept: accept() must not wait then.
+    ::fcntl(listener, F_SETFL, O_NONBLOCK);
+    while (::poll(&waiting, 1, 0) > 0 &&
+           Descriptor(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC)).number() >= 0) {
+    }
 }
 
 }  // namespace kheops

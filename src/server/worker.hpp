@@ -14,4 +14,9 @@ namespace kheops {
 [[nodiscard]] int run_worker(int listener, const Config& config, KeySource& keys,
                              const TokenVerifier& tokens, const Log& log);
 
+/// Closes each connection that waits on the listening socket `listener`. A program that cannot
+/// serve calls it before it ends: the web server learns at once that no worker runs, and systemd,
+/// which starts the service for a waiting connection, does not start it again and again.
+void close_waiting_connections(int listener);
+
 }  // namespace kheops

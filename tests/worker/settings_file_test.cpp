@@ -104,5 +104,14 @@ TEST_F(SettingsOfAFile, ThatAreMisspeltAreNamedBesideTheMissingOne) {
         << log();
 }
 
+TEST_F(SettingsOfAFile, ThatAreWrongLetNoWebServerWait) {
+    write_settings("KHEOPS_WEBHOOKS_THREADS=0\n");
+    FastCgiClient first(socket());
+    FastCgiClient second(socket());
+    EXPECT_EQ(start()->wait(), 2);
+    EXPECT_TRUE(first.is_reset());
+    EXPECT_TRUE(second.is_reset());
+}
+
 }  // namespace
 }  // namespace kheops::test
