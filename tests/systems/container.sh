@@ -42,11 +42,12 @@ if [ "${2:-}" != --alone ]; then
     rm "$work/base.tar"
 
     echo 'Building the image'
-    cp -r container "$work/context"
-    cp "$KHEOPS_PACKAGES"/kheops-webhooks_*.deb "$work/context"
-    "${buildah[@]}" build --isolation chroot --format docker --pull-never --quiet \
-        --build-arg "RELEASE=$debian" --tag kheops-webhooks --file container/Containerfile \
-        "$work/context" >"$work/build.log" 2>&1 || {
+    cp -r container "$work"
+    cp "$KHEOPS_PACKAGES"/kheops-webhooks_*.deb "$work/container"
+    # README's command, with buildah in place of docker.
+    read -ra arguments < <(sed -n 's/^ *docker build //p' README.md)
+    (cd "$work" && "${buildah[@]}" build --isolation chroot --format docker --pull-never --quiet \
+        --build-arg "RELEASE=$debian" "${arguments[@]}") >"$work/build.log" 2>&1 || {
         tail -n 40 "$work/build.log" >&2
         exit 1
     }
