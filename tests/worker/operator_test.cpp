@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <thread>
 
 #include "support/await.hpp"
 #include "support/database.hpp"
@@ -205,6 +206,9 @@ TEST_F(Operator, IsAnsweredWhileAllThreadsAreBusyAndOthersAreRefused) {
     const std::string list = list_request(mint_token("alice"));
     std::vector<std::unique_ptr<FastCgiClient>> others;
     await("a request is refused", [&] {
+        // That takes seconds. Without this pause, so many clients come meanwhile that the 1024
+        // descriptors that a program may usually have do not suffice.
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
         others.push_back(std::make_unique<FastCgiClient>(worker_.socket_path()));
         others.back()->send(list);
         return metric_of(worker_, "kheops_webhooks_requests_refused_total") > 0;
