@@ -9,6 +9,8 @@
 # runs all tests.
 #
 # Needs root; exit status 77 if this machine cannot run whole systems.
+#
+# shellcheck disable=SC2016 # other shells expand the commands in quotes
 set -eu
 release=$1
 cd "$(dirname "$0")/../.."
@@ -32,9 +34,11 @@ tar --create --exclude-vcs --exclude=./build . |
     echo "developer ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/developer
     chown -R developer: /srv/kheops-webhooks'
 
-# Runs a command as the user, in the sources.
+# Runs a command as the user, in the sources. As after a login on a booted system, it inherits no
+# capabilities, and systemd-analyze finds /run/systemd.
 as_user() { # COMMAND...
-    "$debian_system" run "$directory/system" runuser --login developer --command \
+    "$debian_system" run "$directory/system" bash -c '
+        mkdir -p /run/systemd && exec setpriv --inh-caps=-all runuser --login developer --command "$0"' \
         "umask 0002 && cd /srv/kheops-webhooks && $(printf '%q ' "$@")"
 }
 
