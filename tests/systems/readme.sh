@@ -72,9 +72,10 @@ in_system() { # COMMAND...
     "$debian_system" run "$system" "$@"
 }
 
-# Runs a line as the operator types it, in the checkout.
+# Runs a line as the operator types it, in the checkout. Without optimization, it compiles in half the time.
 type_in() { # LINE
-    in_system runuser -l ops -c "cd $checkout && export TOKEN='${token:-}' ALBUM=DemoAlbum1 && $1"
+    in_system runuser -l ops -c "cd $checkout && export CXXFLAGS=-g0 CMAKE_BUILD_TYPE=Debug \
+        TOKEN='${token:-}' ALBUM=DemoAlbum1 && $1"
 }
 
 # What the program `editor` writes into the file that it is called with.
@@ -313,6 +314,7 @@ other_web_servers() {
     done
     in_system sh -c 'apt-get -qq purge lighttpd apache2 haproxy >/dev/null 2>&1
         rm -rf /etc/lighttpd /etc/apache2 /etc/haproxy /var/lib/apache2 /var/lib/haproxy
+        sed -i "s/^user .*/user www-data;/" /etc/nginx/nginx.conf
         systemctl start nginx'
 }
 other=docs/other-web-servers.md
