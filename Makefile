@@ -26,6 +26,7 @@ SOURCES = find src tests cmake -name '*.[ch]pp' -print0
 .PHONY: all test asan tsan build-test build-asan build-tsan tidy format check-format
 .PHONY: fuzz bench build-bench install uninstall deb clean help prove writable-build allowed-prefix
 
+.DEFAULT_GOAL = all
 # No target is a file: CMake knows what is up to date, and a path may contain spaces.
 
 writable-build:

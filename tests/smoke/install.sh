@@ -53,6 +53,9 @@ same() {
 $(diff <(echo "$2") <(echo "$3"))"
 }
 
+make --dry-run BUILD="$build" | grep -q 'cmake --build .* --target kheops-webhooks' ||
+    fail 'make without a target does not build the program'
+
 umask 077 # a strict umask: installed files must be readable nevertheless
 run_make PREFIX=/usr install
 same 'PREFIX=/usr' "$(expected usr)" "$(installed)"
