@@ -33,7 +33,8 @@ left_behind() {
     done
 }
 
-kill -KILL "${processes[@]}"
+# The server first: it would repair everything if one of the others died. Without it, they end.
+kill -KILL "$server"
 deadline=$((SECONDS + 60))
 for process in "${processes[@]}"; do
     while [ -e "/proc/$process" ]; do

@@ -81,11 +81,15 @@ TEST_F(SettingsOfAFile, ThatAreUnknownAreLoggedAtTheStart) {
     expect_documented(log());
 }
 
-TEST_F(SettingsOfAFile, ThatAreMalformedStopTheProgram) {
+TEST_F(SettingsOfAFile, ThatAreMalformedOrWrongAreAllNamed) {
     write_settings("password secret\nKHEOPS_WEBHOOKS_THREADS=0\n");
     EXPECT_EQ(start()->wait(), 2);
-    EXPECT_EQ(log(), "kheops-webhooks: settings file " + settings() +
-                         ", line 5: must be NAME=value or a comment, but has no =\n");
+    EXPECT_TRUE(log().ends_with(
+        "kheops-webhooks: settings file " + settings() +
+        ", line 5: must be NAME=value or a comment, but has no =\n"
+        "kheops-webhooks: KHEOPS_WEBHOOKS_THREADS=0: must be a whole number from 1 to 256\n"))
+        << log();
+    EXPECT_EQ(log().find("secret"), std::string::npos) << log();
 }
 
 TEST_F(SettingsOfAFile, ThatCannotBeReadStopTheProgram) {
