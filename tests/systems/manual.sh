@@ -65,7 +65,7 @@ in_system bash -e -c '
 
 # One command on each line.
 examples=$(in_system env MANWIDTH=120 man kheops-webhooks |
-    sed -n '/^EXAMPLES/,/^DIAGNOSTICS/s/^ \{11\}//p' | sed -e ':a' -e '/\\$/{N;s/\\\n *//;ba' -e '}')
+    sed -n '/^EXAMPLES/,/^DIAGNOSTICS/s/^ \{11,\}//p' | sed -e ':a' -e '/\\$/{N;s/\\\n *//;ba' -e '}')
 refused='HTTP/1.1 401 Unauthorized'
 request=$(grep a.b.c <<<"$examples")
 run_example 'systemctl restart' ''
