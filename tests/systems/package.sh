@@ -152,7 +152,8 @@ install_file=/srv/before/kheops-webhooks.deb
 # --- A fresh installation, and what a purge leaves of it ------------------------------------------
 
 say 'making the system'
-"$debian_system" make "$release" "$system" || exit
+# passwd is on every system that Debian's installer makes, and stays when the package is removed.
+"$debian_system" make "$release" "$system" passwd || exit
 mkdir -p "$system/root/srv/before" "$system/root/srv/current"
 cp "$packages"/before/kheops-webhooks_*.deb "$system/root/srv/before/kheops-webhooks.deb"
 cp "$packages"/kheops-webhooks_*.deb "$system/root/srv/current/kheops-webhooks.deb"
