@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "check/check.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "check/database_check.hpp"
@@ -46,6 +48,14 @@ bool check_installation(const std::string& settings_file, const KeyTimes& key_ti
         out << line_of(finding) << std::endl;  // at once: the next check may take seconds
     };
 
+    // Root can read what the worker cannot, and peer authentication admits the worker's user only.
+    if (::geteuid() == 0) {
+        report({Finding::Grade::warning,
+                "user root: the check finds what root would find, and not the worker",
+                "run it as the user of the worker: runuser -u kheops_webhooks -- kheops-webhooks "
+                "--check --settings " +
+                    (settings_file.empty() ? "/etc/kheops-webhooks/environment" : settings_file)});
+    }
     if (const auto settings = check_settings(settings_file, key_times, report)) {
         check_keys(settings->config, report);
         check_socket(report);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "check/settings_check.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -26,6 +27,12 @@ void report_unknown(const UnknownSetting& unknown, const Report& report) {
             unknown.nearest.empty()
                 ? "remove it, or write it as kheops-webhooks --help does"
                 : "write " + unknown.nearest + " if that is meant, or remove it"});
+}
+
+bool nothing_is_set() {
+    const Variables environment = environment_variables();
+    return std::ranges::none_of(
+        kSettings, [&](const Setting& known) { return environment.is_set(known.name); });
 }
 
 }  // namespace
@@ -54,9 +61,23 @@ std::optional<CheckedSettings> check_settings(const std::string& settings_file,
         } catch (const ConfigError& error) {
             report({Grade::problem, error.what(),
                     "give the name of a file that this user can read, or run the check as a user "
-                    "who can"});
+                    "who can, such as kheops_webhooks"});
             return std::nullopt;
         }
+    }
+    for (const UnknownSetting& unknown : unknown_settings(environment_names())) {
+        report_unknown(unknown, report);
+    }
+    if (all_right && nothing_is_set()) {
+        report({Grade::problem,
+                "settings: none is set in the environment" +
+                    (settings_file.empty() ? "" : " or in " + log_value(settings_file)),
+                settings_file.empty()
+                    ? "name the file of the settings, as the user of the worker: sudo -u "
+                      "kheops_webhooks kheops-webhooks --check --settings "
+                      "/etc/kheops-webhooks/environment"
+                    : "remove the # in front of the lines that you need there, and adapt them"});
+        return std::nullopt;
     }
     CheckedSettings settings;
     settings.config =
@@ -66,9 +87,6 @@ std::optional<CheckedSettings> check_settings(const std::string& settings_file,
             report({Grade::problem, std::string("setting ") + error.what(),
                     "correct it, as the program does not start with it"});
         });
-    for (const UnknownSetting& unknown : unknown_settings(environment_names())) {
-        report_unknown(unknown, report);
-    }
     if (all_right) {
         report({Grade::ok, "settings: every value is allowed", ""});
     }

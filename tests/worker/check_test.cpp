@@ -281,6 +281,36 @@ TEST_F(Check, ASettingsFileThatCannotBeReadIsTheOnlyThingLookedAt) {
     EXPECT_EQ(lines_of(result.output).size(), 1U) << result.output;
 }
 
+TEST_F(Check, WhereNothingIsSetNothingElseIsLookedAt) {
+    write_file(directory_.file("settings"), "#KHEOPS_WEBHOOKS_JWKS=/keys.pem\n");
+    const auto check_without_environment = [&](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), {program(), "--check"});
+        const TemporaryDirectory output;
+        ChildProcess process({.arguments = arguments,
+                              .standard_output = output.file("out"),
+                              .before_start = become_nobody});
+        EXPECT_EQ(process.wait(), 1);
+        return read_file(output.file("out"));
+    };
+    EXPECT_EQ(check_without_environment({}),
+              "problem: settings: none is set in the environment; name the file of the settings, "
+              "as the user of the worker: sudo -u kheops_webhooks kheops-webhooks --check "
+              "--settings /etc/kheops-webhooks/environment\n");
+    EXPECT_EQ(check_without_environment({"--settings", directory_.file("settings")}),
+              "problem: settings: none is set in the environment or in " +
+                  directory_.file("settings") +
+                  "; remove the # in front of the lines that you need there, and adapt them\n");
+}
+
+TEST_F(Check, ACheckByRootIsAWarningWithTheCommandForTheWorkersUser) {
+    if (::geteuid() != 0) {
+        GTEST_SKIP() << "needs root";
+    }
+    EXPECT_EQ(check().matching("warning: user root: .*; .*runuser -u kheops_webhooks -- .*").size(),
+              1U);
+    EXPECT_EQ(check({}, {}, become_nobody).matching("warning: user .*").size(), 0U);
+}
+
 TEST_F(Check, APasswordIsNotShown) {
     for (const char* connection :
          {"host=a password=secret nonsense", "postgresql://u:secret@[x/"}) {
