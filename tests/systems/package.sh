@@ -173,6 +173,12 @@ say 'upgrading without settings'
 apt_get install /srv/current/kheops-webhooks.deb
 check_unconfigured
 in_system grep -q 'build before' /etc/kheops-webhooks/environment && fail 'the upgrade did not replace the unchanged settings file'
+say 'installing beside a unit of an installation from source'
+in_system install -D -m 644 -t /usr/local/lib/systemd/system /usr/lib/systemd/system/kheops-webhooks.service
+apt_get install --reinstall /srv/current/kheops-webhooks.deb
+grep -q '/usr/local/lib/systemd/system/kheops-webhooks.service takes precedence.*make uninstall' "$directory/apt.log" ||
+    fail 'apt does not warn of the unit in /usr/local'
+in_system sh -c 'rm -r /usr/local/lib/systemd && systemctl daemon-reload'
 say 'purging'
 apt_get purge kheops-webhooks
 apt_get autoremove --purge
