@@ -36,8 +36,11 @@
 -- How the worker logs in: either by a password,
 --       \password kheops_webhooks
 --   or, on the same host, by peer authentication: run the worker as a system user kheops_webhooks, or
---   map its user in pg_ident.conf. Let pg_hba.conf admit the role to this database only; by default
---   every role may connect to every database of the server.
+--   map its user in pg_ident.conf. From another machine, it needs a password, an address of the server
+--   in listen_addresses, and a line in pg_hba.conf that admits the worker's address, such as
+--       hostssl kheops kheops_webhooks 192.0.2.7/32 scram-sha-256
+--   Let pg_hba.conf admit the role to this database only; by default every role may connect to every
+--   database of the server.
 -- What it does not change: the rights that PUBLIC, and so this role, has by default. To revoke them:
 --       REVOKE TEMPORARY ON DATABASE ... FROM PUBLIC;  -- temporary tables fill disks
 --       REVOKE CREATE ON SCHEMA public FROM PUBLIC;    -- PostgreSQL 12 to 14; default from 15 on
