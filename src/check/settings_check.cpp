@@ -60,15 +60,15 @@ std::optional<CheckedSettings> check_settings(const std::string& settings_file,
             }
         } catch (const ConfigError& error) {
             report({Grade::problem, error.what(),
-                    "give the name of a file that this user can read, or run the check as a user "
-                    "who can, such as kheops_webhooks"});
+                    "name a file that the user of the worker can read, such as one of the group "
+                    "kheops_webhooks with mode 640, and run the check as that user"});
             return std::nullopt;
         }
     }
     for (const UnknownSetting& unknown : unknown_settings(environment_names())) {
         report_unknown(unknown, report);
     }
-    if (all_right && nothing_is_set()) {
+    if (nothing_is_set()) {
         report({Grade::problem,
                 "settings: none is set in the environment" +
                     (settings_file.empty() ? "" : " or in " + log_value(settings_file)),
@@ -76,7 +76,7 @@ std::optional<CheckedSettings> check_settings(const std::string& settings_file,
                     ? "name the file of the settings, as the user of the worker: sudo -u "
                       "kheops_webhooks kheops-webhooks --check --settings "
                       "/etc/kheops-webhooks/environment"
-                    : "remove the # in front of the lines that you need there, and adapt them"});
+                    : "write them there as NAME=value, without # and export in front of the name"});
         return std::nullopt;
     }
     CheckedSettings settings;

@@ -277,7 +277,7 @@ TEST_F(Check, ASettingsFileThatCannotBeReadIsTheOnlyThingLookedAt) {
     const CheckResult result =
         check({}, {"--settings", directory_.file("settings")}, become_nobody);
     expect_problem(result, "settings file .*: cannot be opened: Permission denied",
-                   "run the check as a user who can");
+                   "kheops_webhooks with mode 640, and run the check as that user");
     EXPECT_EQ(lines_of(result.output).size(), 1U) << result.output;
 }
 
@@ -299,7 +299,7 @@ TEST_F(Check, WhereNothingIsSetNothingElseIsLookedAt) {
     EXPECT_EQ(check_without_environment({"--settings", directory_.file("settings")}),
               "problem: settings: none is set in the environment or in " +
                   directory_.file("settings") +
-                  "; remove the # in front of the lines that you need there, and adapt them\n");
+                  "; write them there as NAME=value, without # and export in front of the name\n");
 }
 
 TEST_F(Check, ACheckByRootIsAWarningWithTheCommandForTheWorkersUser) {
