@@ -224,6 +224,12 @@ in_system runuser -u kheops_webhooks -- kheops-webhooks --check --settings /etc/
     >"$directory/check" 2>&1 || fail "--check: status $?: $(cat "$directory/check")"
 is 'problems found by --check' '' "$(grep -v '^ok:' "$directory/check" || true)"
 
+say 'restarting the units in quick succession'
+for _ in 1 2 3 4 5 6 7 8; do
+    in_system systemctl restart kheops-webhooks.socket kheops-webhooks.service || fail 'the units do not restart'
+done
+check_request 'after restarts in quick succession'
+
 # --- Upgrade under load ---------------------------------------------------------------------------
 
 # Two clients, which send some 60 requests a second together: nginx admits 100.
