@@ -177,7 +177,8 @@ run_apt() { # ARGUMENT...
     # apt-get must not lose its reader at Ctrl-C, while dpkg runs.
     "${command[@]}" </dev/null 2>&1 | {
         trap '' INT
-        awk '/^(Need to get|After this operation|[0-9]+ upgraded|E:|W: Failed|dpkg: error|Waiting for)|REMOVED:$/ || listed {
+        awk '/^(Need to get|After this operation|[0-9]+ upgraded|E:|W: Failed|dpkg: error|Waiting for)|REMOVED:$/ ||
+            /^(sudo:|Sorry, user )|sudoers/ || listed {
             print "  " $0; fflush() }
             { listed = /REMOVED:$/ }' >&2
     }
@@ -224,7 +225,7 @@ END
     done
     echo "Installing ${missing[*]}, which takes some minutes" >&2
     if ! { run_apt update && run_apt install -y --no-install-recommends --no-remove "${missing[@]}"; }; then
-        echo "Could not install ${missing[*]}. apt-get says why, above; it may not remove packages for it." >&2
+        echo "Could not install ${missing[*]}, for the reason above. apt-get may not remove packages for it." >&2
         return 1
     fi
     cat >&2 <<END

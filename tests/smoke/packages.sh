@@ -89,7 +89,7 @@ apt_says 'dpkg: error processing package jq (--configure):' 'E: Sub-process /usr
 check 'apt-get fails' 1 'Installing jq*
   dpkg: error processing package jq (--configure):
   E: Sub-process *
-Could not install jq.*' "$update
+Could not install jq, for*' "$update
 $install jq" jq
 apt_says 'The following packages will be REMOVED:' '  elogind sysvinit-core' \
     'The following NEW packages will be installed:' 'E: Packages need to be removed but remove is disabled.'
@@ -97,7 +97,7 @@ check 'another package would have to be removed' 1 'Installing systemd, *
   The following packages will be REMOVED:
     elogind sysvinit-core
   E: Packages need to be removed but remove is disabled.
-Could not install systemd.*' "$update
+Could not install systemd, for*' "$update
 $install systemd" systemd
 
 # A Ctrl-C on the terminal reaches the script, sudo and apt-get.
@@ -119,6 +119,13 @@ if [ "$status" -eq 0 ] || [ -n "$(ls -A "$TMPDIR")" ] || grep -q 'went on' "$dir
 fi
 
 fake id 'echo 1000'
+for reason in 'sudo: a password is required' 'alice is not in the sudoers file.' \
+    'Sorry, user alice is not allowed to execute that as root on host.'; do
+    fake sudo "echo '$reason' >&2; exit 1"
+    check "sudo refuses: $reason" 1 "Installing jq*
+  $reason
+Could not install jq, for*" "sudo env DEBIAN_FRONTEND=noninteractive $update" jq
+done
 rm "$directory/bin/sudo"
 check 'no sudo' 1 '*An administrator has to run:*apt-get install -y --no-install-recommends jq' '' jq
 check 'no sudo, nothing missing' 0 '' '' postgresql-client-15
