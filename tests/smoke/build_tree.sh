@@ -84,10 +84,33 @@ refused() {
 for command in scripts/{demo,test,bench,fuzz,test-versions,package}; do
     refused "Cannot write to $checkout/build*; *" "$command"
 done
+refused "Cannot write to $checkout/packages; name another directory: *" scripts/package --output packages
 refused 'make: cannot write to the build tree build; *' make
 refused 'make: cannot write to the build tree build; *' make test
 for name in demo test; do
     refused 'Cannot write to /proc/nowhere; set TMPDIR to *' TMPDIR=/proc/nowhere BUILD_DIR=/tmp "scripts/$name"
+done
+
+# --- TMPDIR in the sources: the copy that scripts/package builds does not contain itself ------------
+
+chmod -R u+w "$checkout"
+mkdir "$checkout/tmp" "$directory/fakes"
+cat >"$directory/fakes/dpkg-buildpackage" <<END
+#!/bin/bash
+{ ls tmp; ls scripts/package; } >"$directory/copied"
+exit 1
+END
+for tool in dpkg-query dpkg-parsechangelog apt-get; do
+    printf '#!/bin/bash\nexit 0\n' >"$directory/fakes/$tool"
+done
+chmod +x "$directory"/fakes/*
+for temporary in tmp "$checkout/tmp"; do
+    rm -f "$directory/copied"
+    (cd "$checkout" &&
+        PATH=$directory/fakes:$PATH TMPDIR=$temporary scripts/package --output "$directory") \
+        >"$directory/output" 2>&1 </dev/null || true
+    [ "$(cat "$directory/copied")" = scripts/package ] || fail "TMPDIR=$temporary: $(cat "$directory/output")"
+    [ -z "$(ls "$checkout/tmp")" ] || fail "TMPDIR=$temporary: a file is left"
 done
 
 exit $((failures > 0))
