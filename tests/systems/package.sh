@@ -179,8 +179,17 @@ apt_get install --reinstall /srv/current/kheops-webhooks.deb
 grep -q '/usr/local/lib/systemd/system/kheops-webhooks.service takes precedence.*make uninstall' "$directory/apt.log" ||
     fail 'apt does not warn of the unit in /usr/local'
 in_system sh -c 'rm -r /usr/local/lib/systemd && systemctl daemon-reload'
-say 'purging'
+say 'upgrading with settings in another file, to which a link leads'
+in_system sh -ec 'mv /etc/kheops-webhooks/environment /srv; chgrp root /srv/environment
+    ln -s /srv/environment /etc/kheops-webhooks; echo KHEOPS_WEBHOOKS_LOG=loud >>/srv/environment'
+apt_get install --reinstall -o Dpkg::Options::=--force-confold /srv/current/kheops-webhooks.deb
+is 'the file to which the link leads' 'root:root 640' "$(in_system stat -c '%U:%G %a' /srv/environment)"
+is 'the service with a wrong setting' failed "$(property service ActiveState)"
+say 'purging with a failed service, and another account in the group'
+in_system useradd --system --gid kheops_webhooks another
 apt_get purge kheops-webhooks
+is 'the group, which another account has' kheops_webhooks "$(in_system getent group kheops_webhooks | cut -d : -f 1)"
+in_system sh -ec 'userdel another 2>/dev/null; groupdel kheops_webhooks'
 apt_get autoremove --purge
 is 'files, users and units after a purge on the bare system' "$bare" "$(snapshot)"
 
