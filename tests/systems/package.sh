@@ -216,6 +216,21 @@ check_unconfigured
 for _ in 1 2 3; do
     is 'a request without settings' 502 "$(request)"
 done
+# Many at once do not make the socket fail; each is refused, and the service can be stopped meanwhile.
+refusals=$(in_system bash -c '
+    for client in 1 2 3 4; do
+        for number in {1..50}; do
+            curl --silent --noproxy "*" --max-time 20 --output /dev/null --write-out "%{http_code}\n" "$0"
+        done &
+    done
+    wait' "$album" </dev/null | sort | uniq -c)
+# 429: nginx admits 100 a second.
+is '200 requests without settings' '' "$(grep -v -e ' 502$' -e ' 429$' <<<"$refusals" || true)"
+in_system systemctl stop kheops-webhooks.service
+is 'the service, stopped after requests without settings' 'inactive success' \
+    "$(property service ActiveState) $(property service Result)"
+in_system systemctl start kheops-webhooks.service
+check_unconfigured
 say 'configuring it'
 start=$(date +%s%N)
 in_system sh -c 'cp /srv/keys.pem /etc/kheops-webhooks && cat >>/etc/kheops-webhooks/environment' <<END
