@@ -152,8 +152,7 @@ install_file=/srv/before/kheops-webhooks.deb
 # --- A fresh installation, and what a purge leaves of it ------------------------------------------
 
 say 'making the system'
-# passwd is on every system that Debian's installer makes, and stays when the package is removed.
-"$debian_system" make "$release" "$system" passwd || exit
+"$debian_system" make "$release" "$system" || exit
 mkdir -p "$system/root/srv/before" "$system/root/srv/current"
 cp "$packages"/before/kheops-webhooks_*.deb "$system/root/srv/before/kheops-webhooks.deb"
 cp "$packages"/kheops-webhooks_*.deb "$system/root/srv/current/kheops-webhooks.deb"
@@ -190,7 +189,8 @@ in_system useradd --system --gid kheops_webhooks another
 apt_get purge kheops-webhooks
 is 'the group, which another account has' kheops_webhooks "$(in_system getent group kheops_webhooks | cut -d : -f 1)"
 in_system sh -ec 'userdel another 2>/dev/null; groupdel kheops_webhooks'
-apt_get autoremove --purge
+# In Debian 13, libc6 recommends and systemd suggests some of the libraries.
+apt_get -o APT::AutoRemove::RecommendsImportant=false -o APT::AutoRemove::SuggestsImportant=false autoremove --purge
 is 'files, users and units after a purge on the bare system' "$bare" "$(snapshot)"
 
 # --- nginx and PostgreSQL -------------------------------------------------------------------------
