@@ -2,7 +2,6 @@
 #include "server/worker.hpp"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <cstdint>
@@ -243,11 +242,8 @@ int run_worker(int listener, const Config& config, KeySource& keys, const TokenV
 }
 
 void close_waiting_connections(int listener) {
-    pollfd waiting = {.fd = listener, .events = POLLIN, .revents = 0};
-    // Another process with this socket may be the first to accept: accept() must not wait then.
-    ::fcntl(listener, F_SETFL, O_NONBLOCK);
-    while (::poll(&waiting, 1, 0) > 0 &&
-           Descriptor(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC)).number() >= 0) {
+    ::fcntl(listener, F_SETFL, ::fcntl(listener, F_GETFL) | O_NONBLOCK);
+    while (Descriptor(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC)).number() >= 0) {
     }
 }
 
