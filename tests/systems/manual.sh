@@ -7,24 +7,14 @@
 # PostgreSQL. KHEOPS_PACKAGES names the directory with the package, built for that release. Needs root;
 # exit status 77 if this machine cannot run whole systems.
 set -eEu
-trap 'echo "$0: line $LINENO: status $?: $BASH_COMMAND" >&2' ERR
-release=$1
 cd "$(dirname "$0")/../.."
+# shellcheck source-path=SCRIPTDIR source=../support/system_part.sh
+. tests/support/system_part.sh
 package=$(realpath "${KHEOPS_PACKAGES:?names the directory with the package}"/kheops-webhooks_*.deb)
-debian_system=$PWD/tests/support/debian-system
-directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-manual.XXXXXX")
-system=$directory/system
-trap '"$debian_system" remove "$system"; rm -rf -- "$directory"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
 
 fail() {
     echo "manual: $1" >&2
     exit 1
-}
-
-in_system() { # COMMAND...
-    "$debian_system" run "$system" "$@"
 }
 
 # run_example TEXT EXPECTED: runs the commands that contain the text, which must write what is expected.

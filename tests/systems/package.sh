@@ -12,17 +12,10 @@
 #
 # shellcheck disable=SC2016,SC2317,SC2329 # other shells expand the commands in quotes; await calls functions
 set -eEu
-trap 'echo "$0: line $LINENO: status $?: $BASH_COMMAND" >&2' ERR
-release=$1
 cd "$(dirname "$0")/../.."
+# shellcheck source-path=SCRIPTDIR source=../support/system_part.sh
+. tests/support/system_part.sh
 packages=$(realpath "${KHEOPS_PACKAGES:?names the directory with the package}")
-debian_system=$PWD/tests/support/debian-system
-directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-package.XXXXXX")
-system=$directory/system
-trap '"$debian_system" remove "$system"; rm -rf -- "$directory"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-trap 'exit 129' HUP
 export BUILD_DIR=$directory # where scripts/token keeps its key
 failures=0
 SECONDS=0
@@ -40,10 +33,6 @@ fail() {
 is() {
     [ "$2" = "$3" ] || fail "$1:
 $(diff <(printf '%s\n' "$2") <(printf '%s\n' "$3") | sed -n 's/^</expected:/p; s/^>/got:     /p' | head -n 40)"
-}
-
-in_system() { # COMMAND...
-    "$debian_system" run "$system" "$@"
 }
 
 # apt-get in the system. needrestart restarts nothing by itself: one of the tests calls it.

@@ -10,16 +10,10 @@
 # KHEOPS_PACKAGES names the directory with the package, built for that release. Needs root; exit status
 # 77 if this machine cannot run whole systems.
 set -eEu
-trap 'echo "$0: line $LINENO: status $?: $BASH_COMMAND" >&2' ERR
-release=$1
 cd "$(dirname "$0")/../.."
+# shellcheck source-path=SCRIPTDIR source=../support/system_part.sh
+. tests/support/system_part.sh
 package=$(realpath "${KHEOPS_PACKAGES:?names the directory with the package}"/kheops-webhooks_*.deb)
-debian_system=$PWD/tests/support/debian-system
-directory=$(mktemp -d "${TMPDIR:-/tmp}/kheops-readme.XXXXXX")
-system=$directory/system
-trap '"$debian_system" remove "$system"; rm -rf -- "$directory"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
 checkout=/home/ops/kheops-webhooks
 SECONDS=0
 
@@ -67,10 +61,6 @@ fenced() { # LANGUAGE
 }
 
 # --- The system -----------------------------------------------------------------------------------
-
-in_system() { # COMMAND...
-    "$debian_system" run "$system" "$@"
-}
 
 # Runs a line as the operator types it, in the checkout. Without optimization, it compiles in half the time.
 type_in() { # LINE
